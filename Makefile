@@ -1,0 +1,39 @@
+# Two commands: `make demo` and `make test`. Each sets up .venv first; a second call installs nothing.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+OUT := outputs/demo
+ifdef AUDIO
+DATA := data=folder 'data.path="$(AUDIO)"'
+else
+DATA := data=synthetic
+endif
+
+.PHONY: install demo test check
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "error: saga-sr needs Python 3.10 or newer; run make PYTHON=/path/to/python3.x")'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "Python's venv module is missing; installing it"; \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update && apt-get install -y python3-venv; \
+	  else sudo apt-get update && sudo apt-get install -y python3-venv; fi; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check --progress-bar off -q -e '.[dev]' -c constraints.txt
+	@touch $@
+
+demo: $(INSTALLED)
+	$(RUN) train.py experiment=demo $(DATA) hydra.run.dir=$(OUT)/train
+	$(RUN) -m saga_sr.evaluate model=$(OUT)/train/model output=$(OUT) $(DATA)
+	$(RUN) infer.py model=$(OUT)/train/model input=$(OUT)/audio/input_4000.wav output=$(OUT)/audio/enhanced.wav
+	@cat $(OUT)/summary.txt
+
+test: $(INSTALLED)
+	$(RUN) -m pytest
+
+check: $(INSTALLED)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy

@@ -1,0 +1,1 @@
+"""Waveforms: files, rates, spectra, degradation and low-band replacement."""

@@ -1,0 +1,236 @@
+"""Audio files: WAV, FLAC, OGG, MP3 and AIFF, read and written block by block with libsndfile."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from saga_sr.errors import AudioError
+
+# How each suffix is written; None can only be read.
+FORMATS: dict[str, tuple[str, str] | None] = {
+    ".wav": ("WAV", "PCM_24"),
+    ".flac": ("FLAC", "PCM_24"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+    ".aif": None,
+    ".aiff": None,
+}
+SUFFIXES = tuple(FORMATS)
+WRITABLE = tuple(suffix for suffix, how in FORMATS.items() if how)
+# libsndfile's Vorbis encoder overflows its stack on long blocks.
+BLOCK = 65_536
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says; `frames` are samples per channel."""
+
+    path: Path
+    sample_rate: int
+    channels: int
+    frames: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.sample_rate
+
+
+class AudioReader:
+    """An open audio file that gives any stretch of itself.
+
+    Raises:
+        AudioError: the file is missing, empty, not audio, or holds no samples.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        _check_exists(self.path)
+        try:
+            self._file = soundfile.SoundFile(self.path)
+        except (soundfile.SoundFileError, TypeError, OSError) as error:
+            raise AudioError(
+                f"{self.path} cannot be read as audio ({_reason(error)}); convert it to WAV or FLAC again."
+            ) from error
+        self.info = AudioInfo(self.path, self._file.samplerate, self._file.channels, self._file.frames)
+        if self.info.frames < 1:
+            self._file.close()
+            raise AudioError(f"{self.path} holds no audio samples; record or export it again.")
+
+    def __enter__(self) -> AudioReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, start: int, frames: int) -> Tensor:
+        """Samples [channels, frames] from `start` on, float32; fewer where the file ends.
+
+        Raises:
+            AudioError: the data is damaged or truncated, or holds NaN or infinity.
+        """
+        try:
+            self._file.seek(start)
+            samples = self._file.read(frames, dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, RuntimeError) as error:
+            raise AudioError(
+                f"{self.path} is damaged near {start / self.info.sample_rate:.1f} s ({_reason(error)}); "
+                "copy or export it again."
+            ) from error
+        expected = min(frames, self.info.frames - start)
+        if len(samples) < expected:
+            raise AudioError(
+                f"{self.path} ends {expected - len(samples)} samples before its header says; copy or export it again."
+            )
+        if not np.isfinite(samples).all():
+            raise AudioError(
+                f"{self.path} holds NaN or infinite samples near {start / self.info.sample_rate:.1f} s; export it again."
+            )
+        return torch.from_numpy(np.ascontiguousarray(samples.T))
+
+
+def inspect_audio(path: str | Path) -> AudioInfo:
+    """What the header of the file at `path` says.
+
+    Raises:
+        AudioError: see `AudioReader`.
+    """
+    with AudioReader(path) as reader:
+        return reader.info
+
+
+def read_audio(path: str | Path, start: int = 0, frames: int | None = None) -> tuple[Tensor, int]:
+    """A stretch of a file (all of it by default) as [channels, time], and its rate in Hz.
+
+    Raises:
+        AudioError: see `AudioReader`.
+    """
+    with AudioReader(path) as reader:
+        return reader.read(start, reader.info.frames - start if frames is None else frames), reader.info.sample_rate
+
+
+class AudioWriter:
+    """A file being written: aside first, and renamed to `path` once it is whole.
+
+    WAV and FLAC take 24 bits; samples beyond [-1, 1] are clipped. If the block that writes it raises, whatever was at
+    `path` before stays as it was.
+
+    Raises:
+        AudioError: a suffix that cannot be written, a rate or channel count that the format does not take, or a folder
+            that is read-only or full.
+    """
+
+    def __init__(self, path: str | Path, sample_rate: int, channels: int) -> None:
+        self.path = Path(path)
+        how = FORMATS.get(self.path.suffix.lower())
+        if how is None:
+            raise AudioError(f"{self.path} cannot be written: choose one of the suffixes {', '.join(WRITABLE)}.")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{self.path.stem}-", suffix=self.path.suffix, dir=self.path.parent)
+        except OSError as error:
+            raise AudioError(f"{self.path} cannot be written ({error.strerror}); choose another output folder.") from error
+        os.close(handle)
+        self._aside = Path(name)
+        try:
+            self._file = soundfile.SoundFile(self._aside, "w", sample_rate, channels, subtype=how[1], format=how[0])
+        except (soundfile.SoundFileError, ValueError) as error:
+            self._aside.unlink()
+            raise AudioError(
+                f"{self.path} cannot be written: {how[0]} does not take {channels} channel(s) at {sample_rate} Hz; "
+                "use .wav or .flac."
+            ) from error
+
+    def write(self, audio: Tensor) -> None:
+        """Append `audio` [channels, time].
+
+        Raises:
+            AudioError: the disk is full or went away.
+        """
+        samples = audio.detach().cpu().float().clamp(-1, 1).T.numpy()
+        try:
+            for begin in range(0, len(samples), BLOCK):
+                self._file.write(samples[begin : begin + BLOCK])
+        except (soundfile.SoundFileError, RuntimeError, OSError) as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> AudioWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()
+            if kind is None:
+                # mkstemp makes private files.
+                self._aside.chmod(0o666 & ~_umask())
+                self._aside.replace(self.path)
+        except (soundfile.SoundFileError, OSError) as failure:
+            raise self._failure(failure) from failure
+        finally:
+            self._aside.unlink(missing_ok=True)
+
+    def _failure(self, error: Exception) -> AudioError:
+        return AudioError(f"{self.path} cannot be written ({_reason(error)}); free some space or choose another folder.")
+
+
+def write_audio(path: str | Path, audio: Tensor, sample_rate: int) -> None:
+    """Write `audio` [channels, time] to `path`.
+
+    Raises:
+        AudioError: see `AudioWriter`.
+    """
+    with AudioWriter(path, sample_rate, audio.shape[0]) as writer:
+        writer.write(audio)
+
+
+def find_audio(folder: str | Path) -> list[Path]:
+    """The audio files below `folder`, sorted; hidden files and folders are passed over.
+
+    Raises:
+        AudioError: the folder is missing or holds none.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise AudioError(f"There is no folder {root}; give one that holds audio files.")
+    found = sorted(
+        path
+        for path in root.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    )
+    if not found:
+        raise AudioError(f"{root} holds no audio files; give a folder with {', '.join(SUFFIXES)} files.")
+    return found
+
+
+def _check_exists(path: Path) -> None:
+    if path.is_dir():
+        raise AudioError(f"{path} is a folder, where an audio file is needed; name the file.")
+    if not path.is_file():
+        raise AudioError(f"There is no file {path}; check the name.")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path} is empty; record or export it again.")
+
+
+def _reason(error: Exception) -> str:
+    """What libsndfile or the system says, without the file's name."""
+    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    return text.strip().rstrip(".")
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,104 @@
+"""Spectra, and where a recording's content ends. Audio is [..., time], frequencies are in Hz."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from saga_sr.errors import ConfigError
+
+N_FFT, HOP = 2048, 512
+# Levels further than this below the loudest bin count as nothing.
+FLOOR_DB = 110.0
+# A fall of this much, from just below a frequency to everything above it, is the edge of a low-pass.
+EDGE_DB = 15.0
+
+
+def stft(audio: Tensor, n_fft: int = N_FFT, hop: int = HOP) -> Tensor:
+    """Hann spectrogram, centred: [..., time] -> complex [..., n_fft / 2 + 1, time // hop + 1]."""
+    flat = audio.reshape(-1, audio.shape[-1])
+    # Reflection needs more samples than it mirrors.
+    mode = "reflect" if audio.shape[-1] > n_fft // 2 else "constant"
+    window = torch.hann_window(n_fft, device=audio.device, dtype=audio.dtype)
+    spectrum = torch.stft(flat, n_fft, hop, window=window, pad_mode=mode, return_complex=True)
+    return spectrum.reshape(*audio.shape[:-1], *spectrum.shape[-2:])
+
+
+def istft(spectrum: Tensor, length: int, n_fft: int = N_FFT, hop: int = HOP) -> Tensor:
+    """Inverse of `stft`: complex [..., n_fft / 2 + 1, frame] -> [..., length]."""
+    flat = spectrum.reshape(-1, *spectrum.shape[-2:])
+    window = torch.hann_window(n_fft, device=spectrum.device, dtype=spectrum.real.dtype)
+    # The last hop is incomplete in general: a frame of silence more gives every sample its full overlap.
+    audio = torch.istft(pad(flat, (0, 1)), n_fft, hop, window=window, length=length)
+    return audio.reshape(*spectrum.shape[:-2], length)
+
+
+def log_power(audio: Tensor) -> Tensor:
+    """log10(|X|^2 + 1e-8) of the 2048/512 Hann spectrogram: [..., time] -> [..., bin, frame]."""
+    return torch.log10(stft(audio).abs().square() + 1e-8)
+
+
+def bin_frequencies(sample_rate: int, device: torch.device | None = None, n_fft: int = N_FFT) -> Tensor:
+    """Centre frequency of each bin, [n_fft / 2 + 1]."""
+    return torch.arange(n_fft // 2 + 1, device=device) * (sample_rate / n_fft)
+
+
+def rolloff_hz(audio: Tensor, sample_rate: int, fraction: float = 0.985, spectrum: str = "magnitude") -> Tensor:
+    """The frequency below which `fraction` of the clip's spectrum lies, one number a clip; 0 for silence.
+
+    Args:
+        audio: [b, c, time].
+        spectrum: what is summed over time and channels, `magnitude` or `power`.
+
+    Returns:
+        [b].
+
+    Raises:
+        ConfigError: an unknown kind of spectrum.
+
+    Source: SAGA-SR (arXiv 2509.24924); the paper says power, its code sums magnitudes.
+    """
+    if spectrum not in ("magnitude", "power"):
+        raise ConfigError(f"rolloff spectrum={spectrum!r} is not known; choose magnitude or power.")
+    magnitude = stft(audio).abs()
+    total = (magnitude.square() if spectrum == "power" else magnitude).sum(dim=(1, 3)).double().cumsum(dim=-1)
+    index = (total < fraction * total[:, -1:]).sum(dim=-1)
+    return index * (sample_rate / N_FFT)
+
+
+def bandwidth_hz(audio: Tensor, sample_rate: int) -> Tensor:
+    """Where the clip's content ends: the edge of a low-pass, or Nyquist where there is none.
+
+    The long-term spectrum in dB is searched for the highest cliff: a frequency whose surroundings below lie at least
+    15 dB above everything beyond it. Recordings that fade into their noise floor without a cliff are full band.
+
+    Args:
+        audio: [b, c, time].
+
+    Returns:
+        [b]; Nyquist for silence.
+    """
+    level = stft(audio).abs().square().mean(dim=(1, 3)).clamp(min=1e-30).log10() * 10
+    level = torch.maximum(level, level.amax(dim=-1, keepdim=True) - FLOOR_DB)
+    bins = level.shape[-1]
+    k = torch.arange(bins, device=audio.device)
+    smooth = _mean_between(level, k - 3, k + 4)
+    below = _mean_between(level, (k / 1.25).long(), (k / 1.04).long())
+    beyond = smooth.flip(-1).cummax(dim=-1).values.flip(-1)
+    above = beyond.gather(-1, (k * 1.04 + 4).long().clamp(max=bins - 1).expand_as(beyond))
+    fall = (below - above).where((k > 8) & (k * 1.04 + 8 < bins), torch.tensor(-1.0, device=audio.device))
+    drop, edge = fall.max(dim=-1)
+    # Half-way down the cliff.
+    threshold = (above.gather(-1, edge[:, None])[:, 0] + drop / 2)[:, None]
+    last = (k * (smooth > threshold)).amax(dim=-1)
+    return torch.where(drop >= EDGE_DB, last * (sample_rate / N_FFT), torch.full_like(drop, sample_rate / 2))
+
+
+def _mean_between(values: Tensor, first: Tensor, end: Tensor) -> Tensor:
+    """Mean of `values` [b, bin] over bins `first` to `end` (excluded), for each bin."""
+    bins = values.shape[-1]
+    first, end = first.clamp(0, bins - 1), end.clamp(1, bins)
+    end = torch.maximum(end, first + 1)
+    total = pad(values.double().cumsum(dim=-1), (1, 0))
+    return ((total[:, end] - total[:, first]) / (end - first)).to(values.dtype)

@@ -1,0 +1,1 @@
+"""Networks that predict velocity or data from (z_t, t, conditioning)."""

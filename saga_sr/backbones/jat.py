@@ -1,0 +1,103 @@
+"""JaT: a diffusion transformer on latent frames, one token a frame.
+
+Sources: Peebles & Xie, "Scalable Diffusion Models with Transformers" (2023) for AdaLN-Zero blocks; the JaT-AudioSR
+project for grouped-query attention, rotary positions and the concatenated low-resolution latent.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from saga_sr.backbones.heads import make_head
+from saga_sr.backbones.layers import Attention, TimeEmbedding, rotary_table
+from saga_sr.conditioning import Conditioning
+from saga_sr.errors import ConfigError
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Shift and scale `x` [b, n, w] by per-example `shift` and `scale` [b, w]."""
+    return torch.addcmul(shift[:, None], x, 1 + scale[:, None])
+
+
+class JaTBlock(nn.Module):
+    """Attention and feed-forward, each modulated and gated by the time embedding; both gates start closed."""
+
+    def __init__(self, width: int, heads: int, kv_heads: int, qk_norm: bool) -> None:
+        super().__init__()
+        self.norm_attention = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
+        self.attention = Attention(width, heads, kv_heads, qk_norm)
+        self.norm_feed_forward = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width)
+        )
+        self.to_modulation = nn.Linear(width, 6 * width)
+        nn.init.zeros_(self.to_modulation.weight)
+        nn.init.zeros_(self.to_modulation.bias)
+
+    def forward(self, x: Tensor, embedding: Tensor, table: Tensor) -> Tensor:
+        """`x` [b, n, width] guided by `embedding` [b, width]."""
+        shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = self.to_modulation(embedding).chunk(6, dim=-1)
+        attended = self.attention(modulate(self.norm_attention(x), shift_a, scale_a), table)
+        x = x + gate_a[:, None] * attended
+        forwarded = self.feed_forward(modulate(self.norm_feed_forward(x), shift_f, scale_f))
+        return x + gate_f[:, None] * forwarded
+
+
+class JaT(nn.Module):
+    """Diffusion transformer with AdaLN-Zero, grouped-query attention and rotary positions.
+
+    Args:
+        latent_dim: channels of z_t and of the prediction.
+        condition_dim: channels of the concatenated condition (`Conditioning.concat`).
+        width, depth: of the transformer.
+        heads, kv_heads: query heads, and the key-value heads that they share.
+        head: `linear`, or `gaussian` (see `GaussianHead`).
+        prediction: what the head predicts, `velocity` or `data`; must be the objective's.
+        qk_norm: normalise queries and keys.
+
+    Raises:
+        ConfigError: widths that the heads cannot divide, or an unknown head or prediction.
+    """
+
+    accepts = frozenset({"concat"})
+
+    def __init__(
+        self,
+        latent_dim: int,
+        condition_dim: int,
+        width: int,
+        depth: int,
+        heads: int,
+        kv_heads: int,
+        head: str = "linear",
+        prediction: str = "data",
+        qk_norm: bool = True,
+    ) -> None:
+        super().__init__()
+        if min(latent_dim, condition_dim, width, depth, heads, kv_heads) < 1:
+            raise ConfigError("backbone: every width, depth and head count must be at least 1.")
+        self.latent_dim = latent_dim
+        self.to_tokens = nn.Linear(latent_dim + condition_dim, width)
+        self.time_embedding = TimeEmbedding(width)
+        self.blocks = nn.ModuleList(JaTBlock(width, heads, kv_heads, qk_norm) for _ in range(depth))
+        self.norm_out = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
+        self.to_modulation = nn.Linear(width, 2 * width)
+        nn.init.zeros_(self.to_modulation.weight)
+        nn.init.zeros_(self.to_modulation.bias)
+        self.head = make_head(head, width, latent_dim, prediction)
+        self.head_width = width // heads
+
+    def forward(self, z_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
+        """The prediction [b, c, frame] at `z_t` [b, c, frame] and `t` [b]."""
+        assert conditioning.concat is not None  # a conditioner that provides it is checked by SuperResolver
+        x = self.to_tokens(torch.cat([z_t, conditioning.concat], dim=1).transpose(1, 2))
+        embedding = nn.functional.silu(self.time_embedding(t))
+        table = rotary_table(x.shape[1], self.head_width, x.device)
+        for block in self.blocks:
+            x = block(x, embedding, table)
+        shift, scale = self.to_modulation(embedding).chunk(2, dim=-1)
+        x = modulate(self.norm_out(x), shift, scale)
+        # Outside autocast: the head's closed form subtracts nearly equal numbers as t approaches 1.
+        with torch.autocast(x.device.type, enabled=False):
+            return self.head(x.float(), z_t.float(), t.float())

@@ -1,0 +1,91 @@
+"""Layers that the transformers share: rotary positions, grouped-query attention, time features."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn.functional import rms_norm, scaled_dot_product_attention
+
+from saga_sr.errors import ConfigError
+
+
+def rotary_table(length: int, width: int, device: torch.device, base: float = 10_000.0) -> Tensor:
+    """Cosines and sines of the rotary angles, [2, length, width / 2] in float32.
+
+    Source: Su et al., "RoFormer" (2021), section 3.2.2.
+    """
+    frequency = base ** (-torch.arange(0, width, 2, device=device, dtype=torch.float32) / width)
+    angle = torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequency
+    return torch.stack([angle.cos(), angle.sin()])
+
+
+def rotate(x: Tensor, table: Tensor) -> Tensor:
+    """Turn the pairs (x_i, x_{i + w/2}) of `x` [b, head, length, w] by the angles of `table` [2, length, w / 2]."""
+    cos, sin = table.to(x.dtype)
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+
+class TimeEmbedding(nn.Module):
+    """Sinusoidal features of t in [0, 1] through a two-layer network: [b] -> [b, width] (DiT, Peebles & Xie 2023)."""
+
+    def __init__(self, width: int, features: int = 256) -> None:
+        super().__init__()
+        # Periods from 2 pi / 1000 to 20 pi, i.e. the usual features of a time counted from 0 to 1000.
+        frequency = 1000 * torch.exp(-math.log(10_000) * torch.arange(features // 2) / (features // 2))
+        self.register_buffer("frequency", frequency, persistent=False)
+        self.network = nn.Sequential(nn.Linear(features, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, t: Tensor) -> Tensor:
+        angle = t.float()[:, None] * self.frequency
+        return self.network(torch.cat([angle.cos(), angle.sin()], dim=-1))
+
+
+class HeadNorm(nn.RMSNorm):
+    """RMS normalisation in the dtype of its input, so that it stays one fused operation under autocast."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return rms_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.eps)
+
+
+class Attention(nn.Module):
+    """Self-attention whose query heads share `kv_heads` key and value heads, with rotary positions.
+
+    Queries and keys are normalised per head when `qk_norm` (Henry et al., "Query-Key Normalization", 2020), which keeps
+    the logits bounded at high learning rates. Source of grouping: Ainslie et al., "GQA" (2023).
+
+    Raises:
+        ConfigError: `width` is no multiple of 2 x `heads`, or `heads` no multiple of `kv_heads`.
+    """
+
+    def __init__(self, width: int, heads: int, kv_heads: int, qk_norm: bool = True) -> None:
+        super().__init__()
+        if width % (2 * heads):
+            raise ConfigError(
+                f"backbone.width={width} cannot be divided into {heads} heads of even width; "
+                f"choose a width that is a multiple of {2 * heads}."
+            )
+        if heads % kv_heads:
+            raise ConfigError(
+                f"backbone.heads={heads} cannot share backbone.kv_heads={kv_heads} key-value heads evenly; "
+                f"choose kv_heads that divides {heads}."
+            )
+        self.head_width = width // heads
+        self.grouped = heads != kv_heads
+        self.to_query = nn.Linear(width, width, bias=False)
+        self.to_key_value = nn.Linear(width, 2 * kv_heads * self.head_width, bias=False)
+        self.to_out = nn.Linear(width, width, bias=False)
+        self.norm_query = HeadNorm(self.head_width) if qk_norm else nn.Identity()
+        self.norm_key = HeadNorm(self.head_width) if qk_norm else nn.Identity()
+
+    def forward(self, x: Tensor, table: Tensor) -> Tensor:
+        """Attend within `x` [b, length, width]; `table` is the rotary table for its length."""
+        query = rearrange(self.to_query(x), "b n (h w) -> b h n w", w=self.head_width)
+        key, value = rearrange(self.to_key_value(x), "b n (two h w) -> two b h n w", two=2, w=self.head_width)
+        query = rotate(self.norm_query(query), table)
+        key = rotate(self.norm_key(key), table)
+        attended = scaled_dot_product_attention(query, key, value, enable_gqa=self.grouped)
+        return self.to_out(rearrange(attended, "b h n w -> b n (h w)"))

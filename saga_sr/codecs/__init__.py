@@ -1,0 +1,1 @@
+"""Latent codecs: waveform <-> latent."""

@@ -1,0 +1,81 @@
+"""The protocol of a latent codec, with the normalisation that all of them share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from saga_sr.errors import DataError
+
+
+class Codec(nn.Module, ABC):
+    """Waveform [b, channels, time] <-> latent [b, latent_dim, frame] of roughly unit variance.
+
+    Attributes:
+        sample_rate: Hz.
+        channels: audio channels that it encodes together.
+        latent_dim: latent channels.
+        hop_length: audio samples a latent frame stands for.
+        latent_mean, latent_scale: buffers [latent_dim, 1]; a latent is (raw - mean) / scale.
+    """
+
+    latent_mean: Tensor
+    latent_scale: Tensor
+
+    def __init__(self, sample_rate: int, channels: int, latent_dim: int, hop_length: int) -> None:
+        super().__init__()
+        self.sample_rate = sample_rate
+        self.channels = channels
+        self.latent_dim = latent_dim
+        self.hop_length = hop_length
+        self.register_buffer("latent_mean", torch.zeros(latent_dim, 1))
+        self.register_buffer("latent_scale", torch.ones(latent_dim, 1))
+
+    @abstractmethod
+    def analyse(self, audio: Tensor) -> Tensor:
+        """Raw latent [b, latent_dim, frame] of `audio` [b, channels, time]."""
+
+    @abstractmethod
+    def synthesise(self, raw: Tensor, length: int) -> Tensor:
+        """Audio [b, channels, length] of a raw latent."""
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Normalised latent [b, latent_dim, frame] of `audio` [b, c, time]; other channel counts are folded."""
+        return (self.analyse(self._fold(audio)) - self.latent_mean) / self.latent_scale
+
+    def decode(self, latent: Tensor, length: int) -> Tensor:
+        """Audio [b, channels, length] of a normalised latent."""
+        return self.synthesise(latent.float() * self.latent_scale + self.latent_mean, length)
+
+    def _fold(self, audio: Tensor) -> Tensor:
+        if audio.shape[1] == self.channels:
+            return audio
+        mono = audio.mean(dim=1, keepdim=True)
+        return mono.expand(-1, self.channels, -1)
+
+    @torch.no_grad()
+    def fit_statistics(self, batches: Iterable[Tensor]) -> None:
+        """Set mean and scale so that the latents of `batches` of audio [b, c, time] have mean 0 and variance 1.
+
+        Sums are kept in float64. A channel that never moves keeps scale 1e-4 of the loudest.
+
+        Raises:
+            DataError: the batches hold no sound.
+        """
+        count = 0
+        total = torch.zeros(self.latent_dim, dtype=torch.float64)
+        squares = torch.zeros(self.latent_dim, dtype=torch.float64)
+        for audio in batches:
+            raw = self.analyse(self._fold(audio)).double().cpu()
+            count += raw.shape[0] * raw.shape[2]
+            total += raw.sum(dim=(0, 2))
+            squares += raw.square().sum(dim=(0, 2))
+        mean = total / max(count, 1)
+        scale = (squares / max(count, 1) - mean.square()).clamp(min=0).sqrt()
+        if not scale.max() > 0:
+            raise DataError("The training audio is silent, so latents cannot be normalised; give audio with sound.")
+        self.latent_mean.copy_(mean[:, None])
+        self.latent_scale.copy_(scale.clamp(min=1e-4 * float(scale.max()))[:, None])

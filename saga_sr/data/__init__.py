@@ -1,0 +1,1 @@
+"""Training material: audio folders and the synthetic generator."""

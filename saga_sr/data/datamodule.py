@@ -1,0 +1,162 @@
+"""The data of a run: training crops without end, a fixed validation set, and whole clips for evaluation."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from saga_sr.data.folder import AudioFolder, Split, split_folder
+from saga_sr.data.sampler import EpochSampler
+from saga_sr.data.synthetic import SyntheticAudio
+from saga_sr.errors import ConfigError, DataError
+
+# Seeds of the three sides differ by these, so that the sides never share an item.
+VALIDATION, EVALUATION = 1_000_003, 2_000_003
+
+
+class AudioData(lightning.LightningDataModule, ABC):
+    """Loaders over data sets whose item `i` depends on a seed and `i` alone.
+
+    Args:
+        sample_rate: Hz.
+        num_samples: length of a training crop.
+        channels: 1 or 2.
+        batch_size: per process.
+        epoch_size: training items in an epoch, over all ranks.
+        validation_size: validation items.
+        num_workers: processes that make items; 0 makes them in the training process.
+        seed: of the crops.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        num_samples: int,
+        channels: int,
+        batch_size: int,
+        epoch_size: int,
+        validation_size: int,
+        num_workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        for name, value in (("num_samples", num_samples), ("batch_size", batch_size)):
+            if value < 1:
+                raise ConfigError(f"data.{name}={value} must be at least 1.")
+        self.sample_rate = sample_rate
+        self.num_samples = num_samples
+        self.channels = channels
+        self.batch_size = batch_size
+        self.epoch_size = epoch_size
+        self.validation_size = validation_size
+        self.num_workers = num_workers
+        self.seed = seed
+
+    @abstractmethod
+    def train_dataset(self) -> Dataset[dict[str, Any]]:
+        """The training crops."""
+
+    @abstractmethod
+    def held_out_dataset(self, size: int, num_samples: int, seed: int) -> Dataset[dict[str, Any]]:
+        """`size` crops that share nothing with training."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What the data is, in a sentence for the model card."""
+
+    def train_dataloader(self) -> DataLoader[dict[str, Any]]:
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        sampler = EpochSampler(self.epoch_size, rank, world_size)
+        if len(sampler) < self.batch_size:
+            raise DataError(
+                f"data.epoch_size={self.epoch_size} gives no batch of {self.batch_size} on {world_size} process(es); "
+                f"raise it to {self.batch_size * world_size} or more."
+            )
+        return self._loader(self.train_dataset(), sampler=sampler, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[dict[str, Any]]:
+        data = self.held_out_dataset(self.validation_size, self.num_samples, self.seed + VALIDATION)
+        return self._loader(data, num_workers=0)
+
+    def evaluation_clips(self, count: int, seconds: float) -> Dataset[dict[str, Any]]:
+        """`count` held-out clips of `seconds`, others than the validation set's."""
+        return self.held_out_dataset(count, round(seconds * self.sample_rate), self.seed + EVALUATION)
+
+    def statistics_batches(self, count: int) -> Iterator[Tensor]:
+        """The first `count` training batches [b, c, time], for a codec's statistics."""
+        loader = self._loader(self.train_dataset(), sampler=range(count * self.batch_size))
+        return (batch["hr"] for batch in loader)
+
+    def _loader(self, data: Dataset[dict[str, Any]], **settings: Any) -> DataLoader[dict[str, Any]]:
+        workers = settings.pop("num_workers", self.num_workers)
+        return DataLoader(
+            data,
+            batch_size=self.batch_size,
+            num_workers=workers,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=workers > 0,
+            **settings,
+        )
+
+
+class SyntheticData(AudioData):
+    """The built-in generator: nothing to download, no two crops alike."""
+
+    def train_dataset(self) -> Dataset[dict[str, Any]]:
+        return self._made(2**31, self.num_samples, self.seed)
+
+    def held_out_dataset(self, size: int, num_samples: int, seed: int) -> Dataset[dict[str, Any]]:
+        return self._made(size, num_samples, seed)
+
+    def _made(self, size: int, num_samples: int, seed: int) -> SyntheticAudio:
+        return SyntheticAudio(
+            size=size, num_samples=num_samples, sample_rate=self.sample_rate, seed=seed, channels=self.channels
+        )
+
+    def describe(self) -> str:
+        return "Synthetic music, percussion and speech-like sounds from the generator that comes with saga-sr."
+
+
+class FolderData(AudioData):
+    """A user's own recordings, split by file.
+
+    Args:
+        path: folder with audio files, searched recursively.
+        validation_fraction: share of the files held out; at least one file.
+        **settings: see `AudioData`.
+    """
+
+    def __init__(self, path: str, validation_fraction: float, **settings: Any) -> None:
+        super().__init__(**settings)
+        if not 0 < validation_fraction < 1:
+            raise ConfigError(f"data.validation_fraction={validation_fraction} must lie between 0 and 1.")
+        self.path = path
+        self.validation_fraction = validation_fraction
+        self._split: Split | None = None
+
+    @property
+    def split(self) -> Split:
+        """The files of both sides; the folder is scanned once."""
+        if self._split is None:
+            self._split = split_folder(self.path, self.validation_fraction, self.seed)
+        return self._split
+
+    def train_dataset(self) -> Dataset[dict[str, Any]]:
+        files = self.split.train
+        return AudioFolder(files, 2**31, self.num_samples, self.sample_rate, self.seed, self.channels)
+
+    def held_out_dataset(self, size: int, num_samples: int, seed: int) -> Dataset[dict[str, Any]]:
+        return AudioFolder(self.split.validation, size, num_samples, self.sample_rate, seed, self.channels)
+
+    def describe(self) -> str:
+        train, validation = (sum(info.duration_s for info in side) / 60 for side in (self.split.train, self.split.validation))
+        return (
+            f"{len(self.split.train)} recordings ({train:.1f} min) for training and {len(self.split.validation)} "
+            f"({validation:.1f} min) held out."
+        )

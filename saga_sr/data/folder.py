@@ -1,0 +1,116 @@
+"""A folder of recordings as an endless stream of random crops."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from torch.nn.functional import pad
+from torch.utils.data import Dataset
+
+from saga_sr.audio.files import AudioInfo, AudioReader, find_audio, inspect_audio
+from saga_sr.audio.resample import resample
+from saga_sr.errors import AudioError, DataError
+
+logger = logging.getLogger(__name__)
+
+SILENCE_RMS = 1e-4  # -80 dBFS
+TRIES = 16
+
+
+@dataclass(frozen=True)
+class Split:
+    """The readable files of a folder, divided so that no file is on both sides."""
+
+    train: tuple[AudioInfo, ...]
+    validation: tuple[AudioInfo, ...]
+
+
+def split_folder(folder: str | Path, validation_fraction: float, seed: int) -> Split:
+    """Divide the audio files below `folder` at random; unreadable files are named and left out.
+
+    Raises:
+        AudioError: the folder is missing or holds no audio.
+        DataError: fewer than two files can be read.
+    """
+    readable: list[AudioInfo] = []
+    bad: list[str] = []
+    for path in find_audio(folder):
+        try:
+            readable.append(inspect_audio(path))
+        except AudioError as error:
+            bad.append(str(error))
+    if bad:
+        logger.warning("%d of %d files are left out: %s", len(bad), len(bad) + len(readable), " ".join(bad))
+    if len(readable) < 2:
+        raise DataError(
+            f"{folder} holds {len(readable)} readable audio file(s), but training and validation need one each; "
+            "add recordings or choose another folder."
+        )
+    order = np.random.default_rng(seed).permutation(len(readable))
+    held_out = min(max(round(validation_fraction * len(readable)), 1), len(readable) - 1)
+    chosen = [readable[i] for i in order]
+    return Split(train=tuple(chosen[held_out:]), validation=tuple(chosen[:held_out]))
+
+
+class AudioFolder(Dataset[dict[str, Any]]):
+    """Random crops of recordings; item `i` depends on (seed, i) alone, whatever worker makes it.
+
+    Every second of audio is equally likely. Crops below -80 dBFS are drawn again, a few times. Other rates are
+    resampled; files shorter than a crop are padded with silence.
+
+    Args:
+        files: the recordings.
+        size: number of items; indices beyond it go on to new crops (an epoch's items are `epoch * size + i`).
+        num_samples: length of a crop at `sample_rate`.
+        channels: 1 folds to mono, 2 repeats mono.
+    """
+
+    def __init__(
+        self, files: Sequence[AudioInfo], size: int, num_samples: int, sample_rate: int, seed: int, channels: int = 1
+    ) -> None:
+        self.files = tuple(files)
+        self.size = size
+        self.num_samples = num_samples
+        self.sample_rate = sample_rate
+        self.seed = seed
+        self.channels = channels
+        self.end_s = np.cumsum([info.duration_s for info in self.files])
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """`{"hr": [channels, num_samples], "caption": "", "name": ...}`.
+
+        Raises:
+            DataError: none of several random crops could be read or had sound.
+        """
+        rng = np.random.default_rng([self.seed, index])
+        reason = "they are silent"
+        for _ in range(TRIES):
+            info = self.files[int(np.searchsorted(self.end_s, rng.random() * self.end_s[-1], side="right"))]
+            try:
+                crop, start_s = self._crop(info, rng.random())
+            except AudioError as error:
+                reason = str(error)
+                continue
+            if crop.square().mean().sqrt() > SILENCE_RMS:
+                return {"hr": crop, "caption": "", "name": f"{info.path.stem}@{start_s:.2f}s"}
+        raise DataError(f"{TRIES} random crops in a row cannot be used ({reason}); remove silent or broken recordings.")
+
+    def _crop(self, info: AudioInfo, position: float) -> tuple[Tensor, float]:
+        needed = -(-self.num_samples * info.sample_rate // self.sample_rate)
+        start = int(position * max(info.frames - needed, 0))
+        with AudioReader(info.path) as reader:
+            audio = reader.read(start, min(needed, info.frames))
+        audio = resample(audio, info.sample_rate, self.sample_rate)[:, : self.num_samples]
+        audio = pad(audio, (0, self.num_samples - audio.shape[-1]))
+        if self.channels != audio.shape[0]:
+            audio = audio.mean(dim=0, keepdim=True).expand(self.channels, -1)
+        return audio, start / info.sample_rate

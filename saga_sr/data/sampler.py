@@ -1,0 +1,36 @@
+"""Which items of a data set a rank reads, in which epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch.utils.data import Sampler
+
+
+class EpochSampler(Sampler[int]):
+    """Indices `epoch * size + i`, dealt to the ranks in turn.
+
+    The data sets here make item `i` from (seed, i) alone, so that fresh indices in every epoch are fresh crops, and
+    what is seen depends neither on the number of workers nor on that of ranks.
+
+    Args:
+        size: items in an epoch, over all ranks; rounded down to a multiple of `world_size`.
+        rank, world_size: of the process.
+    """
+
+    def __init__(self, size: int, rank: int = 0, world_size: int = 1) -> None:
+        self.size = size
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer when an epoch begins."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.size // self.world_size
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.epoch * self.size
+        return iter(range(first + self.rank, first + len(self) * self.world_size, self.world_size))

@@ -1,0 +1,1 @@
+"""Synthesis of training audio: tones, drums, speech-like sounds and rooms, as float32 numpy arrays."""

@@ -1,0 +1,23 @@
+"""The errors a user can meet: each message names the thing, the reason and the mend in one sentence."""
+
+from __future__ import annotations
+
+
+class SagaError(Exception):
+    """Base of every error that the command lines answer with one sentence instead of a traceback."""
+
+
+class AudioError(SagaError):
+    """An audio file or signal cannot be used."""
+
+
+class DataError(SagaError):
+    """A data set cannot be used."""
+
+
+class ConfigError(SagaError):
+    """A configuration value is wrong or does not fit another."""
+
+
+class PackageError(SagaError):
+    """A model package or checkpoint cannot be read."""

@@ -1,0 +1,1 @@
+"""Evaluation: metrics, baselines, comparison and reports."""

@@ -1,0 +1,1 @@
+"""Flow matching on tensors of any shape: path, predictions, time sampling, solvers and guidance."""

@@ -1,0 +1,34 @@
+"""The straight path from noise (t = 0) to data (t = 1), and what a network may predict along it.
+
+    z_t = (1 - t) noise + t z,    v = dz_t / dt = z - noise
+
+Source: Lipman et al., "Flow Matching for Generative Modeling" (2023), and Liu et al., "Flow Straight and Fast" (2023).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def expand_time(t: Tensor, like: Tensor) -> Tensor:
+    """Shape `t` [b] so that it broadcasts against `like` [b, ...]."""
+    return t.reshape(t.shape[0], *[1] * (like.ndim - 1))
+
+
+def interpolate(noise: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """The point z_t of the path; `noise` and `z` are [b, ...], `t` is [b]."""
+    t = expand_time(t, z)
+    return (1 - t) * noise + t * z
+
+
+def velocity_from_data(data: Tensor, z_t: Tensor, t: Tensor, min_noise: float = 1e-4) -> Tensor:
+    """The velocity that carries `z_t` to the data estimate: (data - z_t) / (1 - t).
+
+    Near t = 1 the quotient is 0/0; `min_noise` bounds the divisor from below.
+    """
+    return (data - z_t) / (1 - expand_time(t, z_t)).clamp(min=min_noise)
+
+
+def data_from_velocity(velocity: Tensor, z_t: Tensor, t: Tensor) -> Tensor:
+    """The data estimate at the end of the straight line: z_t + (1 - t) v."""
+    return z_t + (1 - expand_time(t, z_t)) * velocity

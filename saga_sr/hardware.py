@@ -1,0 +1,23 @@
+"""What the machine can do."""
+
+from __future__ import annotations
+
+import torch
+
+
+def has_fast_bfloat16(device_type: str) -> bool:
+    """Whether bfloat16 matrix products run in hardware there; elsewhere they are emulated and slow."""
+    if device_type == "cuda":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    if device_type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return False
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device called `name`; `auto` is the first accelerator, or else the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,0 +1,1 @@
+"""Inference: files in, files out, in bounded memory."""

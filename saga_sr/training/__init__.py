@@ -1,0 +1,1 @@
+"""Training: the LightningModule around a `SuperResolver`, schedules, callbacks and `run`."""

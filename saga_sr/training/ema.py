@@ -1,0 +1,39 @@
+"""Exponential moving average of the weights: Lightning's callback with a decay that grows at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from lightning.pytorch.callbacks import WeightAveraging
+from torch import Tensor
+
+from saga_sr.errors import ConfigError
+
+
+def growing_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+    """The update average <- d average + (1 - d) current with d = min(decay, (1 + n) / (10 + n)) after n updates.
+
+    The start at a low decay forgets the random initial weights at once (Tensorflow's `num_updates` rule).
+    """
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        n = int(count)
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return update
+
+
+class EMA(WeightAveraging):
+    """EMA of the trainable weights, used for validation, in the checkpoint's `state_dict` and in the model package.
+
+    Args:
+        decay: final decay per optimiser step.
+    """
+
+    def __init__(self, decay: float) -> None:
+        if not 0 <= decay < 1:
+            raise ConfigError(f"ema.decay={decay} must lie in [0, 1).")
+        # Buffers (a codec's statistics) are copied, not averaged.
+        super().__init__(use_buffers=False, multi_avg_fn=growing_average(decay))

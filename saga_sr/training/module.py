@@ -1,0 +1,129 @@
+"""The LightningModule around a `SuperResolver`: one loss, validated by listening."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from saga_sr.audio.degradation import LowPassDegradation, LowPassFilter, degrade
+from saga_sr.evaluation.metrics import lsd, lsd_band, si_sdr
+from saga_sr.model import SuperResolver
+
+# The generators of training and validation steps are seeded apart by this.
+STEP_SEEDS = 1_000_000_007
+
+
+class FlowMatchingModule(LightningModule):
+    """Trains the backbone and the conditioner of `model` by flow matching.
+
+    Every random draw of a step comes from generators seeded by (seed, batch, rank), so that a step repeats exactly
+    whatever ran before it.
+
+    Args:
+        model: what is trained.
+        loss: maps an `Estimate` to named terms; their sum is minimised.
+        degradation: makes the low-resolution input of a batch.
+        optimizer, scheduler: constructors, of parameters and of the optimiser; the scheduler steps per step.
+        seed: of the draws.
+        validation_cutoff_hz: of the low-pass (Chebyshev I, order 8) that validation samples are restored from.
+        validation_batches: how many validation batches are sampled and measured; the loss is taken of all.
+    """
+
+    def __init__(
+        self,
+        model: SuperResolver,
+        loss: nn.Module,
+        degradation: LowPassDegradation,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[[Optimizer], LRScheduler],
+        seed: int,
+        validation_cutoff_hz: float,
+        validation_batches: int,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.loss = loss
+        self.degradation = degradation
+        self.make_optimizer = optimizer
+        self.make_scheduler = scheduler
+        self.seed = seed
+        self.validation_cutoff_hz = validation_cutoff_hz
+        self.validation_batches = validation_batches
+
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
+        step = self.trainer.fit_loop.total_batch_idx
+        terms = self._loss_terms(batch["hr"], seed=self.seed + step * self.trainer.world_size + self.global_rank)
+        loss = torch.stack(list(terms.values())).sum()
+        logged = {f"train/{name}": value.detach() for name, value in terms.items()}
+        self.log_dict({"train/loss": loss.detach(), **logged}, batch_size=len(batch["hr"]))
+        self.log("loss", loss.detach(), prog_bar=True, logger=False)
+        return loss
+
+    def validation_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Tensor] | None:
+        """Log the loss; for the first batches also restore the clips and measure them."""
+        hr = batch["hr"]
+        seed = self.seed + STEP_SEEDS + batch_index * self.trainer.world_size + self.global_rank
+        loss = torch.stack(list(self._loss_terms(hr, seed).values())).sum()
+        self.log("val/loss", loss, batch_size=len(hr), sync_dist=True, prog_bar=True)
+        if batch_index >= self.validation_batches:
+            return None
+        restored = self._restore(hr, seed)
+        cutoff_hz = torch.full((len(hr),), self.validation_cutoff_hz, device=hr.device)
+        output, rate = restored["output"], self.model.sample_rate
+        nyquist = torch.full_like(cutoff_hz, rate / 2)
+        measured = {
+            "val/lsd": lsd(output, hr).mean(),
+            "val/lsd_hf": lsd_band(output, hr, cutoff_hz, nyquist, rate).mean(),
+            "val/si_sdr": si_sdr(output, hr).mean(),
+        }
+        self.log_dict(measured, batch_size=len(hr), sync_dist=True, prog_bar=True)
+        return restored
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        optimizer = self.make_optimizer([p for p in self.model.parameters() if p.requires_grad])
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self.make_scheduler(optimizer), "interval": "step"},
+        }
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by norm and log the norm.
+
+        Lightning refuses to clip for fused optimisers, since with float16 they unscale gradients by themselves; in
+        bfloat16 and float32 there is nothing to unscale.
+        """
+        if self.trainer.precision == "16-mixed" or gradient_clip_algorithm == "value":
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        limit = float("inf") if gradient_clip_val is None else gradient_clip_val
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        self.log("train/gradient_norm", norm)
+
+    def _loss_terms(self, hr: Tensor, seed: int) -> dict[str, Tensor]:
+        with torch.autocast(hr.device.type, enabled=False):
+            lr = self.degradation(hr, torch.Generator().manual_seed(seed)).lr
+        estimate = self.model.estimate(hr, lr, torch.Generator(hr.device).manual_seed(seed))
+        return self.loss(estimate)
+
+    def _restore(self, hr: Tensor, seed: int) -> dict[str, Tensor]:
+        low_pass = LowPassFilter("chebyshev1", 8, self.validation_cutoff_hz)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.autocast(hr.device.type, enabled=False):
+            lr = degrade(hr, [low_pass] * len(hr), self.model.sample_rate)
+            output = self.model.enhance(
+                lr,
+                torch.full((len(hr),), self.validation_cutoff_hz),
+                lambda frames: torch.randn(len(hr), self.model.codec.latent_dim, frames, generator=generator),
+            )
+        return {"input": lr, "output": output, "reference": hr}

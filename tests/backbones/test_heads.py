@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import torch
+
+from saga_sr.backbones.heads import GaussianHead
+from saga_sr.flow.path import interpolate, velocity_from_data
+
+
+def head_with(mu: float, sigma: float, prediction: str) -> GaussianHead:
+    head = GaussianHead(4, 1, prediction)
+    with torch.no_grad():
+        head.to_moments.bias.copy_(torch.tensor([mu, sigma]).where(torch.tensor([True, False]), torch.tensor(sigma).log()))
+    return head
+
+
+def test_it_is_the_posterior_mean_of_a_gaussian() -> None:
+    """Against regression on samples: E[z | z_t] is the least-squares line of z on z_t."""
+    mu, sigma, t = 0.5, 1.7, 0.35
+    generator = torch.Generator().manual_seed(0)
+    z = mu + sigma * torch.randn(400_000, generator=generator, dtype=torch.float64)
+    noise = torch.randn(z.shape, generator=generator, dtype=torch.float64)
+    z_t = interpolate(noise, z, torch.full(z.shape, t, dtype=torch.float64))
+    design = torch.stack([torch.ones_like(z_t), z_t], 1)
+    probe = torch.tensor([-1.0, 0.0, 2.0])
+    for prediction, target in (("data", z), ("velocity", z - noise)):
+        line = torch.linalg.lstsq(design, target[:, None]).solution[:, 0].float()
+        output = head_with(mu, sigma, prediction)(torch.zeros(1, 3, 4), probe[None, None], torch.tensor([t]))
+        assert torch.allclose(output[0, 0], line[0] + line[1] * probe, atol=0.02)
+
+
+def test_both_predictions_say_the_same() -> None:
+    tokens, z_t, t = torch.randn(3, 5, 4), torch.randn(3, 1, 5), torch.tensor([0.0, 0.4, 0.9])
+    data = head_with(0.3, 0.6, "data")(tokens, z_t, t)
+    velocity = head_with(0.3, 0.6, "velocity")(tokens, z_t, t)
+    assert torch.allclose(velocity, velocity_from_data(data, z_t, t), atol=1e-4)
+
+
+def test_it_starts_as_a_unit_gaussian_and_is_finite_at_both_ends() -> None:
+    for prediction in ("data", "velocity"):
+        head = GaussianHead(4, 2, prediction)
+        z_t = torch.randn(2, 2, 3)
+        output = head(torch.randn(2, 3, 4), z_t, torch.tensor([0.0, 1.0]))
+        assert bool(output.isfinite().all())
+        if prediction == "data":
+            assert torch.allclose(output[0], torch.zeros(2, 3)) and torch.allclose(output[1], z_t[1])

@@ -1,0 +1,20 @@
+"""Train a model: `python train.py experiment=demo`. `--help` lists the groups and their options."""
+
+from __future__ import annotations
+
+import hydra
+from omegaconf import DictConfig
+
+from saga_sr.command_line import CONF_DIR, answer_errors
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")
+@answer_errors
+def main(config: DictConfig) -> None:
+    from saga_sr.training.run import run
+
+    run(config)
+
+
+if __name__ == "__main__":
+    main()
