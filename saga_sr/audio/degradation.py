@@ -32,7 +32,7 @@ SECTIONS = 5  # quadratics in u, enough for order 10
 # A recursive filter's ringing has to die out in the padding.
 PADDING = 4096
 # The band limit's transition, in cutoffs: what decimating to the cutoff's rate and back leaves.
-TRANSITION = (0.95, 1.0)
+TRANSITION = (0.99, 1.0)
 
 
 @dataclass(frozen=True)

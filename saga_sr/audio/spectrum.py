@@ -13,6 +13,8 @@ N_FFT, HOP = 2048, 512
 FLOOR_DB = 110.0
 # A fall of this much, from just below a frequency to everything above it, is the edge of a low-pass.
 EDGE_DB = 15.0
+# No recording is cut lower; a bass drum alone is.
+LOWEST_EDGE_HZ = 500.0
 
 
 def stft(audio: Tensor, n_fft: int = N_FFT, hop: int = HOP) -> Tensor:
@@ -29,8 +31,7 @@ def istft(spectrum: Tensor, length: int, n_fft: int = N_FFT, hop: int = HOP) -> 
     """Inverse of `stft`: complex [..., n_fft / 2 + 1, frame] -> [..., length]."""
     flat = spectrum.reshape(-1, *spectrum.shape[-2:])
     window = torch.hann_window(n_fft, device=spectrum.device, dtype=spectrum.real.dtype)
-    # The last hop is incomplete in general: a frame of silence more gives every sample its full overlap.
-    audio = torch.istft(pad(flat, (0, 1)), n_fft, hop, window=window, length=length)
+    audio = torch.istft(flat, n_fft, hop, window=window, length=length)
     return audio.reshape(*spectrum.shape[:-2], length)
 
 
@@ -79,7 +80,8 @@ def bandwidth_hz(audio: Tensor, sample_rate: int) -> Tensor:
     Returns:
         [b]; Nyquist for silence.
     """
-    level = stft(audio).abs().square().mean(dim=(1, 3)).clamp(min=1e-30).log10() * 10
+    # A long-term mean needs no overlapping frames.
+    level = stft(audio, hop=N_FFT).abs().square().mean(dim=(1, 3)).clamp(min=1e-30).log10() * 10
     level = torch.maximum(level, level.amax(dim=-1, keepdim=True) - FLOOR_DB)
     bins = level.shape[-1]
     k = torch.arange(bins, device=audio.device)
@@ -87,11 +89,12 @@ def bandwidth_hz(audio: Tensor, sample_rate: int) -> Tensor:
     below = _mean_between(level, (k / 1.25).long(), (k / 1.04).long())
     beyond = smooth.flip(-1).cummax(dim=-1).values.flip(-1)
     above = beyond.gather(-1, (k * 1.04 + 4).long().clamp(max=bins - 1).expand_as(beyond))
-    fall = (below - above).where((k > 8) & (k * 1.04 + 8 < bins), torch.tensor(-1.0, device=audio.device))
+    fall = (below - above).where((k * (sample_rate / N_FFT) > LOWEST_EDGE_HZ) & (k * 1.04 + 8 < bins), torch.tensor(-1.0, device=audio.device))
     drop, edge = fall.max(dim=-1)
     # Half-way down the cliff.
     threshold = (above.gather(-1, edge[:, None])[:, 0] + drop / 2)[:, None]
     last = (k * (smooth > threshold)).amax(dim=-1)
+    last = torch.where(last > 0, last, edge)
     return torch.where(drop >= EDGE_DB, last * (sample_rate / N_FFT), torch.full_like(drop, sample_rate / 2))
 
 

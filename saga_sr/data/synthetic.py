@@ -58,11 +58,11 @@ class SyntheticAudio(Dataset[dict[str, Any]]):
         tracks, ingredients = self._tracks(rng)
         tracks = [track / (np.sqrt(np.mean(track**2)) + 1e-6) * from_db(rng.uniform(-9, 0)) for track in tracks]
         mix, place = self._mix(rng, tracks)
-        mix *= from_db(rng.uniform(-32, -15)) / (np.sqrt(np.mean(mix**2)) + 1e-9)
+        mix *= from_db(rng.uniform(-27, -14)) / (np.sqrt(np.mean(mix**2)) + 1e-9)
         floor, level = room_tone(rng, mix.size, self.sample_rate)
         mix += floor.reshape(mix.shape)
         mix *= min(1.0, 0.98 / float(np.abs(mix).max()))
-        caption = ", ".join([*ingredients, *place] + (["noisy recording"] if level > -64 else []))
+        caption = ", ".join([*ingredients, *place] + (["noisy recording"] if level > -72 else []))
         name = f"synthetic-{self.seed}-{index:06d}"
         return {"hr": torch.from_numpy(mix), "caption": caption, "name": name}
 

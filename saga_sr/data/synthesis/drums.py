@@ -36,21 +36,20 @@ def snare(rng: np.random.Generator, rate: int) -> Signal:
 
 
 def metal(rng: np.random.Generator, rate: int, decay_s: float) -> Signal:
-    """A hi-hat or cymbal: noise that rises to its peak between 6 and 12 kHz, with a faint low part."""
-    n = int(min(0.5, 5 * decay_s) * rate)
-    peak_hz, rise = rng.uniform(6e3, 11e3), rng.uniform(6, 11)
-    fall = rng.uniform(4, 14)
+    """A hi-hat or cymbal: noise that rises to its peak between 8 and 13 kHz, with a faint low part."""
+    n = int(min(0.4, 5 * decay_s) * rate)
+    peak_hz, rise, fall = rng.uniform(8e3, 13e3), rng.uniform(8, 13), rng.uniform(10, 24)
     noise = shaped(
         white(rng, n), rate, lambda hz: np.where(hz < peak_hz, rise, -fall) * np.log2(hz / peak_hz)
     )
     return noise * _decay(n, rate, decay_s)
 
 
-def kit(rng: np.random.Generator, rate: int) -> dict[str, Signal]:
-    """One drum kit: its hits sound alike all through a clip, as a drum machine's do."""
-    return {
-        "kick": kick(rng, rate),
-        "snare": snare(rng, rate) * np.float32(0.7),
-        "hat": metal(rng, rate, 10 ** rng.uniform(-2, -1.1)) * np.float32(rng.uniform(0.15, 0.5)),
-        "cymbal": metal(rng, rate, rng.uniform(0.1, 0.3)) * np.float32(rng.uniform(0.15, 0.4)),
-    }
+def hat(rng: np.random.Generator, rate: int) -> Signal:
+    """A hi-hat, closed or a little open."""
+    return metal(rng, rate, 10 ** rng.uniform(-2, -1.1)) * np.float32(rng.uniform(0.2, 0.8))
+
+
+def cymbal(rng: np.random.Generator, rate: int) -> Signal:
+    """A crash or ride cymbal."""
+    return metal(rng, rate, rng.uniform(0.1, 0.3)) * np.float32(rng.uniform(0.2, 0.6))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from saga_sr.data.synthesis.drums import kit
+from saga_sr.data.synthesis.drums import cymbal, hat, kick, snare
 from saga_sr.data.synthesis.noise import white
 from saga_sr.data.synthesis.tones import Signal, Timbre
 
@@ -54,22 +56,24 @@ def play_part(rng: np.random.Generator, part: str, beat: int, n: int, rate: int)
 
 
 def play_drums(rng: np.random.Generator, beat: int, n: int, rate: int) -> Signal:
-    """A drum pattern over `n` samples."""
+    """A drum pattern over `n` samples; a kit's hits sound alike all through it, as a drum machine's do."""
     track = np.zeros(n, np.float32)
-    sounds = kit(rng, rate)
     step = beat // 2
     offset, position = int(rng.integers(step)), int(rng.integers(8))
+    hits: list[tuple[Callable[[np.random.Generator, int], Signal], int, float]] = []
     for i, at in enumerate(range(-offset, n, step)):
-        place = (i + position) % 8
-        swing = int(rng.normal(0, 0.003) * rate)
+        place, at = (i + position) % 8, at + int(rng.normal(0, 0.003) * rate)
         if place in (0, 4) or rng.random() < 0.1:
-            add(track, at + swing, sounds["kick"], rng.uniform(0.7, 1))
+            hits.append((kick, at, rng.uniform(0.7, 1)))
         if place in (2, 6):
-            add(track, at + swing, sounds["snare"], rng.uniform(0.6, 1))
+            hits.append((snare, at, rng.uniform(0.4, 0.7)))
         if rng.random() < 0.8:
-            add(track, at + swing, sounds["hat"], rng.uniform(0.3, 1))
+            hits.append((hat, at, rng.uniform(0.3, 1)))
         if place == 0 and rng.random() < 0.3:
-            add(track, at + swing, sounds["cymbal"], 1.0)
+            hits.append((cymbal, at, 1.0))
+    kit = {drum: drum(rng, rate) for drum in (kick, snare, hat, cymbal) if any(hit[0] is drum for hit in hits)}
+    for drum, at, gain in hits:
+        add(track, at, kit[drum], gain)
     return track
 
 
@@ -77,7 +81,7 @@ def music(rng: np.random.Generator, n: int, rate: int) -> tuple[list[Signal], li
     """The tracks of a music-like clip, and their names."""
     beat = int(60 / rng.uniform(75, 165) * rate)
     parts = [part for part, chance in (("bass", 0.55), ("chords", 0.55), ("melody", 0.7)) if rng.random() < chance]
-    drums = rng.random() < 0.55
+    drums = rng.random() < 0.7
     if not parts and not drums:
         parts = ["melody"]
     tracks = [play_part(rng, part, beat, n, rate) * np.float32(rng.uniform(0.3, 1)) for part in parts]

@@ -32,8 +32,8 @@ def shaped(noise: Signal, rate: int, levels_db: Callable[[NDArray[np.floating]],
 
 
 def room_tone(rng: np.random.Generator, n: int, rate: int) -> tuple[Signal, float]:
-    """A recording's noise floor, coloured and smooth in frequency, and its level in dBFS (-85 to -58)."""
-    level = rng.uniform(-85, -58)
+    """A recording's noise floor, coloured and smooth in frequency, and its level in dBFS (-94 to -66)."""
+    level = rng.uniform(-94, -66)
     tilt, hiss_hz, hiss = rng.uniform(0, 5), rng.uniform(4e3, 12e3), rng.uniform(0, 6)
     floor = shaped(
         white(rng, n), rate, lambda hz: -tilt * np.log2(hz / 1000) + hiss * np.exp(-((np.log2(hz / hiss_hz)) ** 2))

@@ -15,7 +15,7 @@ VOWELS = (
     (570, 840, 2410), (440, 1020, 2240), (300, 870, 2240), (640, 1190, 2390), (490, 1350, 1690),
 )  # fmt: skip
 # Fricatives: peak in Hz, rise and fall in dB per octave, level in dB re the vowel.
-FRICATIVES = ((7000, 16, 7, -12), (3600, 14, 8, -10), (8000, 3, 5, -28), (6500, 4, 6, -30), (1500, 5, 6, -24))
+FRICATIVES = ((8000, 15, 14, -6), (3600, 14, 9, -6), (8000, 3, 7, -20), (6500, 4, 8, -22), (1500, 5, 8, -20))
 
 
 class Speaker:
@@ -35,7 +35,9 @@ class Speaker:
         width = 60 + 0.05 * formants
         gain = from_db(-6 * np.log2(np.maximum(formants / 500, 1)))
         peaks = gain / np.sqrt(1 + ((hz[:, None] - formants) / width) ** 2)
-        return 20 * np.log10(peaks.sum(axis=1) + 1e-5) - (self.tilt - 6) * np.log2(np.maximum(hz / 200, 1))
+        level = 20 * np.log10(peaks.sum(axis=1) + 1e-5) - (self.tilt - 6) * np.log2(np.maximum(hz / 200, 1))
+        # The radiated voice falls steeply above the formants that the vowels share.
+        return level - 14 * np.log2(np.maximum(hz / (4200 * self.tract), 1))
 
     def vowel(self, rng: np.random.Generator, n: int) -> Signal:
         """A voiced stretch gliding from one vowel to another, with breath noise that follows the glottal pulses."""
@@ -46,10 +48,12 @@ class Speaker:
         k = np.arange(1, max(2, int(0.98 * rate / 2 / f0.max())))
         phases = 0.3 * k + rng.normal(0, 0.3, len(k))
         first, last = (VOWELS[i] for i in rng.integers(len(VOWELS), size=2))
-        tables = wavetables(from_db(np.stack([self.envelope_db(v, k * self.f0_hz) for v in (first, last)])), phases)
+        # Pulses are regular up to a few kHz; above, breath takes their place.
+        regular = -10 * np.log2(np.maximum(k * self.f0_hz / 3000, 1))
+        tables = wavetables(from_db(np.stack([self.envelope_db(v, k * self.f0_hz) for v in (first, last)]) + regular), phases)
         glide = np.linspace(0, 1, n, dtype=np.float32)
         voice = tables[0][index] + glide * (tables[1][index] - tables[0][index])
-        breath = shaped(white(rng, n), rate, lambda hz: self.envelope_db(first, hz) + 4 * np.log2(np.maximum(hz / 1000, 1)))
+        breath = shaped(white(rng, n), rate, lambda hz: self.envelope_db(first, hz) + 9 * np.log2(np.maximum(hz / 1500, 1)))
         # A triangle over the cycle opens the breath once a pulse.
         pulse = np.abs(phase.view(np.int32)) * np.float32(2**-31)
         voice += breath * pulse * from_db(self.breath_db + 20)

@@ -49,8 +49,8 @@ class Timbre:
         self.tilt = rng.uniform(3, 10)
         self.resonance_octave = rng.uniform(0, 7, 5)
         self.resonance_db = rng.uniform(-7, 9, 5)
-        self.limit_hz = 10 ** rng.uniform(3.5, 4.3)
-        self.slope = rng.uniform(6, 18)
+        self.limit_hz = 10 ** rng.uniform(3.0, 3.95)
+        self.slope = rng.uniform(10, 28)
         self.odd_only_db = rng.choice([0.0, 0.0, 0.0, -18.0])
         self.ripple_db = rng.uniform(0.5, 4)
         self.dulling = rng.uniform(3, 9)
@@ -58,7 +58,7 @@ class Timbre:
         self.decay_s = 10 ** rng.uniform(-1, 0.5)
         self.sustained = rng.random() < 0.5
         self.vibrato = rng.uniform(0, 0.012) if self.sustained and rng.random() < 0.6 else 0.0
-        self.breath_db = rng.uniform(-60, -34)
+        self.breath_db = rng.uniform(-58, -30)
 
     def tables(self, rng: np.random.Generator, pitches_hz: NDArray[np.floating]) -> Signal:
         """The bright and the dull table of each pitch, [2, pitch, TABLE]."""

@@ -1,0 +1,199 @@
+"""Methods compared on the same low-passed clips."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from saga_sr.audio.degradation import LowPassFilter, degrade
+from saga_sr.errors import SagaError
+from saga_sr.evaluation.metrics import measure
+
+logger = logging.getLogger(__name__)
+
+Method = Callable[[Tensor, Tensor], Tensor]
+# Cut by this, as SAGA-SR's evaluation is.
+LOW_PASS = ("chebyshev1", 8)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A reference recording: `audio` [c, time]."""
+
+    name: str
+    audio: Tensor
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The metrics of one method on one clip at one cutoff."""
+
+    clip: str
+    cutoff_hz: int
+    method: str
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a report shows of a clip: each signal [c, time] by name - `input`, the methods' outputs, `reference`."""
+
+    clip: Clip
+    cutoff_hz: int
+    audios: dict[str, Tensor]
+
+
+@dataclass
+class Comparison:
+    """What came of a comparison: every row, the examples kept, and the clips that failed."""
+
+    sample_rate: int
+    rows: list[Row] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def methods(self) -> list[str]:
+        """Names of the methods, in order."""
+        return list(dict.fromkeys(row.method for row in self.rows))
+
+    @property
+    def cutoffs_hz(self) -> list[int]:
+        """The cutoffs, in order."""
+        return list(dict.fromkeys(row.cutoff_hz for row in self.rows))
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics, in order."""
+        return list(self.rows[0].metrics) if self.rows else []
+
+    def mean(self, cutoff_hz: int, method: str, metric: str) -> float:
+        """Mean of a metric over the clips."""
+        chosen = [row.metrics[metric] for row in self.rows if (row.cutoff_hz, row.method) == (cutoff_hz, method)]
+        return sum(chosen) / len(chosen)
+
+    def summary(self, seconds: Mapping[str, float]) -> dict:
+        """The means, as `metrics.json` has them: `{"clips": n, "cutoffs": {"4000": {metric: {method: x}}}, "seconds"}`."""
+        return {
+            "clips": len({row.clip for row in self.rows}),
+            "cutoffs": {
+                str(cutoff): {
+                    metric: {method: round(self.mean(cutoff, method, metric), 5) for method in self.methods}
+                    for metric in self.metrics
+                }
+                for cutoff in self.cutoffs_hz
+            },
+            "seconds": dict(seconds),
+        }
+
+
+def compare_methods(
+    clips: Sequence[Clip],
+    methods: Mapping[str, Method],
+    cutoffs_hz: Sequence[int],
+    sample_rate: int,
+    batch_size: int = 8,
+    examples: int = 0,
+) -> Comparison:
+    """Low-pass each clip (Chebyshev I, order 8), let each method restore it, and measure against the clip.
+
+    Args:
+        clips: references; those of equal length and channels go in batches of `batch_size`.
+        methods: `(lr [b, c, time], cutoff_hz [b]) -> [b, c, time]` by name.
+        cutoffs_hz: in Hz.
+        sample_rate: of everything, in Hz.
+        examples: how many clips' audio to keep for a report.
+
+    A batch that fails with a `SagaError` is named and left out.
+    """
+    result = Comparison(sample_rate)
+    batches = list(_batched(clips, batch_size))
+    kept = {clip.name for clip in clips[:examples]}
+    work = [(cutoff, batch) for cutoff in cutoffs_hz for batch in batches]
+    for cutoff, batch in tqdm(work, desc="Evaluating", unit="batch", delay=2, leave=False):
+        try:
+            _compare_batch(result, batch, methods, cutoff, kept)
+        except SagaError as error:
+            result.failures.append(str(error))
+            logger.warning("Skipped %s: %s", ", ".join(clip.name for clip in batch), error)
+    return result
+
+
+def _batched(clips: Sequence[Clip], size: int) -> Iterator[list[Clip]]:
+    by_shape: dict[torch.Size, list[Clip]] = {}
+    for clip in clips:
+        by_shape.setdefault(clip.audio.shape, []).append(clip)
+    for alike in by_shape.values():
+        for i in range(0, len(alike), size):
+            yield alike[i : i + size]
+
+
+def _compare_batch(
+    result: Comparison, batch: list[Clip], methods: Mapping[str, Method], cutoff_hz: int, kept: set[str]
+) -> None:
+    rate = result.sample_rate
+    reference = torch.stack([clip.audio for clip in batch])
+    cutoffs = torch.full((len(batch),), float(cutoff_hz))
+    lr = degrade(reference, [LowPassFilter(*LOW_PASS, cutoff_hz)] * len(batch), rate)
+    outputs = {name: method(lr, cutoffs).cpu() for name, method in methods.items()}
+    for method, output in outputs.items():
+        measured = measure(output, reference, cutoffs, rate)
+        for i, clip in enumerate(batch):
+            values = {name: float(value[i]) for name, value in measured.items()}
+            result.rows.append(Row(clip.name, cutoff_hz, method, values))
+    for i, clip in enumerate(batch):
+        if clip.name in kept:
+            audios = {name: output[i] for name, output in outputs.items()} | {"reference": clip.audio}
+            result.examples.append(Example(clip, cutoff_hz, audios))
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write `content` aside and rename it to `path`."""
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_text(json.dumps(content, indent=1) + "\n")
+    aside.replace(path)
+
+
+def write_rows(path: Path, result: Comparison) -> None:
+    """All rows as CSV: one line per clip, cutoff and method."""
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["clip", "cutoff_hz", "method", *result.metrics])
+        for row in result.rows:
+            writer.writerow([row.clip, row.cutoff_hz, row.method, *(f"{v:.6g}" for v in row.metrics.values())])
+    aside.replace(path)
+
+
+SHOWN = {
+    "lsd_hf": "LSD-HF",
+    "lsd_lf": "LSD-LF",
+    "lsd": "LSD",
+    "level_hf_db": "HF level (dB)",
+    "si_sdr": "SI-SDR (dB)",
+    "mel_l1": "mel L1 (dB)",
+}
+
+
+def table(result: Comparison) -> str:
+    """The means as a plain-text table, a line per cutoff and method; it is Markdown too."""
+    lines = [f"| cutoff | method | {' | '.join(SHOWN.values())} |", "|---" * (2 + len(SHOWN)) + "|"]
+    for cutoff in result.cutoffs_hz:
+        for method in result.methods:
+            values = " | ".join(f"{result.mean(cutoff, method, metric):.2f}" for metric in SHOWN)
+            lines.append(f"| {cutoff / 1000:g} kHz | {method} | {values} |")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("---", "-" * w).ljust(w) for cell, w in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    )

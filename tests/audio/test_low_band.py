@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from saga_sr.audio.low_band import replace_low_band
+from saga_sr.audio.spectrum import stft
+from saga_sr.errors import ConfigError
+
+RATE = 44_100
+
+
+def noise(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def band_error(x: torch.Tensor, y: torch.Tensor, low: float, high: float) -> float:
+    a, b = (slice(int(f / RATE * 2048) + 1, int(g / RATE * 2048)) for f, g in ((low, high),) * 2)
+    difference, base = (stft(v)[..., s, 4:-4].abs().square().sum() for v, s in ((x - y, a), (y, b)))
+    return float(difference / base)
+
+
+@pytest.mark.parametrize(("mode", "last_low", "first_high"), [("crossfade", 3600, 4400), ("hard", 4000, 4000)])
+def test_low_band_from_the_input_and_high_band_from_the_output(mode: str, last_low: float, first_high: float) -> None:
+    output, lr = noise(0, 2, 1, 30_000), noise(1, 2, 1, 30_000)
+    joined = replace_low_band(output, lr, torch.tensor([4000.0, 4000.0]), RATE, mode)
+    assert band_error(joined, lr, 0, 0.9 * last_low) < 1e-3
+    assert band_error(joined, output, 1.1 * first_high, RATE / 2) < 1e-3
+
+
+def test_crossfade_is_half_way_at_the_cutoff() -> None:
+    lr = noise(1, 1, 1, 60_000)
+    joined = replace_low_band(torch.zeros_like(lr), lr, torch.tensor([8000.0]), RATE)
+    at = round(8000 / RATE * 2048)
+    ratio = stft(joined)[0, 0, at - 1 : at + 2].abs().square().mean() / stft(lr)[0, 0, at - 1 : at + 2].abs().square().mean()
+    assert float(ratio) == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(1 / 1.1, 1.1), (0.5, 1.2), (3.0, 0.8)])
+def test_energy_matching_levels_the_seam_within_its_limits(gain: float, expected: float) -> None:
+    lr = noise(1, 1, 2, 40_000)
+    joined = replace_low_band(gain * lr, lr, torch.tensor([5000.0]), RATE, "energy_matched")
+    assert band_error(joined, gain * expected * lr, 6000, 20_000) < 1e-3
+
+
+def test_off_changes_nothing_and_equal_signals_stay() -> None:
+    output, lr = noise(0, 1, 1, 5001), noise(1, 1, 1, 5001)
+    cutoff = torch.tensor([4000.0])
+    assert torch.equal(replace_low_band(output, lr, cutoff, RATE, "off"), output)
+    for mode in ("crossfade", "hard", "energy_matched"):
+        assert torch.allclose(replace_low_band(lr, lr, cutoff, RATE, mode), lr, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [1, 700, 2049])
+@pytest.mark.parametrize("cutoff", [3000.0, 22_050.0])
+def test_any_length_and_a_cutoff_at_nyquist(length: int, cutoff: float) -> None:
+    output, lr = noise(0, 1, 1, length), noise(1, 1, 1, length)
+    joined = replace_low_band(output, lr, torch.tensor([cutoff]), RATE)
+    assert joined.shape == lr.shape and bool(joined.isfinite().all())
+
+
+def test_an_unknown_mode_is_answered_with_the_valid_ones() -> None:
+    with pytest.raises(ConfigError, match="crossfade, hard, energy_matched, off"):
+        replace_low_band(noise(0, 1, 1, 10), noise(1, 1, 1, 10), torch.tensor([1.0]), RATE, "soft")
