@@ -25,9 +25,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(INSTALLED)
+	@rm -rf $(OUT)
 	$(RUN) train.py experiment=demo $(DATA) hydra.run.dir=$(OUT)/train
 	$(RUN) -m saga_sr.evaluate model=$(OUT)/train/model output=$(OUT) $(DATA)
-	$(RUN) infer.py model=$(OUT)/train/model input=$(OUT)/audio/input_4000.wav output=$(OUT)/audio/enhanced.wav
+	$(RUN) infer.py model=$(OUT)/train/model input=$(OUT)/audio/01_4000_input.flac output=$(OUT)/audio/enhanced.flac
 	@cat $(OUT)/summary.txt
 
 test: $(INSTALLED)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from saga_sr.errors import ConfigError
+
 
 def has_fast_bfloat16(device_type: str) -> bool:
     """Whether bfloat16 matrix products run in hardware there; elsewhere they are emulated and slow."""
@@ -15,8 +17,16 @@ def has_fast_bfloat16(device_type: str) -> bool:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device called `name`; `auto` is the first accelerator, or else the CPU."""
+    """The device called `name`; `auto` is the first accelerator, or else the CPU.
+
+    Raises:
+        ConfigError: PyTorch knows no such device, or this machine has none.
+    """
     if name != "auto":
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(f"device={name!r} cannot be used here; choose auto, cpu, or an accelerator like cuda:0.") from error
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")

@@ -80,8 +80,8 @@ class SuperResolver(nn.Module):
         z_hr, z_lr = self._encode(hr), self._encode(lr)
         example = self.objective.corrupt(z_hr, generator)
         conditioning = self.conditioner(z_lr, generator)
-        output = self.backbone(example.z_t, example.t, conditioning)
-        return self.objective.estimate(output, example, z_lr)
+        prediction = self.backbone(example.z_t, example.t, conditioning)
+        return self.objective.estimate(prediction.value, example, z_lr, prediction.variance)
 
     @torch.no_grad()
     def _encode(self, audio: Tensor) -> Tensor:
@@ -97,8 +97,8 @@ class SuperResolver(nn.Module):
             n = len(branches)
             z_all, t_all = z.repeat(n, 1, 1), t.repeat(n)
             with torch.autocast(z.device.type, torch.bfloat16, enabled=has_fast_bfloat16(z.device.type)):
-                output = self.backbone(z_all, t_all, stacked)
-            velocities = self.objective.velocity(output.float(), z_all, t_all)
+                prediction = self.backbone(z_all, t_all, stacked)
+            velocities = self.objective.velocity(prediction.value.float(), z_all, t_all)
             return self.guidance.combine(rearrange(velocities, "(n b) c f -> n b c f", n=n))
 
         return field

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from saga_sr.errors import ConfigError
+
+
+class Prediction(NamedTuple):
+    """What a backbone says at (z_t, t).
+
+    Attributes:
+        value: [b, c, frame], velocity or data.
+        variance: [b, c, frame], how uncertain the data estimate is, from heads that say so.
+    """
+
+    value: Tensor
+    variance: Tensor | None = None
+
+
+def _zeroed(layer: nn.Linear) -> nn.Linear:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 class LinearHead(nn.Module):
@@ -13,25 +33,30 @@ class LinearHead(nn.Module):
 
     def __init__(self, width: int, latent_dim: int) -> None:
         super().__init__()
-        self.to_latent = nn.Linear(width, latent_dim)
-        nn.init.zeros_(self.to_latent.weight)
-        nn.init.zeros_(self.to_latent.bias)
+        self.to_latent = _zeroed(nn.Linear(width, latent_dim))
 
-    def forward(self, tokens: Tensor, z_t: Tensor, t: Tensor) -> Tensor:
-        """The prediction [b, c, frame] of `tokens` [b, frame, width]."""
-        return self.to_latent(tokens).transpose(1, 2)
+    def forward(self, tokens: Tensor, z_t: Tensor, t: Tensor, z_lr: Tensor) -> Prediction:
+        """The prediction of `tokens` [b, frame, width]."""
+        return Prediction(self.to_latent(tokens).transpose(1, 2))
 
 
 class GaussianHead(nn.Module):
-    """The posterior mean of z given z_t when z ~ N(mu, sigma^2), with mu and sigma predicted per coefficient.
+    """The posterior of z given z_t when z ~ N(mu, sigma^2), with mu and sigma predicted per coefficient.
 
-    A network narrower than its latent cannot copy noise-like coefficients of z_t to its output. Here it does not have
-    to: it says how far to trust z_t, and the closed form does the copying. With D = (sigma t)^2 + (1 - t)^2 and
+    A network narrower than its latent cannot copy noise-like coefficients to its output. Here it does not have to: it
+    says how far to trust z_t, and the closed form does the copying. With D = (sigma t)^2 + (1 - t)^2 and
     r = z_t - t mu,
 
-        E[z | z_t] = mu + sigma^2 t r / D,    E[z - noise | z_t] = mu + (sigma^2 t - (1 - t)) r / D.
+        E[z | z_t] = mu + sigma^2 t r / D,    E[z - noise | z_t] = mu + (sigma^2 t - (1 - t)) r / D,
+        Var[z | z_t] = sigma^2 (1 - t)^2 / D.
 
-    mu and log sigma start at zero.
+    For the same reason mu is a share of z_lr plus what the network adds: mu = gate z_lr + m. What the network gives
+    (m, log sigma, gate - 1) starts at zero.
+
+    Args:
+        width: of the tokens.
+        latent_dim: channels of z_t and of z_lr.
+        prediction: `velocity` or `data`.
 
     Raises:
         ConfigError: an unknown prediction.
@@ -42,19 +67,18 @@ class GaussianHead(nn.Module):
         if prediction not in ("velocity", "data"):
             raise ConfigError(f"backbone.prediction={prediction!r} is not known; choose velocity or data.")
         self.prediction = prediction
-        self.to_moments = nn.Linear(width, 2 * latent_dim)
-        nn.init.zeros_(self.to_moments.weight)
-        nn.init.zeros_(self.to_moments.bias)
+        self.to_moments = _zeroed(nn.Linear(width, 3 * latent_dim))
 
-    def forward(self, tokens: Tensor, z_t: Tensor, t: Tensor) -> Tensor:
-        """The prediction [b, c, frame] of `tokens` [b, frame, width] at `z_t` [b, c, frame] and `t` [b]."""
-        mu, log_sigma = self.to_moments(tokens).transpose(1, 2).chunk(2, dim=1)
+    def forward(self, tokens: Tensor, z_t: Tensor, t: Tensor, z_lr: Tensor) -> Prediction:
+        """The prediction of `tokens` [b, frame, width] at `z_t`, `z_lr` [b, c, frame] and `t` [b]."""
+        mean, log_sigma, gate = self.to_moments(tokens).transpose(1, 2).chunk(3, dim=1)
+        mu = mean + (1 + gate) * z_lr
         # sigma within e^-5 and e^3: latents have unit variance, and D must not vanish at t = 1.
         variance = torch.exp(2 * log_sigma.clamp(-5, 3))
         t = t[:, None, None]
-        surprise = (z_t - t * mu) / (variance * t**2 + (1 - t) ** 2)
+        total = variance * t**2 + (1 - t) ** 2
         gain = variance * t if self.prediction == "data" else variance * t - (1 - t)
-        return mu + gain * surprise
+        return Prediction(mu + gain * (z_t - t * mu) / total, variance * (1 - t) ** 2 / total)
 
 
 HEADS = ("linear", "gaussian")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, silu
 
-from saga_sr.backbones.heads import make_head
+from saga_sr.backbones.heads import Prediction, make_head
 from saga_sr.backbones.layers import Attention, TimeEmbedding, rotary_table
 from saga_sr.conditioning import Conditioning
 from saga_sr.errors import ConfigError
@@ -18,6 +19,16 @@ from saga_sr.errors import ConfigError
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Shift and scale `x` [b, n, w] by per-example `shift` and `scale` [b, w]."""
     return torch.addcmul(shift[:, None], x, 1 + scale[:, None])
+
+
+def log_levels(z: Tensor) -> Tensor:
+    """Standardised log power of a latent `z` [b, c, frame], each smoothed over 9 channels and 3 frames.
+
+    What lies above a low-pass follows from the levels below it, almost linearly in decibels. A network that is given
+    signed coefficients alone has to learn to square, smooth and take logarithms first.
+    """
+    power = avg_pool2d(z.float().square()[:, None], (9, 3), 1, (4, 1), count_include_pad=False)[:, 0]
+    return torch.log10(power + 1e-5) / 1.2 + 1
 
 
 class JaTBlock(nn.Module):
@@ -55,6 +66,7 @@ class JaT(nn.Module):
         head: `linear`, or `gaussian` (see `GaussianHead`).
         prediction: what the head predicts, `velocity` or `data`; must be the objective's.
         qk_norm: normalise queries and keys.
+        levels: also show the network the condition's `log_levels`.
 
     Raises:
         ConfigError: widths that the heads cannot divide, or an unknown head or prediction.
@@ -73,12 +85,19 @@ class JaT(nn.Module):
         head: str = "linear",
         prediction: str = "data",
         qk_norm: bool = True,
+        levels: bool = False,
     ) -> None:
         super().__init__()
+        if head == "gaussian" and condition_dim != latent_dim:
+            raise ConfigError(
+                f"backbone.head=gaussian adds to the condition, but backbone.condition_dim={condition_dim} differs from "
+                f"backbone.latent_dim={latent_dim}; set it to ${{codec.latent_dim}} or choose backbone.head=linear."
+            )
         if min(latent_dim, condition_dim, width, depth, heads, kv_heads) < 1:
             raise ConfigError("backbone: every width, depth and head count must be at least 1.")
         self.latent_dim = latent_dim
-        self.to_tokens = nn.Linear(latent_dim + condition_dim, width)
+        self.levels = levels
+        self.to_tokens = nn.Linear(latent_dim + (1 + levels) * condition_dim, width)
         self.time_embedding = TimeEmbedding(width)
         self.blocks = nn.ModuleList(JaTBlock(width, heads, kv_heads, qk_norm) for _ in range(depth))
         self.norm_out = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
@@ -88,11 +107,13 @@ class JaT(nn.Module):
         self.head = make_head(head, width, latent_dim, prediction)
         self.head_width = width // heads
 
-    def forward(self, z_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
-        """The prediction [b, c, frame] at `z_t` [b, c, frame] and `t` [b]."""
+    def forward(self, z_t: Tensor, t: Tensor, conditioning: Conditioning) -> Prediction:
+        """The prediction at `z_t` [b, c, frame] and `t` [b]."""
         assert conditioning.concat is not None  # a conditioner that provides it is checked by SuperResolver
-        x = self.to_tokens(torch.cat([z_t, conditioning.concat], dim=1).transpose(1, 2))
-        embedding = nn.functional.silu(self.time_embedding(t))
+        z_lr = conditioning.concat
+        inputs = [z_t, z_lr, log_levels(z_lr)] if self.levels else [z_t, z_lr]
+        x = self.to_tokens(torch.cat(inputs, dim=1).transpose(1, 2))
+        embedding = silu(self.time_embedding(t))
         table = rotary_table(x.shape[1], self.head_width, x.device)
         for block in self.blocks:
             x = block(x, embedding, table)
@@ -100,4 +121,4 @@ class JaT(nn.Module):
         x = modulate(self.norm_out(x), shift, scale)
         # Outside autocast: the head's closed form subtracts nearly equal numbers as t approaches 1.
         with torch.autocast(x.device.type, enabled=False):
-            return self.head(x.float(), z_t.float(), t.float())
+            return self.head(x.float(), z_t.float(), t.float(), z_lr.float())

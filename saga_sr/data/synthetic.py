@@ -58,17 +58,17 @@ class SyntheticAudio(Dataset[dict[str, Any]]):
         tracks, ingredients = self._tracks(rng)
         tracks = [track / (np.sqrt(np.mean(track**2)) + 1e-6) * from_db(rng.uniform(-9, 0)) for track in tracks]
         mix, place = self._mix(rng, tracks)
-        mix *= from_db(rng.uniform(-27, -14)) / (np.sqrt(np.mean(mix**2)) + 1e-9)
+        mix *= from_db(rng.uniform(-23, -15)) / (np.sqrt(np.mean(mix**2)) + 1e-9)
         floor, level = room_tone(rng, mix.size, self.sample_rate)
         mix += floor.reshape(mix.shape)
         mix *= min(1.0, 0.98 / float(np.abs(mix).max()))
-        caption = ", ".join([*ingredients, *place] + (["noisy recording"] if level > -72 else []))
+        caption = ", ".join([*ingredients, *place] + (["noisy recording"] if level > -78 else []))
         name = f"synthetic-{self.seed}-{index:06d}"
         return {"hr": torch.from_numpy(mix), "caption": caption, "name": name}
 
     def _tracks(self, rng: np.random.Generator) -> tuple[list[Signal], list[str]]:
         kind = rng.random()
-        if kind < 0.55:
+        if kind < 0.6:
             return music(rng, self.num_samples, self.sample_rate)
         if kind < 0.9:
             return speech(rng, self.num_samples, self.sample_rate)

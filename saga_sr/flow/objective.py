@@ -29,7 +29,8 @@ class NoisyExample:
 class Estimate:
     """A prediction in both forms beside its targets, all [b, c, frame]: what a loss looks at.
 
-    `z_lr` is the condition's latent, for losses that hold the estimate against it.
+    `z_lr` is the condition's latent, for losses that hold the estimate against it; `variance` is how uncertain the
+    data estimate is, from networks that say so.
     """
 
     velocity: Tensor
@@ -37,6 +38,7 @@ class Estimate:
     data: Tensor
     target_data: Tensor
     z_lr: Tensor
+    variance: Tensor | None = None
 
 
 class FlowMatching:
@@ -80,15 +82,17 @@ class FlowMatching:
         noise = torch.randn(z_hr.shape, generator=generator, device=z_hr.device)
         return NoisyExample(z_hr, noise, interpolate(noise, z_hr, t), t)
 
-    def estimate(self, output: Tensor, example: NoisyExample, z_lr: Tensor) -> Estimate:
+    def estimate(
+        self, output: Tensor, example: NoisyExample, z_lr: Tensor, variance: Tensor | None = None
+    ) -> Estimate:
         """Read the network's `output` [b, c, frame] at `example` as velocity and as data."""
         z_t, t = example.z_t, example.t
         if self.prediction == "velocity":
             data = data_from_velocity(output, z_t, t)
-            return Estimate(output, example.z_hr - example.noise, data, example.z_hr, z_lr)
+            return Estimate(output, example.z_hr - example.noise, data, example.z_hr, z_lr, variance)
         velocity = velocity_from_data(output, z_t, t, self.min_noise)
         target = velocity_from_data(example.z_hr, z_t, t, self.min_noise)
-        return Estimate(velocity, target, output, example.z_hr, z_lr)
+        return Estimate(velocity, target, output, example.z_hr, z_lr, variance)
 
     def velocity(self, output: Tensor, z_t: Tensor, t: Tensor) -> Tensor:
         """The velocity that a sampler follows, from the network's `output` at (`z_t`, `t`)."""

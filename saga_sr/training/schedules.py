@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -25,19 +26,36 @@ class InverseLR(LambdaLR):
 
 
 class WarmupCosine(LambdaLR):
-    """Linear rise over `warmup_steps`, then half a cosine down to `floor` at `total_steps`."""
+    """Linear rise over `warmup_steps`, then half a cosine down to `floor` at `total_steps`.
+
+    Args:
+        budget_s: seconds of wall-clock time after which the floor is reached too, if that is sooner: a run that is
+            stopped by the clock then still ends annealed, on a slow machine as on a fast one. Such a run does not
+            repeat exactly.
+
+    Raises:
+        ConfigError: no steps.
+    """
 
     def __init__(
-        self, optimizer: Optimizer, total_steps: int, warmup_steps: int = 0, floor: float = 0.0
+        self,
+        optimizer: Optimizer,
+        total_steps: int,
+        warmup_steps: int = 0,
+        floor: float = 0.0,
+        budget_s: float | None = None,
     ) -> None:
         if total_steps < 1:
             raise ConfigError(
                 f"scheduler.total_steps={total_steps} must be at least 1; it is trainer.max_steps unless set."
             )
+        begin = time.monotonic()
 
         def factor(k: int) -> float:
             rise = min(1.0, (k + 1) / (warmup_steps + 1))
-            progress = min(1.0, max(0, k - warmup_steps) / max(1, total_steps - warmup_steps))
-            return rise * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+            progress = max(0, k - warmup_steps) / max(1, total_steps - warmup_steps)
+            if budget_s is not None:
+                progress = max(progress, (time.monotonic() - begin) / budget_s)
+            return rise * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
         super().__init__(optimizer, factor)

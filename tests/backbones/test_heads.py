@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import torch
 
 from saga_sr.backbones.heads import GaussianHead
@@ -9,12 +11,12 @@ from saga_sr.flow.path import interpolate, velocity_from_data
 def head_with(mu: float, sigma: float, prediction: str) -> GaussianHead:
     head = GaussianHead(4, 1, prediction)
     with torch.no_grad():
-        head.to_moments.bias.copy_(torch.tensor([mu, sigma]).where(torch.tensor([True, False]), torch.tensor(sigma).log()))
+        head.to_moments.bias.copy_(torch.tensor([mu, math.log(sigma), 0.0]))
     return head
 
 
-def test_it_is_the_posterior_mean_of_a_gaussian() -> None:
-    """Against regression on samples: E[z | z_t] is the least-squares line of z on z_t."""
+def test_it_is_the_posterior_of_a_gaussian() -> None:
+    """Against regression on samples: E[z | z_t] is the least-squares line of z on z_t, Var[z | z_t] what it leaves."""
     mu, sigma, t = 0.5, 1.7, 0.35
     generator = torch.Generator().manual_seed(0)
     z = mu + sigma * torch.randn(400_000, generator=generator, dtype=torch.float64)
@@ -23,23 +25,30 @@ def test_it_is_the_posterior_mean_of_a_gaussian() -> None:
     design = torch.stack([torch.ones_like(z_t), z_t], 1)
     probe = torch.tensor([-1.0, 0.0, 2.0])
     for prediction, target in (("data", z), ("velocity", z - noise)):
-        line = torch.linalg.lstsq(design, target[:, None]).solution[:, 0].float()
-        output = head_with(mu, sigma, prediction)(torch.zeros(1, 3, 4), probe[None, None], torch.tensor([t]))
-        assert torch.allclose(output[0, 0], line[0] + line[1] * probe, atol=0.02)
+        line = torch.linalg.lstsq(design, target[:, None]).solution[:, 0]
+        said = head_with(mu, sigma, prediction)(
+            torch.zeros(1, 3, 4), probe[None, None], torch.tensor([t]), torch.zeros(1, 1, 3)
+        )
+        assert torch.allclose(said.value[0, 0], (line[0] + line[1] * probe).float(), atol=0.02)
+    rest = z - design @ torch.linalg.lstsq(design, z[:, None]).solution[:, 0]
+    assert said.variance is not None
+    assert torch.allclose(said.variance, rest.var().float().expand_as(said.variance), rtol=0.01)
 
 
 def test_both_predictions_say_the_same() -> None:
-    tokens, z_t, t = torch.randn(3, 5, 4), torch.randn(3, 1, 5), torch.tensor([0.0, 0.4, 0.9])
-    data = head_with(0.3, 0.6, "data")(tokens, z_t, t)
-    velocity = head_with(0.3, 0.6, "velocity")(tokens, z_t, t)
-    assert torch.allclose(velocity, velocity_from_data(data, z_t, t), atol=1e-4)
+    tokens, z_t, t, z_lr = torch.randn(3, 5, 4), torch.randn(3, 1, 5), torch.tensor([0.0, 0.4, 0.9]), torch.randn(3, 1, 5)
+    data = head_with(0.3, 0.6, "data")(tokens, z_t, t, z_lr)
+    velocity = head_with(0.3, 0.6, "velocity")(tokens, z_t, t, z_lr)
+    assert torch.allclose(velocity.value, velocity_from_data(data.value, z_t, t), atol=1e-4)
+    assert torch.equal(velocity.variance, data.variance)
 
 
-def test_it_starts_as_a_unit_gaussian_and_is_finite_at_both_ends() -> None:
+def test_it_starts_as_a_unit_gaussian_around_the_condition_and_is_finite_at_both_ends() -> None:
     for prediction in ("data", "velocity"):
         head = GaussianHead(4, 2, prediction)
-        z_t = torch.randn(2, 2, 3)
-        output = head(torch.randn(2, 3, 4), z_t, torch.tensor([0.0, 1.0]))
-        assert bool(output.isfinite().all())
+        z_t, z_lr = torch.randn(2, 2, 3), torch.randn(2, 2, 3)
+        said = head(torch.randn(2, 3, 4), z_t, torch.tensor([0.0, 1.0]), z_lr)
+        assert bool(said.value.isfinite().all()) and bool(said.variance.isfinite().all())
         if prediction == "data":
-            assert torch.allclose(output[0], torch.zeros(2, 3)) and torch.allclose(output[1], z_t[1])
+            assert torch.allclose(said.value[0], z_lr[0]) and torch.allclose(said.value[1], z_t[1])
+            assert torch.allclose(said.variance[0], torch.ones(2, 3)) and torch.allclose(said.variance[1], torch.zeros(2, 3))

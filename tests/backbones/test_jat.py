@@ -16,7 +16,7 @@ CONF = str(Path(__file__).parents[2] / "conf")
 
 
 def small(**settings: object) -> JaT:
-    defaults: dict = dict(latent_dim=6, condition_dim=5, width=32, depth=2, heads=4, kv_heads=2)
+    defaults: dict = dict(latent_dim=6, condition_dim=6, width=32, depth=2, heads=4, kv_heads=2)
     return JaT(**(defaults | settings))
 
 
@@ -47,19 +47,19 @@ def test_parameter_counts(name: str, millions: float, tolerance: float | None) -
 def test_prediction_has_the_latents_shape_at_any_length(head: str, prediction: str, frames: int) -> None:
     model = small(head=head, prediction=prediction)
     z, t = torch.randn(3, 6, frames), torch.tensor([0.0, 0.5, 1.0])
-    output = model(z, t, Conditioning(concat=torch.randn(3, 5, frames)))
+    output = model(z, t, Conditioning(concat=torch.randn(3, 6, frames))).value
     assert output.shape == z.shape and bool(output.isfinite().all())
 
 
 def test_every_input_reaches_the_output() -> None:
     model = awake(small(head="gaussian"))
-    z, c, t = torch.randn(1, 6, 9), torch.randn(1, 5, 9), torch.tensor([0.3])
-    base = model(z, t, Conditioning(concat=c))
-    assert not torch.allclose(base, model(z, t, Conditioning(concat=c + 1)), atol=1e-4)
-    assert not torch.allclose(base, model(z, t + 0.3, Conditioning(concat=c)), atol=1e-4)
+    z, c, t = torch.randn(1, 6, 9), torch.randn(1, 6, 9), torch.tensor([0.3])
+    base = model(z, t, Conditioning(concat=c)).value
+    assert not torch.allclose(base, model(z, t, Conditioning(concat=c + 1)).value, atol=1e-4)
+    assert not torch.allclose(base, model(z, t + 0.3, Conditioning(concat=c)).value, atol=1e-4)
     later = z.clone()
     later[..., -1] += 1
-    assert not torch.allclose(base[..., 0], model(later, t, Conditioning(concat=c))[..., 0], atol=1e-5)
+    assert not torch.allclose(base[..., 0], model(later, t, Conditioning(concat=c)).value[..., 0], atol=1e-5)
 
 
 def test_grouped_query_attention_equals_full_attention_with_repeated_heads() -> None:
@@ -101,7 +101,7 @@ def test_rotation_agrees_with_complex_multiplication() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"width": 30}, {"kv_heads": 3}, {"head": "mixture"}, {"depth": 0}, {"head": "gaussian", "prediction": "noise"}]
+    "settings", [{"width": 30}, {"kv_heads": 3}, {"head": "mixture"}, {"depth": 0}, {"head": "gaussian", "prediction": "noise"}, {"head": "gaussian", "condition_dim": 5}]
 )
 def test_impossible_settings_are_refused(settings: dict) -> None:
     with pytest.raises(ConfigError):

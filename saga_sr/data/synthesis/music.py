@@ -7,10 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from saga_sr.data.synthesis.drums import cymbal, hat, kick, snare
-from saga_sr.data.synthesis.noise import white
+from saga_sr.data.synthesis.noise import ended, white
 from saga_sr.data.synthesis.tones import Signal, Timbre
 
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 3, 5, 7, 10))
+Drum = Callable[[np.random.Generator, np.random.Generator, int], Signal]
+DRUMS: tuple[Drum, ...] = (kick, snare, hat, cymbal)
+KITS = 4
 PARTS = {"bass": (28, 45), "chords": (48, 72), "melody": (55, 90)}
 
 
@@ -29,7 +32,8 @@ def add(track: Signal, at: int, sound: Signal, gain: float = 1.0) -> None:
 def play_part(rng: np.random.Generator, part: str, beat: int, n: int, rate: int) -> Signal:
     """One instrument's track over `n` samples."""
     track = np.zeros(n, np.float32)
-    timbre, noise = Timbre(rng, rate), white(rng, rate // 3)
+    timbre = Timbre(rng, rate)
+    noise = ended(white(rng, rate // 3), rate, timbre.end_hz)
     low, high = PARTS[part]
     scale, root = SCALES[rng.integers(len(SCALES))], int(rng.integers(12))
     degrees = (*scale, *(12 + degree for degree in scale))
@@ -60,7 +64,7 @@ def play_drums(rng: np.random.Generator, beat: int, n: int, rate: int) -> Signal
     track = np.zeros(n, np.float32)
     step = beat // 2
     offset, position = int(rng.integers(step)), int(rng.integers(8))
-    hits: list[tuple[Callable[[np.random.Generator, int], Signal], int, float]] = []
+    hits: list[tuple[Drum, int, float]] = []
     for i, at in enumerate(range(-offset, n, step)):
         place, at = (i + position) % 8, at + int(rng.normal(0, 0.003) * rate)
         if place in (0, 4) or rng.random() < 0.1:
@@ -71,9 +75,12 @@ def play_drums(rng: np.random.Generator, beat: int, n: int, rate: int) -> Signal
             hits.append((hat, at, rng.uniform(0.3, 1)))
         if place == 0 and rng.random() < 0.3:
             hits.append((cymbal, at, 1.0))
-    kit = {drum: drum(rng, rate) for drum in (kick, snare, hat, cymbal) if any(hit[0] is drum for hit in hits)}
+    kit = int(rng.integers(KITS))
+    sounds: dict[Drum, Signal] = {}
     for drum, at, gain in hits:
-        add(track, at, kit[drum], gain)
+        if drum not in sounds:
+            sounds[drum] = drum(rng, np.random.default_rng([kit, DRUMS.index(drum)]), rate)
+        add(track, at, sounds[drum], gain)
     return track
 
 
@@ -81,7 +88,7 @@ def music(rng: np.random.Generator, n: int, rate: int) -> tuple[list[Signal], li
     """The tracks of a music-like clip, and their names."""
     beat = int(60 / rng.uniform(75, 165) * rate)
     parts = [part for part, chance in (("bass", 0.55), ("chords", 0.55), ("melody", 0.7)) if rng.random() < chance]
-    drums = rng.random() < 0.7
+    drums = rng.random() < 0.5
     if not parts and not drums:
         parts = ["melody"]
     tracks = [play_part(rng, part, beat, n, rate) * np.float32(rng.uniform(0.3, 1)) for part in parts]

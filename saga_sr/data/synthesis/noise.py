@@ -31,11 +31,13 @@ def shaped(noise: Signal, rate: int, levels_db: Callable[[NDArray[np.floating]],
     return fft.irfft(spectrum, size)[..., : noise.shape[-1]]
 
 
+def ended(sound: Signal, rate: int, end_hz: float) -> Signal:
+    """`sound` [n] without what lies above `end_hz`, as a recording at a lower rate is."""
+    return shaped(sound, rate, lambda hz: np.where(hz < end_hz, 0.0, -120.0))
+
+
 def room_tone(rng: np.random.Generator, n: int, rate: int) -> tuple[Signal, float]:
-    """A recording's noise floor, coloured and smooth in frequency, and its level in dBFS (-94 to -66)."""
-    level = rng.uniform(-94, -66)
-    tilt, hiss_hz, hiss = rng.uniform(0, 5), rng.uniform(4e3, 12e3), rng.uniform(0, 6)
-    floor = shaped(
-        white(rng, n), rate, lambda hz: -tilt * np.log2(hz / 1000) + hiss * np.exp(-((np.log2(hz / hiss_hz)) ** 2))
-    )
+    """A recording's noise floor, falling gently with frequency, and its level: -80 dBFS, give or take 2 dB."""
+    level = rng.normal(-80, 2)
+    floor = shaped(white(rng, n), rate, lambda hz: -1.5 * np.log2(hz / 1000) + 2 * np.exp(-(np.log2(hz / 7000) ** 2)))
     return floor * from_db(level) / np.sqrt(np.dot(floor, floor) / n), level

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saga_sr.data.synthesis.music import add
-from saga_sr.data.synthesis.noise import shaped, white
+from saga_sr.data.synthesis.noise import ended, shaped, white
 from saga_sr.data.synthesis.tones import Signal, from_db, phase_counter, table_index, wavetables
 
 # First three formants of vowels in Hz, a male voice (Peterson & Barney, 1952).
@@ -24,10 +24,10 @@ class Speaker:
     def __init__(self, rng: np.random.Generator, rate: int) -> None:
         self.rate = rate
         self.f0_hz = 10 ** rng.uniform(1.93, 2.42)
-        self.tract = 0.92 + 0.28 * (np.log10(self.f0_hz) - 1.93) / 0.49 + rng.normal(0, 0.04)
-        self.tilt = rng.uniform(7, 12)
-        self.breath_db = rng.uniform(-40, -22)
-        self.higher = 3500 + 1000 * np.arange(8) + rng.normal(0, 150, 8)
+        self.tract = 0.92 + 0.28 * (np.log10(self.f0_hz) - 1.93) / 0.49 + rng.normal(0, 0.02)
+        self.tilt = rng.uniform(8.5, 10.5)
+        self.breath_db = rng.uniform(-32, -26)
+        self.higher = 3500 + 1000 * np.arange(8) + rng.normal(0, 80, 8)
 
     def envelope_db(self, vowel: tuple[int, ...], hz: NDArray[np.floating]) -> NDArray[np.floating]:
         """Level of the voice at `hz`: source tilt and formants, the higher ones wider."""
@@ -65,11 +65,11 @@ class Speaker:
     def consonant(self, rng: np.random.Generator, n: int) -> Signal:
         """A fricative, or a plosive: a gap, then a burst."""
         peak_hz, rise, fall, level = FRICATIVES[rng.integers(len(FRICATIVES))]
-        peak_hz = peak_hz * rng.uniform(0.85, 1.2)
+        peak_hz = peak_hz * rng.uniform(0.93, 1.07)
         noise = shaped(
             white(rng, n), self.rate, lambda hz: np.where(hz < peak_hz, rise, -fall) * np.log2(hz / peak_hz)
         )
-        noise *= from_db(level + rng.normal(0, 3)) / (np.sqrt(np.dot(noise, noise) / n) + 1e-9)
+        noise *= from_db(level + rng.normal(0, 1.5)) / (np.sqrt(np.dot(noise, noise) / n) + 1e-9)
         if rng.random() < 0.35:
             t = np.arange(n, dtype=np.float32)
             return noise * np.exp(-t / np.float32(0.012 * self.rate)) * np.float32(3)
@@ -91,4 +91,6 @@ def speech(rng: np.random.Generator, n: int, rate: int) -> tuple[list[Signal], l
         at += int(0.95 * length)
         if rng.random() < 0.15:
             at += int(rng.uniform(0.05, 0.3) * rate)
-    return [track], ["high voice" if speaker.f0_hz > 165 else "low voice"]
+    # High voices are a synthesiser's at 24 kHz, low ones come from a wider recording.
+    high = speaker.f0_hz > 165
+    return [ended(track, rate, 10_800 if high else 16_000)], ["high voice" if high else "low voice"]

@@ -38,6 +38,9 @@ def table_index(phase: NDArray[np.uint32]) -> NDArray[np.intp]:
     return (phase >> np.uint32(32 - TABLE_BITS)).astype(np.intp)
 
 
+INSTRUMENTS = 10
+
+
 class Timbre:
     """An instrument's partials as levels over frequency: a tilt, a few body resonances and a brightness limit.
 
@@ -46,19 +49,23 @@ class Timbre:
 
     def __init__(self, rng: np.random.Generator, rate: int) -> None:
         self.rate = rate
-        self.tilt = rng.uniform(3, 10)
-        self.resonance_octave = rng.uniform(0, 7, 5)
-        self.resonance_db = rng.uniform(-7, 9, 5)
-        self.limit_hz = 10 ** rng.uniform(3.0, 3.95)
-        self.slope = rng.uniform(10, 28)
-        self.odd_only_db = rng.choice([0.0, 0.0, 0.0, -18.0])
-        self.ripple_db = rng.uniform(0.5, 4)
-        self.dulling = rng.uniform(3, 9)
-        self.attack_s = 10 ** rng.uniform(-3, -1.3)
-        self.decay_s = 10 ** rng.uniform(-1, 0.5)
-        self.sustained = rng.random() < 0.5
-        self.vibrato = rng.uniform(0, 0.012) if self.sustained and rng.random() < 0.6 else 0.0
-        self.breath_db = rng.uniform(-58, -30)
+        # What instrument it is says nearly all; each specimen differs a little.
+        instrument = np.random.default_rng(int(rng.integers(INSTRUMENTS)))
+        self.tilt = instrument.uniform(3, 10) + rng.normal(0, 0.3)
+        self.resonance_octave = instrument.uniform(0, 7, 5)
+        self.resonance_db = instrument.uniform(-7, 9, 5) + rng.normal(0, 0.7, 5)
+        self.limit_hz = 10 ** (instrument.uniform(3.2, 3.9) + rng.normal(0, 0.02))
+        self.slope = instrument.uniform(6, 16) + rng.normal(0, 0.7)
+        # Samplers and synthesisers end where their own sampling rate did.
+        self.end_hz = float(instrument.choice([9500.0, 10_500.0, 12_000.0, 15_000.0, 20_000.0]))
+        self.odd_only_db = instrument.choice([0.0, 0.0, 0.0, -18.0])
+        self.ripple_db = instrument.uniform(0.5, 3)
+        self.dulling = instrument.uniform(3, 9)
+        self.attack_s = 10 ** instrument.uniform(-3, -1.3)
+        self.decay_s = 10 ** instrument.uniform(-1, 0.5)
+        self.sustained = instrument.random() < 0.5
+        self.vibrato = instrument.uniform(0, 0.012) if self.sustained else 0.0
+        self.breath_db = instrument.uniform(-58, -30) + rng.normal(0, 1)
 
     def tables(self, rng: np.random.Generator, pitches_hz: NDArray[np.floating]) -> Signal:
         """The bright and the dull table of each pitch, [2, pitch, TABLE]."""
@@ -72,8 +79,8 @@ class Timbre:
         level += self.ripple_db * rng.standard_normal(len(k), np.float32) - self.tilt * np.log2(k)
         level[:, 1::2] += self.odd_only_db
         bright = from_db(level)
-        # No partial reaches Nyquist, vibrato included.
-        bright *= hz * (1 + 2 * self.vibrato) < 0.49 * self.rate
+        # Vibrato included, no partial reaches the end of the instrument's band, nor Nyquist.
+        bright *= hz * (1 + 2 * self.vibrato) < min(self.end_hz, 0.49 * self.rate)
         bright /= np.sqrt((bright**2).sum(axis=1, keepdims=True))
         dull = bright * from_db(-self.dulling * np.log2(k))
         phases = rng.uniform(0, 2 * np.pi, len(k))

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from saga_sr.audio.files import inspect_audio, read_audio, write_audio
+from saga_sr.audio.resample import resample
+from saga_sr.audio.spectrum import stft
+from saga_sr.data.synthetic import SyntheticAudio
+from saga_sr.errors import AudioError, ConfigError
+from saga_sr.inference.enhance import EnhanceOptions, enhance_file
+from saga_sr.inference.source import ResampledSource
+from saga_sr.audio.files import AudioReader
+from saga_sr.model import SuperResolver
+from saga_sr.package import load_package
+
+RATE = 44_100
+
+
+@pytest.fixture(scope="module")
+def model(package: Path) -> SuperResolver:
+    return load_package(package)
+
+
+def clip(seconds: float, channels: int = 1, rate: int = RATE, index: int = 2) -> torch.Tensor:
+    audio = SyntheticAudio(9, int(seconds * RATE), channels=2)[index]["hr"]
+    audio = audio.repeat(2, 1)[:channels]
+    return resample(audio, RATE, rate)
+
+
+@pytest.mark.parametrize(("rate", "channels", "suffix"), [(8000, 1, ".wav"), (16_000, 2, ".flac"), (22_050, 3, ".wav"), (48_000, 2, ".ogg")])
+def test_any_rate_in_44100_out_and_channels_kept(model: SuperResolver, tmp_path: Path, rate: int, channels: int, suffix: str) -> None:
+    source, target = tmp_path / f"in{suffix}", tmp_path / "out.wav"
+    write_audio(source, clip(1.3, channels, rate), rate)
+    done = enhance_file(model, source, target, EnhanceOptions())
+    info = inspect_audio(target)
+    assert (info.sample_rate, info.channels) == (RATE, channels)
+    assert abs(info.frames - 1.3 * RATE) <= RATE // 100
+    if rate < 44_100:
+        assert done.restored and done.cutoff_hz == pytest.approx(0.5 * rate, rel=0.15)
+        high = stft(read_audio(target)[0])[:, int(0.65 * rate / RATE * 2048) :].abs().square().mean()
+        assert float(high) > 1e-6
+
+
+def test_same_seed_same_output_and_another_seed_another(model: SuperResolver, tmp_path: Path) -> None:
+    write_audio(tmp_path / "in.wav", clip(1.0, rate=16_000), 16_000)
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        enhance_file(model, tmp_path / "in.wav", tmp_path / f"{name}.wav", EnhanceOptions(seed=seed))
+    a, b, c = ((tmp_path / f"{name}.wav").read_bytes() for name in "abc")
+    assert a == b and a != c
+
+
+def test_chunks_join_without_a_seam_and_batches_change_nothing(model: SuperResolver, tmp_path: Path) -> None:
+    write_audio(tmp_path / "in.wav", clip(4.0, 2, 16_000), 16_000)
+    options = EnhanceOptions(chunk_s=1.0, overlap_s=0.25, cutoff_hz=7000)
+    outputs = []
+    for batch_size in (1, 3):
+        enhance_file(model, tmp_path / "in.wav", tmp_path / "out.wav", dataclasses.replace(options, batch_size=batch_size))
+        outputs.append(read_audio(tmp_path / "out.wav")[0])
+    assert torch.allclose(*outputs, atol=2e-3)
+    enhance_file(model, tmp_path / "in.wav", tmp_path / "whole.wav", EnhanceOptions(cutoff_hz=7000))
+    whole = read_audio(tmp_path / "whole.wav")[0]
+    low = int(6000 / RATE * 2048)
+    change = (stft(outputs[0]) - stft(whole))[:, :low].abs().square().sum() / stft(whole)[:, :low].abs().square().sum()
+    assert change < 1e-3
+
+
+@pytest.mark.parametrize("rate", [8000, 22_050, 44_099, 48_000, 96_000])
+def test_reading_a_stretch_equals_resampling_the_whole(tmp_path: Path, rate: int) -> None:
+    audio = 0.3 * torch.randn(2, int(2.5 * rate), generator=torch.Generator().manual_seed(0))
+    write_audio(tmp_path / "a.wav", audio, rate)
+    whole = resample(read_audio(tmp_path / "a.wav")[0], rate, RATE)
+    with AudioReader(tmp_path / "a.wav") as reader:
+        source = ResampledSource(reader, RATE)
+        assert source.length == whole.shape[1]
+        for begin, end in ((0, 5000), (30_001, 70_007), (source.length - 3000, source.length)):
+            assert torch.allclose(source.read(begin, end), whole[:, begin:end], atol=1e-4)
+
+
+def test_a_full_band_recording_is_only_copied(model: SuperResolver, tmp_path: Path) -> None:
+    audio = 0.1 * torch.randn(1, 50_000)
+    write_audio(tmp_path / "in.wav", audio, RATE)
+    assert not enhance_file(model, tmp_path / "in.wav", tmp_path / "out.wav", EnhanceOptions()).restored
+    assert torch.allclose(read_audio(tmp_path / "out.wav")[0], audio, atol=1e-6)
+
+
+def test_silence_and_impossible_options_are_refused_and_leave_nothing(model: SuperResolver, tmp_path: Path) -> None:
+    write_audio(tmp_path / "in.wav", torch.zeros(1, 30_000), 16_000)
+    with pytest.raises(AudioError, match="silent"):
+        enhance_file(model, tmp_path / "in.wav", tmp_path / "out.wav", EnhanceOptions())
+    for options in (EnhanceOptions(cutoff_hz=30_000), EnhanceOptions(batch_size=0), EnhanceOptions(overlap_s=9)):
+        with pytest.raises(ConfigError):
+            enhance_file(model, tmp_path / "in.wav", tmp_path / "out.wav", options)
+    assert [p.name for p in tmp_path.iterdir()] == ["in.wav"]

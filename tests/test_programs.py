@@ -1,0 +1,173 @@
+"""The real entry points, as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+import yaml
+from conftest import ROOT, TINY
+
+from saga_sr.audio.files import inspect_audio, write_audio
+from saga_sr.data.synthetic import SyntheticAudio
+
+pytestmark = pytest.mark.slow
+RATE = 44_100
+QUICK = [*TINY, "data.num_samples=8192", "data.batch_size=2", "data.pool_clips=8", "data.pool_seconds=1"]
+
+
+def program(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=environment)
+
+
+def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """One sentence on stderr, a non-zero exit, and no traceback."""
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr and "Traceback" not in done.stdout
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ") and all(part in last for part in parts), done.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("run")
+    done = program("train.py", "experiment=demo", "debug=limit", f"hydra.run.dir={run}", *QUICK)
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+def recording(path: Path, seconds: float = 0.6, rate: int = 16_000, channels: int = 1) -> Path:
+    audio = SyntheticAudio(9, int(seconds * rate), rate)[2]["hr"].expand(channels, -1)
+    write_audio(path, audio, rate)
+    return path
+
+
+def test_training_leaves_a_package_logs_checkpoints_and_a_card(trained: Path) -> None:
+    for name in ("model/config.yaml", "model/model.safetensors", "csv/metrics.csv", "checkpoints/last.ckpt", "config.yaml"):
+        assert (trained / name).is_file(), name
+    assert any((trained / "tensorboard").iterdir()) and any((trained / "checkpoints").glob("best-*.ckpt"))
+    assert json.loads((trained / "train.json").read_text())["steps"] == 4
+    card = (trained / "model/README.md").read_text()
+    assert "val/lsd_hf" in card and "Synthetic" in card and "max_steps: 4" in card
+    log = (trained / "csv/metrics.csv").read_text()
+    assert all(name in log for name in ("train/loss", "train/gradient_norm", "val/loss", "val/lsd", "val/si_sdr", "lr-"))
+
+
+def test_the_package_holds_the_averaged_weights(trained: Path) -> None:
+    from safetensors.torch import load_file
+
+    checkpoint = torch.load(trained / "checkpoints/last.ckpt", weights_only=True)
+    averaged = load_file(trained / "model/model.safetensors")
+    name = "backbone.to_tokens.weight"
+    assert torch.equal(checkpoint["state_dict"][f"model.{name}"], averaged[name])
+    assert not torch.equal(checkpoint["current_model_state"][f"model.{name}"], averaged[name])
+
+
+def test_evaluation_writes_metrics_report_and_audio(trained: Path, tmp_path: Path) -> None:
+    done = program(
+        "-m", "saga_sr.evaluate", f"model={trained / 'model'}", f"output={tmp_path}", "clips=3", "seconds=0.5", "examples=1"
+    )
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["clips"] == 3 and set(metrics["cutoffs"]) == {"4000", "8000"}
+    assert set(metrics["cutoffs"]["4000"]["lsd_hf"]) == {"input", "band_replication", "output"}
+    assert set(metrics["seconds"]) == {"train", "evaluate"} and metrics["seconds"]["train"] > 0
+    assert (tmp_path / "report.html").stat().st_size > 50_000 and "Report:" in done.stderr
+    assert inspect_audio(tmp_path / "audio/01_4000_input.flac").sample_rate == RATE
+
+
+def test_training_on_a_folder(tmp_path: Path) -> None:
+    for i in range(3):
+        recording(tmp_path / f"my music/{i}.wav", rate=RATE)
+    (tmp_path / "my music/broken.wav").write_text("no audio")
+    settings = [s for s in QUICK if "pool" not in s]
+    done = program(
+        "train.py", "experiment=demo", "debug=limit", "data=folder", f"data.path='{tmp_path / 'my music'}'", "data.num_workers=1",
+        f"hydra.run.dir={tmp_path / 'run'}", *settings,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "1 of 4 files are left out" in done.stderr + done.stdout
+    assert "2 recordings" in (tmp_path / "run/model/README.md").read_text()
+
+
+def test_enhancing_a_folder_skips_names_and_counts_what_cannot_be_read(trained: Path, tmp_path: Path) -> None:
+    recording(tmp_path / "in/a.wav")
+    recording(tmp_path / "in/a.flac", channels=2)
+    recording(tmp_path / "in/deep/b.ogg", rate=22_050)
+    (tmp_path / "in/bad.wav").write_text("no audio")
+    done = program("infer.py", f"model={trained / 'model'}", f"input={tmp_path / 'in'}", f"output={tmp_path / 'out'}")
+    refused(done, "1 of 4 files", "bad.wav")
+    written = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")}
+    assert written == {"a.wav.flac", "a.flac.flac", "deep/b.flac"}
+    assert inspect_audio(tmp_path / "out/a.flac.flac").channels == 2
+
+
+def test_enhancing_twice_gives_the_same_file_and_overrides_count(trained: Path, tmp_path: Path) -> None:
+    source = recording(tmp_path / "a.wav")
+    outputs = []
+    for extra in ([], [], ["seed=1"], ["sampler.steps=5"], ["guidance.scale=2"]):
+        done = program("infer.py", f"model={trained / 'model'}", f"input={source}", f"output={tmp_path / 'o.wav'}", *extra)
+        assert done.returncode == 0, done.stderr
+        outputs.append((tmp_path / "o.wav").read_bytes())
+    assert outputs[0] == outputs[1] and len(set(outputs)) == 4
+
+
+def test_bad_input_is_answered_in_one_sentence(trained: Path, tmp_path: Path) -> None:
+    model, source = f"model={trained / 'model'}", recording(tmp_path / "a.wav")
+    soundfile.write(tmp_path / "silent.wav", [0.0] * 9000, 16_000)
+    target = tmp_path / "target.wav"
+    target.write_text("precious")
+
+    def infer(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return program("infer.py", *arguments, f"output={target}")
+
+    refused(infer(model, f"input={tmp_path / 'none.wav'}"), "none.wav", "There is no file")
+    refused(infer(model, f"input={tmp_path / 'silent.wav'}"), "silent")
+    refused(infer(f"model={tmp_path}", f"input={source}"), "config.yaml")
+    refused(infer(f"input={source}"), "model")
+    refused(infer(model, f"input={source}", "sampler.solver=rk4"), "euler, midpoint, heun")
+    refused(infer(model, f"input={source}", "sampler.steps=0"), "at least 1")
+    refused(infer(model, f"input={source}", "device=tpu9"), "tpu9")
+    truncated = tmp_path / "truncated"
+    shutil.copytree(trained / "model", truncated)
+    (truncated / "model.safetensors").write_bytes((truncated / "model.safetensors").read_bytes()[:999])
+    refused(infer(f"model={truncated}", f"input={source}"), "truncated")
+    evil = tmp_path / "evil"
+    shutil.copytree(trained / "model", evil)
+    config = yaml.safe_load((evil / "config.yaml").read_text())
+    config["model"]["sampler"] = {"_target_": "os.system", "command": f"touch {tmp_path / 'owned'}"}
+    (evil / "config.yaml").write_text(yaml.safe_dump(config))
+    refused(infer(f"model={evil}", f"input={source}"), "os.system")
+    assert not (tmp_path / "owned").exists()
+    assert target.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        (["backbone.width=250"], ["backbone.width=250", "multiple of"]),
+        (["objective.time=beta"], ["uniform, logit_normal"]),
+        (["data=folder", "data.path=/nowhere"], ["/nowhere"]),
+        (["data=folder"], ["data.path"]),
+        (["low_band=soft"], ["crossfade, hard"]),
+        (["degradation.kinds=[cauer]"], ["chebyshev1, butterworth"]),
+    ],
+)
+def test_bad_settings_are_answered_before_anything_slow_starts(tmp_path: Path, overrides: list[str], parts: list[str]) -> None:
+    refused(program("train.py", f"hydra.run.dir={tmp_path / 'run'}", *overrides), *parts)
+
+
+def test_unknown_names_are_answered_with_the_valid_ones(tmp_path: Path) -> None:
+    done = program("train.py", "backbone=unet", f"hydra.run.dir={tmp_path}")
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert all(name in done.stderr for name in ("jat_tiny", "jat_v2", "jat_v3"))
+    done = program("train.py", "backbone.wdith=3", f"hydra.run.dir={tmp_path}")
+    assert done.returncode != 0 and "wdith" in done.stderr and "Traceback" not in done.stderr
