@@ -1,6 +1,6 @@
 """Low-pass degradation: one FFT per batch against forward-backward sections and two resamplings per file.
 
-    python benchmarks/degradation.py
+python benchmarks/degradation.py
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ SCIPY_NAMES = {"chebyshev1": "cheby1", "butterworth": "butter", "bessel": "besse
 def sections_and_resampling(audio: np.ndarray, low_pass: LowPassFilter) -> np.ndarray:
     """The usual pipeline: zero-phase recursive filter, decimate to the cutoff's rate and back."""
     sos = signal.iirfilter(
-        low_pass.order, low_pass.cutoff_hz, rp=0.1, rs=60, ftype=SCIPY_NAMES[low_pass.kind], btype="low", fs=RATE, output="sos"
+        low_pass.order,
+        low_pass.cutoff_hz,
+        rp=0.1,
+        rs=60,
+        ftype=SCIPY_NAMES[low_pass.kind],
+        btype="low",
+        fs=RATE,
+        output="sos",
     )
     filtered = signal.sosfiltfilt(sos, audio, axis=-1)
     down = round(2 * low_pass.cutoff_hz)
@@ -53,14 +60,18 @@ def measure(threads: int) -> tuple[list[float], list[float]]:
 
 def main() -> None:
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, scipy {scipy.__version__}")
-    print(f"2 x {LENGTH} samples, {ROUNDS} random low-passes, both in one run; medians, and the median of the pairs' ratios\n")
+    print(
+        f"2 x {LENGTH} samples, {ROUNDS} random low-passes, both in one run: "
+        "medians, and the median of the pairs' ratios\n"
+    )
     print("| torch threads | sections + resample_poly | this package | ratio |")
     print("|---|---|---|---|")
     for threads in (1, torch.get_num_threads()):
         ours, theirs = measure(threads)
         ratio = statistics.median(t / o for t, o in zip(theirs, ours, strict=True))
         print(
-            f"| {threads} | {statistics.median(theirs) * 1e3:.1f} ms | {statistics.median(ours) * 1e3:.1f} ms | {ratio:.1f} x |"
+            f"| {threads} | {statistics.median(theirs) * 1e3:.1f} ms "
+            f"| {statistics.median(ours) * 1e3:.1f} ms | {ratio:.1f} x |"
         )
 
 

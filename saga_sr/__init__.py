@@ -22,5 +22,3 @@ def load(path: str | Path, device: str = "cpu") -> SuperResolver:
     from saga_sr.package import load_package
 
     return load_package(path, device)
-
-

@@ -23,7 +23,15 @@ from saga_sr.audio.files import write_audio
 from saga_sr.command_line import CONF_DIR, answer_errors
 from saga_sr.data.datamodule import AudioData
 from saga_sr.evaluation.baselines import band_replication, unchanged
-from saga_sr.evaluation.comparison import Clip, Comparison, Method, compare_methods, table, write_json, write_rows
+from saga_sr.evaluation.comparison import (
+    Clip,
+    Comparison,
+    Method,
+    compare_methods,
+    table,
+    write_json,
+    write_rows,
+)
 from saga_sr.evaluation.report import write_report
 from saga_sr.inference.run import load_model
 from saga_sr.model import SuperResolver
@@ -60,7 +68,9 @@ def held_out_clips(data: AudioData, count: int, seconds: float) -> list[Clip]:
     """`count` clips that training did not see."""
     items = data.evaluation_clips(count, seconds)
     shown = tqdm(range(count), desc="Held-out clips", delay=2, leave=False)
-    return [Clip(f"{i + 1:02d} {item['name']}", item["hr"], item["caption"]) for i, item in ((i, items[i]) for i in shown)]
+    return [
+        Clip(f"{i + 1:02d} {item['name']}", item["hr"], item["caption"]) for i, item in ((i, items[i]) for i in shown)
+    ]
 
 
 def restoring(model: SuperResolver, seed: int) -> Method:
@@ -93,7 +103,9 @@ def write_results(output: Path, model_folder: Path, result: Comparison, data: st
         "training": f"{trained.get('steps', '?')} steps, {trained.get('seconds', '?')} s",
         "evaluation": f"{clips} held-out clips, {seconds:.0f} s",
     }
-    report = write_report(output / "report.html", result, "Audio super-resolution", facts, training_curves(model_folder))
+    report = write_report(
+        output / "report.html", result, "Audio super-resolution", facts, training_curves(model_folder)
+    )
     summary = f"{table(result)}\n\nReport: {report.resolve()}\n"
     (output / "summary.txt").write_text(summary)
     logger.info("%s", summary)

@@ -26,7 +26,9 @@ def pick_device(name: str = "auto") -> torch.device:
         try:
             torch.empty(0, device=name)
         except (RuntimeError, AssertionError) as error:
-            raise ConfigError(f"device={name!r} cannot be used here; choose auto, cpu, or an accelerator like cuda:0.") from error
+            raise ConfigError(
+                f"device={name!r} cannot be used here; choose auto, cpu, or an accelerator like cuda:0."
+            ) from error
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from saga_sr.audio.low_band import MODES, replace_low_band
 from saga_sr.audio.spectrum import bandwidth_hz
+from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
 from saga_sr.conditioning import Conditioning
+from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.errors import ConfigError
 from saga_sr.flow.guidance import Guidance
 from saga_sr.flow.objective import Estimate, FlowMatching
@@ -37,8 +39,8 @@ class SuperResolver(nn.Module):
     def __init__(
         self,
         codec: Codec,
-        backbone: nn.Module,
-        conditioner: nn.Module,
+        backbone: Backbone,
+        conditioner: Conditioner,
         objective: FlowMatching,
         sampler: Sampler,
         guidance: Guidance,
@@ -59,8 +61,8 @@ class SuperResolver(nn.Module):
             raise ConfigError(f"low_band={self.low_band!r} is not known; choose one of {', '.join(MODES)}.")
         if self.backbone.latent_dim != self.codec.latent_dim:
             raise ConfigError(
-                f"backbone.latent_dim={self.backbone.latent_dim} differs from codec.latent_dim={self.codec.latent_dim}; "
-                "set it to ${codec.latent_dim}."
+                f"backbone.latent_dim={self.backbone.latent_dim} differs from "
+                f"codec.latent_dim={self.codec.latent_dim}; set it to ${{codec.latent_dim}}."
             )
         unknown = self.conditioner.provides - self.backbone.accepts
         if unknown or "concat" not in self.conditioner.provides:

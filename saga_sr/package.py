@@ -41,7 +41,7 @@ def find_class(target: str) -> type:
         found = None
     if not isinstance(found, type) or not f"{found.__module__}.".startswith(ROOMS):
         raise PackageError(
-            f"The model package asks for '{target}', which this version of saga_sr ({saga_sr.__version__}) does not have; "
+            f"The model package asks for '{target}', which saga_sr {saga_sr.__version__} does not have; "
             "use the version named in the package's config.yaml."
         )
     return found
@@ -116,7 +116,8 @@ def load_package(path: str | Path, device: str = "cpu") -> SuperResolver:
         model.load_state_dict(load_file(weights))
     except (SafetensorError, OSError) as error:
         raise PackageError(
-            f"{weights} cannot be read ({_first_line(error)}), it is truncated or damaged; copy or export the package again."
+            f"{weights} cannot be read ({_first_line(error)}), it is truncated or damaged; "
+            "copy or export the package again."
         ) from error
     except RuntimeError as error:
         raise PackageError(

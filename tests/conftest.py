@@ -13,7 +13,14 @@ from saga_sr.package import build, save_package
 
 ROOT = Path(__file__).resolve().parent.parent
 
-TINY = ["codec.latent_dim=64", "backbone.width=32", "backbone.depth=1", "backbone.heads=2", "backbone.kv_heads=1", "sampler.steps=2"]
+TINY = [
+    "codec.latent_dim=64",
+    "backbone.width=32",
+    "backbone.depth=1",
+    "backbone.heads=2",
+    "backbone.kv_heads=1",
+    "sampler.steps=2",
+]
 
 
 def model_config(*overrides: str) -> dict[str, Any]:

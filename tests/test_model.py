@@ -18,8 +18,10 @@ def model() -> SuperResolver:
     return awake(build(model_config()))
 
 
-def noise_of(seed: int, batch: int, model: SuperResolver):  # noqa: ANN201
-    return lambda frames: torch.randn(batch, model.codec.latent_dim, frames, generator=torch.Generator().manual_seed(seed))
+def noise_of(seed: int, batch: int, model: SuperResolver):
+    return lambda frames: torch.randn(
+        batch, model.codec.latent_dim, frames, generator=torch.Generator().manual_seed(seed)
+    )
 
 
 def audio(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -74,6 +76,6 @@ def test_guidance_runs_its_branches_as_one_batch_and_follows_the_formula() -> No
 
 def test_parts_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"backbone\.latent_dim=32 differs from codec\.latent_dim=64"):
-        build(model_config("backbone.latent_dim=32"))
+        build(model_config("backbone.latent_dim=32", "backbone.head=linear"))
     with pytest.raises(ConfigError, match="crossfade, hard"):
         build(model_config("low_band=soft"))

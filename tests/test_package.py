@@ -15,7 +15,7 @@ from saga_sr.errors import PackageError
 from saga_sr.package import build, load_package, save_package
 
 
-def copy_with(package: Path, folder: Path, change) -> Path:  # noqa: ANN001
+def copy_with(package: Path, folder: Path, change) -> Path:
     shutil.copytree(package, folder)
     config = yaml.safe_load((folder / "config.yaml").read_text())
     change(config["model"])
@@ -33,14 +33,27 @@ def test_a_package_gives_back_the_same_model(tmp_path: Path) -> None:
     noise = torch.randn(1, 64, 80)
     outputs = [m.enhance(lr, cutoff, lambda frames: noise) for m in (model, loaded)]
     assert torch.equal(*outputs)
-    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == ["README.md", "config.yaml", "model.safetensors"]
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
+        "README.md",
+        "config.yaml",
+        "model.safetensors",
+    ]
     save_package(model, config, tmp_path / "model", "# New card")  # replaces
     assert (tmp_path / "model/README.md").read_text() == "# New card" and len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize(
     "target",
-    ["os.system", "subprocess.run", "torch.load", "saga_sr.package.subprocess.run", "saga_sr.backbones.jat.torch.load", "saga_sr.audio.files.AudioWriter", "saga_sr.model.rearrange", "saga_sr.codecs.none.None"],
+    [
+        "os.system",
+        "subprocess.run",
+        "torch.load",
+        "saga_sr.package.subprocess.run",
+        "saga_sr.backbones.jat.torch.load",
+        "saga_sr.audio.files.AudioWriter",
+        "saga_sr.model.rearrange",
+        "saga_sr.codecs.none.None",
+    ],
 )
 def test_code_from_outside_the_model_rooms_is_refused(package: Path, tmp_path: Path, target: str) -> None:
     evil = copy_with(package, tmp_path / "evil", lambda model: model.update(guidance={"_target_": target}))

@@ -51,14 +51,22 @@ def recording(path: Path, seconds: float = 0.6, rate: int = 16_000, channels: in
 
 
 def test_training_leaves_a_package_logs_checkpoints_and_a_card(trained: Path) -> None:
-    for name in ("model/config.yaml", "model/model.safetensors", "csv/metrics.csv", "checkpoints/last.ckpt", "config.yaml"):
+    for name in (
+        "model/config.yaml",
+        "model/model.safetensors",
+        "csv/metrics.csv",
+        "checkpoints/last.ckpt",
+        "config.yaml",
+    ):
         assert (trained / name).is_file(), name
     assert any((trained / "tensorboard").iterdir()) and any((trained / "checkpoints").glob("best-*.ckpt"))
     assert json.loads((trained / "train.json").read_text())["steps"] == 4
     card = (trained / "model/README.md").read_text()
     assert "val/lsd_hf" in card and "Synthetic" in card and "max_steps: 4" in card
     log = (trained / "csv/metrics.csv").read_text()
-    assert all(name in log for name in ("train/loss", "train/gradient_norm", "val/loss", "val/lsd", "val/si_sdr", "lr-"))
+    assert all(
+        name in log for name in ("train/loss", "train/gradient_norm", "val/loss", "val/lsd", "val/si_sdr", "lr-")
+    )
 
 
 def test_the_package_holds_the_averaged_weights(trained: Path) -> None:
@@ -73,7 +81,13 @@ def test_the_package_holds_the_averaged_weights(trained: Path) -> None:
 
 def test_evaluation_writes_metrics_report_and_audio(trained: Path, tmp_path: Path) -> None:
     done = program(
-        "-m", "saga_sr.evaluate", f"model={trained / 'model'}", f"output={tmp_path}", "clips=3", "seconds=0.5", "examples=1"
+        "-m",
+        "saga_sr.evaluate",
+        f"model={trained / 'model'}",
+        f"output={tmp_path}",
+        "clips=3",
+        "seconds=0.5",
+        "examples=1",
     )
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "metrics.json").read_text())
@@ -90,8 +104,8 @@ def test_training_on_a_folder(tmp_path: Path) -> None:
     (tmp_path / "my music/broken.wav").write_text("no audio")
     settings = [s for s in QUICK if "pool" not in s]
     done = program(
-        "train.py", "experiment=demo", "debug=limit", "data=folder", f"data.path='{tmp_path / 'my music'}'", "data.num_workers=1",
-        f"hydra.run.dir={tmp_path / 'run'}", *settings,
+        "train.py", "experiment=demo", "debug=limit", "data=folder", "data.num_workers=1",
+        f"data.path='{tmp_path / 'my music'}'", f"hydra.run.dir={tmp_path / 'run'}", *settings,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "1 of 4 files are left out" in done.stderr + done.stdout
@@ -114,7 +128,13 @@ def test_enhancing_twice_gives_the_same_file_and_overrides_count(trained: Path, 
     source = recording(tmp_path / "a.wav")
     outputs = []
     for extra in ([], [], ["seed=1"], ["sampler.steps=5"], ["guidance.scale=2"]):
-        done = program("infer.py", f"model={trained / 'model'}", f"input={source}", f"output={tmp_path / 'o.wav'}", *extra)
+        done = program(
+            "infer.py",
+            f"model={trained / 'model'}",
+            f"input={source}",
+            f"output={tmp_path / 'o.wav'}",
+            *extra,
+        )
         assert done.returncode == 0, done.stderr
         outputs.append((tmp_path / "o.wav").read_bytes())
     assert outputs[0] == outputs[1] and len(set(outputs)) == 4
@@ -158,10 +178,13 @@ def test_bad_input_is_answered_in_one_sentence(trained: Path, tmp_path: Path) ->
         (["data=folder", "data.path=/nowhere"], ["/nowhere"]),
         (["data=folder"], ["data.path"]),
         (["low_band=soft"], ["crossfade, hard"]),
+        (["loss=gaussian_nll", "backbone.head=linear"], ["backbone.head=gaussian"]),
         (["degradation.kinds=[cauer]"], ["chebyshev1, butterworth"]),
     ],
 )
-def test_bad_settings_are_answered_before_anything_slow_starts(tmp_path: Path, overrides: list[str], parts: list[str]) -> None:
+def test_bad_settings_are_answered_before_anything_slow_starts(
+    tmp_path: Path, overrides: list[str], parts: list[str]
+) -> None:
     refused(program("train.py", f"hydra.run.dir={tmp_path / 'run'}", *overrides), *parts)
 
 

@@ -103,12 +103,19 @@ def _padded(audio: Tensor, n: int) -> Tensor:
 
 
 def _response(
-    filters: Sequence[LowPassFilter], bins: int, bin_hz: float, sample_rate: int, band_limit: bool, device: torch.device
+    filters: Sequence[LowPassFilter],
+    bins: int,
+    bin_hz: float,
+    sample_rate: int,
+    band_limit: bool,
+    device: torch.device,
 ) -> Tensor:
     """|H|^2 of each filter, [filter, bins] in float32; with `band_limit`, zero above the cutoff."""
     sections = torch.from_numpy(np.stack([_sections(f.kind, f.order) for f in filters])).to(device)
     numerators, denominators = sections.unbind(1)
-    cutoff_hz = torch.tensor([[min(f.cutoff_hz, 0.4999 * sample_rate)] for f in filters], dtype=torch.float64, device=device)
+    cutoff_hz = torch.tensor(
+        [[min(f.cutoff_hz, 0.4999 * sample_rate)] for f in filters], dtype=torch.float64, device=device
+    )
     hz = torch.arange(bins, dtype=torch.float64, device=device) * bin_hz
     warped = torch.tan(math.pi / sample_rate * hz.clamp(max=0.49999 * sample_rate))
     u = (warped / torch.tan(math.pi / sample_rate * cutoff_hz)).square_()
@@ -208,7 +215,7 @@ class LowPassDegradation:
         return filters
 
     def __call__(self, hr: Tensor, generator: torch.Generator) -> Degraded:
-        """Degrade `hr` [b, c, time]; the draws come from the CPU `generator`, so a seed means the same on any device."""
+        """Degrade `hr` [b, c, time]; the CPU `generator` draws, so that a seed means the same on any device."""
         filters = self.draw(bandwidth_hz(hr, self.sample_rate).tolist(), generator)
         cutoffs = torch.tensor([f.cutoff_hz for f in filters], device=hr.device)
         return Degraded(degrade(hr, filters, self.sample_rate), cutoffs)

@@ -93,7 +93,8 @@ class AudioReader:
             )
         if not np.isfinite(samples).all():
             raise AudioError(
-                f"{self.path} holds NaN or infinite samples near {start / self.info.sample_rate:.1f} s; export it again."
+                f"{self.path} holds NaN or infinite samples near {start / self.info.sample_rate:.1f} s; "
+                "export it again."
             )
         return torch.from_numpy(np.ascontiguousarray(samples.T))
 
@@ -138,7 +139,9 @@ class AudioWriter:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=f".{self.path.stem}-", suffix=self.path.suffix, dir=self.path.parent)
         except OSError as error:
-            raise AudioError(f"{self.path} cannot be written ({error.strerror}); choose another output folder.") from error
+            raise AudioError(
+                f"{self.path} cannot be written ({error.strerror}); choose another output folder."
+            ) from error
         os.close(handle)
         self._aside = Path(name)
         try:
@@ -181,7 +184,9 @@ class AudioWriter:
             self._aside.unlink(missing_ok=True)
 
     def _failure(self, error: Exception) -> AudioError:
-        return AudioError(f"{self.path} cannot be written ({_reason(error)}); free some space or choose another folder.")
+        return AudioError(
+            f"{self.path} cannot be written ({_reason(error)}); free some space or choose another folder."
+        )
 
 
 def write_audio(path: str | Path, audio: Tensor, sample_rate: int) -> None:

@@ -89,7 +89,10 @@ def bandwidth_hz(audio: Tensor, sample_rate: int) -> Tensor:
     below = _mean_between(level, (k / 1.25).long(), (k / 1.04).long())
     beyond = smooth.flip(-1).cummax(dim=-1).values.flip(-1)
     above = beyond.gather(-1, (k * 1.04 + 4).long().clamp(max=bins - 1).expand_as(beyond))
-    fall = (below - above).where((k * (sample_rate / N_FFT) > LOWEST_EDGE_HZ) & (k * 1.04 + 8 < bins), torch.tensor(-1.0, device=audio.device))
+    fall = (below - above).where(
+        (k * (sample_rate / N_FFT) > LOWEST_EDGE_HZ) & (k * 1.04 + 8 < bins),
+        torch.tensor(-1.0, device=audio.device),
+    )
     drop, edge = fall.max(dim=-1)
     # Half-way down the cliff.
     threshold = (above.gather(-1, edge[:, None])[:, 0] + drop / 2)[:, None]

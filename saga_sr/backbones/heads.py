@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
+from saga_sr.backbones.backbone import Prediction
 from saga_sr.errors import ConfigError
-
-
-class Prediction(NamedTuple):
-    """What a backbone says at (z_t, t).
-
-    Attributes:
-        value: [b, c, frame], velocity or data.
-        variance: [b, c, frame], how uncertain the data estimate is, from heads that say so.
-    """
-
-    value: Tensor
-    variance: Tensor | None = None
 
 
 def _zeroed(layer: nn.Linear) -> nn.Linear:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, silu
 
-from saga_sr.backbones.heads import Prediction, make_head
+from saga_sr.backbones.backbone import Backbone, Prediction
+from saga_sr.backbones.heads import make_head
 from saga_sr.backbones.layers import Attention, TimeEmbedding, rotary_table
 from saga_sr.conditioning import Conditioning
 from saga_sr.errors import ConfigError
@@ -55,7 +56,7 @@ class JaTBlock(nn.Module):
         return x + gate_f[:, None] * forwarded
 
 
-class JaT(nn.Module):
+class JaT(Backbone):
     """Diffusion transformer with AdaLN-Zero, grouped-query attention and rotary positions.
 
     Args:
@@ -90,14 +91,20 @@ class JaT(nn.Module):
         super().__init__()
         if head == "gaussian" and condition_dim != latent_dim:
             raise ConfigError(
-                f"backbone.head=gaussian adds to the condition, but backbone.condition_dim={condition_dim} differs from "
-                f"backbone.latent_dim={latent_dim}; set it to ${{codec.latent_dim}} or choose backbone.head=linear."
+                f"backbone.head=gaussian adds to the condition, but backbone.condition_dim={condition_dim} "
+                f"differs from backbone.latent_dim={latent_dim}; set it to ${{codec.latent_dim}} or "
+                "choose backbone.head=linear."
             )
         if min(latent_dim, condition_dim, width, depth, heads, kv_heads) < 1:
             raise ConfigError("backbone: every width, depth and head count must be at least 1.")
         self.latent_dim = latent_dim
-        self.levels = levels
-        self.to_tokens = nn.Linear(latent_dim + (1 + levels) * condition_dim, width)
+        self.to_tokens = nn.Linear(latent_dim + condition_dim, width)
+        # Two layers: the blocks' normalisation would take the level out of a linear map of levels.
+        self.level_tokens = (
+            nn.Sequential(nn.Linear(condition_dim, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
+            if levels
+            else None
+        )
         self.time_embedding = TimeEmbedding(width)
         self.blocks = nn.ModuleList(JaTBlock(width, heads, kv_heads, qk_norm) for _ in range(depth))
         self.norm_out = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
@@ -111,8 +118,9 @@ class JaT(nn.Module):
         """The prediction at `z_t` [b, c, frame] and `t` [b]."""
         assert conditioning.concat is not None  # a conditioner that provides it is checked by SuperResolver
         z_lr = conditioning.concat
-        inputs = [z_t, z_lr, log_levels(z_lr)] if self.levels else [z_t, z_lr]
-        x = self.to_tokens(torch.cat(inputs, dim=1).transpose(1, 2))
+        x = self.to_tokens(torch.cat([z_t, z_lr], dim=1).transpose(1, 2))
+        if self.level_tokens is not None:
+            x = x + self.level_tokens(log_levels(z_lr).transpose(1, 2))
         embedding = silu(self.time_embedding(t))
         table = rotary_table(x.shape[1], self.head_width, x.device)
         for block in self.blocks:

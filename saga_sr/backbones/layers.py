@@ -32,6 +32,8 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
 class TimeEmbedding(nn.Module):
     """Sinusoidal features of t in [0, 1] through a two-layer network: [b] -> [b, width] (DiT, Peebles & Xie 2023)."""
 
+    frequency: Tensor
+
     def __init__(self, width: int, features: int = 256) -> None:
         super().__init__()
         # Periods from 2 pi / 1000 to 20 pi, i.e. the usual features of a time counted from 0 to 1000.

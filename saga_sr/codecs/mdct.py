@@ -24,6 +24,9 @@ class MDCT(Codec):
         exponent: of the companding.
     """
 
+    twiddle_before: Tensor
+    twiddle_after: Tensor
+
     def __init__(self, sample_rate: int = 44_100, latent_dim: int = 512, exponent: float = 0.35) -> None:
         super().__init__(sample_rate, channels=1, latent_dim=latent_dim, hop_length=latent_dim)
         self.exponent = exponent

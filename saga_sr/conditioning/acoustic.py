@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.conditioning.types import Conditioning
 from saga_sr.errors import ConfigError
 
 
-class AcousticConditioner(nn.Module):
+class AcousticConditioner(Conditioner):
     """Makes the `Conditioning` that holds z_lr, with dropout and noise while training.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,7 +49,7 @@ class Conditioning:
     def stack(branches: Sequence[Conditioning]) -> Conditioning:
         """Join several conditionings with the same parts along the batch."""
         first = branches[0]
-        joined = {
+        joined: dict[str, Any] = {
             name: torch.cat([getattr(branch, name) for branch in branches])
             for name in (field.name for field in fields(first))
             if name in first.parts

@@ -154,7 +154,11 @@ class SyntheticData(AudioData):
 
     def _made(self, size: int, num_samples: int, seed: int) -> SyntheticAudio:
         return SyntheticAudio(
-            size=size, num_samples=num_samples, sample_rate=self.sample_rate, seed=seed, channels=self.channels
+            size=size,
+            num_samples=num_samples,
+            sample_rate=self.sample_rate,
+            seed=seed,
+            channels=self.channels,
         )
 
     def describe(self) -> str:
@@ -182,7 +186,8 @@ class FolderData(AudioData):
     def split(self) -> Split:
         """The files of both sides; the folder is scanned once."""
         if self._split is None:
-            self._split = split_folder(self.path, self.validation_fraction, self.seed)
+            # Not by the run's seed: what one run holds out, no other run may have trained on.
+            self._split = split_folder(self.path, self.validation_fraction, seed=0)
         return self._split
 
     def train_dataset(self) -> Dataset[dict[str, Any]]:
@@ -193,7 +198,9 @@ class FolderData(AudioData):
         return AudioFolder(self.split.validation, size, num_samples, self.sample_rate, seed, self.channels)
 
     def describe(self) -> str:
-        train, validation = (sum(info.duration_s for info in side) / 60 for side in (self.split.train, self.split.validation))
+        train, validation = (
+            sum(info.duration_s for info in side) / 60 for side in (self.split.train, self.split.validation)
+        )
         return (
             f"{len(self.split.train)} recordings ({train:.1f} min) for training and {len(self.split.validation)} "
             f"({validation:.1f} min) held out."

@@ -72,7 +72,13 @@ class AudioFolder(Dataset[dict[str, Any]]):
     """
 
     def __init__(
-        self, files: Sequence[AudioInfo], size: int, num_samples: int, sample_rate: int, seed: int, channels: int = 1
+        self,
+        files: Sequence[AudioInfo],
+        size: int,
+        num_samples: int,
+        sample_rate: int,
+        seed: int,
+        channels: int = 1,
     ) -> None:
         self.files = tuple(files)
         self.size = size

@@ -19,9 +19,9 @@ from saga_sr.errors import ConfigError
 class SyntheticAudio(Dataset[dict[str, Any]]):
     """Clips whose item `i` depends on (seed, i) alone.
 
-    Instruments continue their harmonic series to the top, drums start with a thump and a broadband burst, voices have
-    formants, breath and fricatives; rooms, levels and a recording's noise floor are drawn for each clip. So the high band
-    can be inferred from the low one in the ways that it can in recordings.
+    Instruments continue their harmonic series, drums start with a thump and a broadband burst, voices have formants,
+    breath and fricatives; rooms, levels and a recording's noise floor are drawn for each clip. So the high band can be
+    inferred from the low one in the ways that it can in recordings.
 
     Args:
         size: number of clips.
@@ -34,7 +34,9 @@ class SyntheticAudio(Dataset[dict[str, Any]]):
         ConfigError: a channel count other than 1 or 2.
     """
 
-    def __init__(self, size: int, num_samples: int, sample_rate: int = 44_100, seed: int = 0, channels: int = 1) -> None:
+    def __init__(
+        self, size: int, num_samples: int, sample_rate: int = 44_100, seed: int = 0, channels: int = 1
+    ) -> None:
         if channels not in (1, 2):
             raise ConfigError(f"data.channels={channels} is not possible; synthetic audio has 1 or 2.")
         self.size = size
@@ -58,7 +60,7 @@ class SyntheticAudio(Dataset[dict[str, Any]]):
         tracks, ingredients = self._tracks(rng)
         tracks = [track / (np.sqrt(np.mean(track**2)) + 1e-6) * from_db(rng.uniform(-9, 0)) for track in tracks]
         mix, place = self._mix(rng, tracks)
-        mix *= from_db(rng.uniform(-23, -15)) / (np.sqrt(np.mean(mix**2)) + 1e-9)
+        mix = mix * (from_db(rng.uniform(-23, -15)) / np.float32(np.sqrt(np.mean(mix**2)) + 1e-9))
         floor, level = room_tone(rng, mix.size, self.sample_rate)
         mix += floor.reshape(mix.shape)
         mix *= min(1.0, 0.98 / float(np.abs(mix).max()))

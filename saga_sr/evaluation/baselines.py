@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -72,7 +73,7 @@ def _fill(spectrum: Tensor, cutoff: float) -> Tensor:
 def _extrapolated(power: Tensor, top: int, target: Tensor) -> Tensor:
     """Power [c, target, frame] that the bands below `top` promise for the bins `target`."""
     edges = torch.logspace(math.log2(top / 4), math.log2(top), BANDS + 1, base=2).round().long().tolist()
-    bands = torch.stack([power[:, a : max(b, a + 1)].mean(dim=1) for a, b in zip(edges[:-1], edges[1:], strict=True)], 1)
+    bands = torch.stack([power[:, a : max(b, a + 1)].mean(dim=1) for a, b in pairwise(edges)], 1)
     level = torch.log10(avg_pool1d(_flat(bands), SMOOTH_FRAMES, 1, SMOOTH_FRAMES // 2, False, False) + 1e-12)
     level = level.reshape(bands.shape)
     x = torch.linspace(-2 + 1 / BANDS, -1 / BANDS, BANDS, device=power.device)[:, None]  # octaves re `top`

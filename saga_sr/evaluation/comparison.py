@@ -81,8 +81,8 @@ class Comparison:
         chosen = [row.metrics[metric] for row in self.rows if (row.cutoff_hz, row.method) == (cutoff_hz, method)]
         return sum(chosen) / len(chosen)
 
-    def summary(self, seconds: Mapping[str, float]) -> dict:
-        """The means, as `metrics.json` has them: `{"clips": n, "cutoffs": {"4000": {metric: {method: x}}}, "seconds"}`."""
+    def summary(self, seconds: Mapping[str, float | None]) -> dict:
+        """The means: `{"clips": n, "cutoffs": {"4000": {metric: {method: x}}}, "seconds": seconds}`."""
         return {
             "clips": len({row.clip for row in self.rows}),
             "cutoffs": {
@@ -179,6 +179,7 @@ SHOWN = {
     "lsd_lf": "LSD-LF",
     "lsd": "LSD",
     "level_hf_db": "HF level (dB)",
+    "energy_hf_db": "HF energy (dB)",
     "si_sdr": "SI-SDR (dB)",
     "mel_l1": "mel L1 (dB)",
 }

@@ -1,7 +1,7 @@
 """Metrics of restored audio against its reference: audio [b, c, time] in, one number a clip [b] out.
 
-Spectra are 2048/512 Hann spectrograms. Several channels are measured apart and averaged. dB values are kept within
-+-120 dB, so that identical or silent signals give finite numbers.
+Spectra are 2048/512 Hann spectrograms. Several channels are measured apart and averaged. Ratios in dB are kept
+within +-120 dB, so that identical and silent signals give finite numbers.
 """
 
 from __future__ import annotations
@@ -12,38 +12,41 @@ import torch
 from torch import Tensor
 from torchaudio.functional import melscale_fbanks
 
-from saga_sr.audio.spectrum import N_FFT, bin_frequencies, log_power, stft
+from saga_sr.audio.spectrum import N_FFT, bin_frequencies, stft
 
+FLOOR = 1e-8  # added to power before a logarithm
 MELS = 128
 LIMIT_DB = 120.0
 
 
 def lsd(output: Tensor, reference: Tensor) -> Tensor:
-    """Log-spectral distance: root of the mean over frequency of the squared difference in log10 power, mean over time.
+    """Log-spectral distance: root of the mean over frequency of squared log10 power ratios, mean over time.
 
-    Source: Erell & Weintraub (1990); the floor 1e-8 on power as AudioSR's evaluation has it.
+    Source: Gray & Markel (1976); the floor 1e-8 on power as AudioSR's evaluation has it.
     """
-    difference = (log_power(output) - log_power(reference)).square()
-    return difference.mean(dim=-2).sqrt().mean(dim=(1, 2))
+    ratio = _log_ratio(_power(output), _power(reference))
+    return _distance(ratio, torch.ones_like(ratio[:1, :1, :, :1]))
 
 
 def lsd_band(output: Tensor, reference: Tensor, low_hz: Tensor, high_hz: Tensor, sample_rate: int) -> Tensor:
-    """`lsd` over the bins above `low_hz` [b] up to `high_hz` [b] alone."""
-    band = _band(low_hz, high_hz, sample_rate)
-    difference = (log_power(output) - log_power(reference)).square() * band
-    return (difference.sum(dim=-2) / band.sum(dim=-2).clamp(min=1)).sqrt().mean(dim=(1, 2))
+    """`lsd` over the bins above `low_hz` [b] up to `high_hz` [b] alone; 0 where no bin lies there."""
+    ratio = _log_ratio(_power(output), _power(reference))
+    return _distance(ratio, _band(low_hz, high_hz, sample_rate))
 
 
 def si_sdr(output: Tensor, reference: Tensor) -> Tensor:
-    """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al., "SDR - Half-baked or Well Done?", 2019)."""
-    scale = (output * reference).sum(-1, keepdim=True) / reference.square().sum(-1, keepdim=True).clamp(min=1e-12)
-    target = scale * reference
-    return _ratio_db(target, output - target)
+    """Scale-invariant signal-to-distortion ratio in dB; -120 where the reference alone is silent.
+
+    Source: Le Roux et al., "SDR - Half-baked or Well Done?" (2019).
+    """
+    x, y = output.double(), reference.double()
+    scale = (x * y).sum(-1, keepdim=True) / y.square().sum(-1, keepdim=True).clamp(min=1e-30)
+    return _ratio_db(scale * y, x - scale * y)
 
 
 def snr(output: Tensor, reference: Tensor) -> Tensor:
     """Signal-to-noise ratio in dB."""
-    return _ratio_db(reference, output - reference)
+    return _ratio_db(reference.double(), output.double() - reference.double())
 
 
 def correlation(output: Tensor, reference: Tensor) -> Tensor:
@@ -59,37 +62,56 @@ def rmse(output: Tensor, reference: Tensor) -> Tensor:
 
 
 def mel_l1(output: Tensor, reference: Tensor, sample_rate: int) -> Tensor:
-    """Mean absolute difference of 128-band mel spectrograms in dB (power, floor 1e-8)."""
-    return (_mel_db(output, sample_rate) - _mel_db(reference, sample_rate)).abs().mean(dim=(1, 2, 3))
+    """Mean absolute difference of 128-band mel spectrograms in dB (Slaney's scale and norm, power floor 1e-8)."""
+    return _mel_difference(_power(output), _power(reference), sample_rate).abs().mean(dim=(1, 2, 3))
 
 
 def mel_l2(output: Tensor, reference: Tensor, sample_rate: int) -> Tensor:
-    """Root of the mean squared difference of 128-band mel spectrograms in dB (power, floor 1e-8)."""
-    return (_mel_db(output, sample_rate) - _mel_db(reference, sample_rate)).square().mean(dim=(1, 2, 3)).sqrt()
+    """Root of the mean squared difference of the mel spectrograms of `mel_l1`, in dB."""
+    return _mel_difference(_power(output), _power(reference), sample_rate).square().mean(dim=(1, 2, 3)).sqrt()
 
 
 def level_hf_db(output: Tensor, reference: Tensor, cutoff_hz: Tensor, sample_rate: int) -> Tensor:
-    """Energy of the band above `cutoff_hz` [b], output over reference, in dB; 0 is right, negative too quiet."""
-    band = _band(cutoff_hz, torch.full_like(cutoff_hz, sample_rate / 2), sample_rate)
-    energies = [(stft(signal).abs().square() * band).sum(dim=(1, 2, 3)) for signal in (output, reference)]
-    return _db(energies[0]) - _db(energies[1])
+    """Mean level in dB over the bins above `cutoff_hz` [b] and over time, output minus reference; 0 is right.
+
+    Quiet moments count as much as loud ones, which rule `energy_hf_db`. Levels have the floor of `lsd`.
+    """
+    ratio = _log_ratio(_power(output), _power(reference))
+    return _mean_level(ratio, _above(cutoff_hz, sample_rate))
+
+
+def energy_hf_db(output: Tensor, reference: Tensor, cutoff_hz: Tensor, sample_rate: int) -> Tensor:
+    """Energy above `cutoff_hz` [b], output over reference, in dB; 0 is right, negative too quiet."""
+    return _energy_ratio(_power(output), _power(reference), _above(cutoff_hz, sample_rate))
 
 
 def measure(output: Tensor, reference: Tensor, cutoff_hz: Tensor, sample_rate: int) -> dict[str, Tensor]:
     """All metrics of a batch by name, [b] each; `cutoff_hz` [b] divides the low band from the high one."""
-    nyquist = torch.full_like(cutoff_hz, sample_rate / 2)
+    powers = _power(output), _power(reference)
+    ratio = _log_ratio(*powers)
+    high = _above(cutoff_hz, sample_rate)
+    mel = _mel_difference(*powers, sample_rate)
     return {
-        "lsd": lsd(output, reference),
-        "lsd_hf": lsd_band(output, reference, cutoff_hz, nyquist, sample_rate),
-        "lsd_lf": lsd_band(output, reference, torch.full_like(cutoff_hz, -1.0), cutoff_hz, sample_rate),
-        "level_hf_db": level_hf_db(output, reference, cutoff_hz, sample_rate),
+        "lsd": _distance(ratio, torch.ones_like(high)),
+        "lsd_hf": _distance(ratio, high),
+        "lsd_lf": _distance(ratio, 1 - high),
+        "level_hf_db": _mean_level(ratio, high),
+        "energy_hf_db": _energy_ratio(*powers, high),
         "si_sdr": si_sdr(output, reference),
         "snr": snr(output, reference),
         "correlation": correlation(output, reference),
         "rmse": rmse(output, reference),
-        "mel_l1": mel_l1(output, reference, sample_rate),
-        "mel_l2": mel_l2(output, reference, sample_rate),
+        "mel_l1": mel.abs().mean(dim=(1, 2, 3)),
+        "mel_l2": mel.square().mean(dim=(1, 2, 3)).sqrt(),
     }
+
+
+def _power(audio: Tensor) -> Tensor:
+    return stft(audio).abs().square()
+
+
+def _log_ratio(power: Tensor, reference: Tensor) -> Tensor:
+    return torch.log10((power + FLOOR) / (reference + FLOOR))
 
 
 def _band(low_hz: Tensor, high_hz: Tensor, sample_rate: int) -> Tensor:
@@ -98,22 +120,43 @@ def _band(low_hz: Tensor, high_hz: Tensor, sample_rate: int) -> Tensor:
     return ((hz > low_hz[:, None]) & (hz <= high_hz[:, None])).float()[:, None, :, None]
 
 
+def _above(cutoff_hz: Tensor, sample_rate: int) -> Tensor:
+    return _band(cutoff_hz, torch.full_like(cutoff_hz, sample_rate / 2), sample_rate)
+
+
+def _distance(ratio: Tensor, band: Tensor) -> Tensor:
+    """Root of the mean over the bins of `band` of the squared `ratio` [b, c, bin, frame], mean over the rest."""
+    square = (ratio.square() * band).sum(dim=-2) / band.sum(dim=-2).clamp(min=1)
+    return square.sqrt().mean(dim=(1, 2))
+
+
+def _mean_level(ratio: Tensor, band: Tensor) -> Tensor:
+    return 10 * ((ratio * band).sum(dim=-2) / band.sum(dim=-2).clamp(min=1)).mean(dim=(1, 2))
+
+
+def _energy_ratio(power: Tensor, reference: Tensor, band: Tensor) -> Tensor:
+    return _db((power * band).sum(dim=(1, 2, 3))) - _db((reference * band).sum(dim=(1, 2, 3)))
+
+
 def _db(power: Tensor) -> Tensor:
     return 10 * torch.log10(power.clamp(min=10 ** (-LIMIT_DB / 10)))
 
 
 def _ratio_db(signal: Tensor, error: Tensor) -> Tensor:
-    """Energy ratio over time in dB, mean over channels: [b, c, time] -> [b]."""
-    ratio = signal.double().square().sum(-1) / error.double().square().sum(-1).clamp(min=1e-30)
+    """Energy ratio over time in dB, mean over channels: [b, c, time] -> [b]; no error is the limit, 120 dB."""
+    energy = error.square().sum(-1)
+    ratio = torch.where(energy > 0, signal.square().sum(-1) / energy.clamp(min=1e-30), torch.inf)
     floor = 10 ** (-LIMIT_DB / 10)
     return (10 * torch.log10(ratio.clamp(min=floor, max=1 / floor))).mean(dim=1).float()
 
 
 @lru_cache(maxsize=4)
 def _mel_filters(sample_rate: int) -> Tensor:
-    return melscale_fbanks(N_FFT // 2 + 1, 0.0, sample_rate / 2, MELS, sample_rate, norm="slaney", mel_scale="slaney").T
+    return melscale_fbanks(
+        N_FFT // 2 + 1, 0.0, sample_rate / 2, MELS, sample_rate, norm="slaney", mel_scale="slaney"
+    ).T
 
 
-def _mel_db(audio: Tensor, sample_rate: int) -> Tensor:
-    power = stft(audio).abs().square()
-    return 10 * torch.log10(_mel_filters(sample_rate).to(audio.device) @ power + 1e-8)
+def _mel_difference(power: Tensor, reference: Tensor, sample_rate: int) -> Tensor:
+    filters = _mel_filters(sample_rate).to(power)
+    return 10 * _log_ratio(filters @ power, filters @ reference)

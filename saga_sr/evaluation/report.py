@@ -39,7 +39,8 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem }
 .wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .35rem .9rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
 th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left }
-td.best { color: var(--best); font-weight: 600 } figure { margin: .4rem 0 } img { max-width: 100%; border-radius: 6px; background: #fff }
+td.best { color: var(--best); font-weight: 600 } figure { margin: .4rem 0 }
+img { max-width: 100%; border-radius: 6px; background: #fff }
 .players { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: .6rem }
 audio { width: 100%; height: 36px; display: block }
 """
@@ -58,13 +59,17 @@ def write_report(path: Path, result: Comparison, title: str, facts: Mapping[str,
         f"<h2>Means over {len({row.clip for row in result.rows})} held-out clips</h2>",
         f'<div class="wide">{_table(result)}</div>',
         '<p class="soft">Input: Chebyshev I low-pass of order 8 at the cutoff. LSD is in log10 power '
-        "(2048/512 Hann), HF above and LF below the cutoff. HF level: output over reference, 0 is right. "
+        "(2048/512 Hann), HF above and LF below the cutoff. HF level (mean of dB) and HF energy: "
+        "output over reference, 0 is right. "
         "The best of each column and cutoff is green.</p>",
         "<h2>Clips</h2>",
         *(_example(example, result.sample_rate) for example in result.examples),
     ]
     if curves:
-        parts += ["<h2>Training</h2>", _picture(_curve_figure(curves), "Loss and validation metrics over training steps")]
+        parts += [
+            "<h2>Training</h2>",
+            _picture(_curve_figure(curves), "Loss and validation metrics over training steps"),
+        ]
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -128,7 +133,14 @@ def _curve_figure(curves: Curves) -> Figure:
     for axis, (panel, series) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
         for name, points in series.items():
             steps, values = zip(*points, strict=True)
-            axis.plot(steps, values, label=name, linewidth=1.3, marker="o" if len(points) < 20 else None, markersize=3)
+            axis.plot(
+                steps,
+                values,
+                label=name,
+                linewidth=1.3,
+                marker="o" if len(points) < 20 else None,
+                markersize=3,
+            )
         axis.set_title(panel, fontsize=10)
         axis.set_xlabel("training step", fontsize=9)
         axis.tick_params(labelsize=8)

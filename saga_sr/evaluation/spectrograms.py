@@ -31,7 +31,6 @@ def spectrogram_figure(
     figure = Figure(figsize=(3.4 * len(levels) + 0.8, height), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(levels), sharey=True, squeeze=False)[0]
-    image = None
     for axis, (name, level) in zip(axes, levels.items(), strict=True):
         seconds = audios[name].shape[-1] / sample_rate
         image = axis.imshow(

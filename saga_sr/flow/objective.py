@@ -82,9 +82,7 @@ class FlowMatching:
         noise = torch.randn(z_hr.shape, generator=generator, device=z_hr.device)
         return NoisyExample(z_hr, noise, interpolate(noise, z_hr, t), t)
 
-    def estimate(
-        self, output: Tensor, example: NoisyExample, z_lr: Tensor, variance: Tensor | None = None
-    ) -> Estimate:
+    def estimate(self, output: Tensor, example: NoisyExample, z_lr: Tensor, variance: Tensor | None = None) -> Estimate:
         """Read the network's `output` [b, c, frame] at `example` as velocity and as data."""
         z_t, t = example.z_t, example.t
         if self.prediction == "velocity":

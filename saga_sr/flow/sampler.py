@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -26,7 +28,8 @@ class Sampler:
             raise ConfigError(f"sampler.solver={solver!r} is not known; choose one of {', '.join(STEPS)}.")
         if steps < 1 or power <= 0:
             raise ConfigError(
-                f"sampler.steps={steps} with sampler.power={power} makes no time grid; use at least 1 step and a power above 0."
+                f"sampler.steps={steps} with sampler.power={power} makes no time grid; "
+                "use at least 1 step and a power above 0."
             )
         self.solver = solver
         self.steps = steps
@@ -37,9 +40,9 @@ class Sampler:
         return torch.linspace(0, 1, self.steps + 1, device=device) ** self.power
 
     def __call__(self, velocity: Velocity, noise: Tensor, times: Tensor | None = None) -> Tensor:
-        """Integrate from `noise` [b, ...] over `times` (increasing, from 0 to 1; the sampler's own grid if left out)."""
+        """Integrate from `noise` [b, ...] over `times`, increasing from 0 to 1 (the sampler's own grid if left out)."""
         times = self.times(noise.device) if times is None else times
         z = noise
-        for t, t_next in zip(times[:-1], times[1:], strict=True):
+        for t, t_next in pairwise(times):
             z = STEPS[self.solver](velocity, z, t, t_next - t)
         return z

@@ -41,7 +41,8 @@ def plan_chunks(length: int, chunk_s: float, overlap_s: float, sample_rate: int,
     hop = round((chunk_s - overlap_s) * sample_rate / grid) * grid
     if overlap_s < 0 or hop < grid or 2 * overlap_s > chunk_s:
         raise ConfigError(
-            f"chunk_s={chunk_s} with overlap_s={overlap_s} cannot be joined; the overlap must be 0 to half of the chunk."
+            f"chunk_s={chunk_s} with overlap_s={overlap_s} cannot be joined; "
+            "the overlap must be 0 to half of the chunk."
         )
     return ChunkPlan(length, hop + round(overlap_s * sample_rate / grid) * grid, hop)
 

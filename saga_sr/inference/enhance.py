@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -53,7 +54,8 @@ class Enhanced:
 def enhance_file(model: SuperResolver, source: Path, target: Path, options: EnhanceOptions) -> Enhanced:
     """Write `source` to `target` at the model's rate with its missing high frequencies restored.
 
-    Channels are kept. `target` appears only when it is whole. A recording that already fills the band is only resampled.
+    Channels are kept. `target` appears only when it is whole. A recording that fills the band already is only
+    resampled.
 
     Raises:
         AudioError: the source cannot be read, is silent, or the target cannot be written.
@@ -70,9 +72,7 @@ def enhance_file(model: SuperResolver, source: Path, target: Path, options: Enha
                 "give where the recording's content ends, or leave it out to have it measured."
             )
         restore = cutoff_hz < FULL_BAND * model.sample_rate / 2
-        plan = plan_chunks(
-            audio.length, options.chunk_s, options.overlap_s, model.sample_rate, model.codec.hop_length
-        )
+        plan = plan_chunks(audio.length, options.chunk_s, options.overlap_s, model.sample_rate, model.codec.hop_length)
         with AudioWriter(target, model.sample_rate, reader.info.channels) as writer:
             fade, peak = CrossFade(plan), 0.0
             chunks = _restored(model, audio, plan, cutoff_hz, options) if restore else _unchanged(audio, plan)
@@ -104,13 +104,17 @@ def _restored(
         for i in range(0, len(spans), options.batch_size):
             batch = spans[i : i + options.batch_size]
             lr = torch.stack([audio.read(*span) for span in batch]).to(device)
-            firsts = [begin // model.codec.hop_length for begin, _ in batch]
+            draw_noise = partial(_stacked, noise, [begin // model.codec.hop_length for begin, _ in batch])
             output = model.enhance(
                 degrade(lr, [low_pass] * len(batch), model.sample_rate),
                 torch.full((len(batch),), cutoff_hz),
-                lambda frames, firsts=firsts: torch.stack([noise(first, frames) for first in firsts]),
+                draw_noise,
             )
             yield from zip(batch, output.cpu(), strict=True)
+
+
+def _stacked(noise: PositionalNoise, firsts: list[int], frames: int) -> Tensor:
+    return torch.stack([noise(first, frames) for first in firsts])
 
 
 def _shown(chunks: Iterator[Chunk], plan: ChunkPlan, name: str) -> Iterator[Chunk]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
@@ -10,6 +10,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from saga_sr.evaluation.spectrograms import spectrogram_figure
+from saga_sr.training.module import FlowMatchingModule
 
 
 class Auditions(Callback):
@@ -33,10 +34,11 @@ class Auditions(Callback):
     ) -> None:
         if batch_idx > 0 or not outputs or trainer.sanity_checking or not trainer.is_global_zero:
             return
+        module = cast(FlowMatchingModule, pl_module)
         for clip in range(min(self.clips, len(outputs["reference"]))):
             audios = {name: audio[clip].float().cpu() for name, audio in outputs.items()}
-            rate = pl_module.model.sample_rate
-            figure = spectrogram_figure(audios, rate, pl_module.validation_cutoff_hz)
+            rate = module.model.sample_rate
+            figure = spectrogram_figure(audios, rate, module.validation_cutoff_hz)
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
                     board, step = logger.experiment, trainer.global_step

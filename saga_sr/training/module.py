@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -58,7 +59,7 @@ class FlowMatchingModule(LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         step = self.trainer.fit_loop.total_batch_idx
-        terms = self._loss_terms(batch["hr"], seed=self.seed + step * self.trainer.world_size + self.global_rank)
+        terms = self.loss_terms(batch["hr"], seed=self.seed + step * self.trainer.world_size + self.global_rank)
         loss = torch.stack(list(terms.values())).sum()
         logged = {f"train/{name}": value.detach() for name, value in terms.items()}
         self.log_dict({"train/loss": loss.detach(), **logged}, batch_size=len(batch["hr"]))
@@ -69,7 +70,7 @@ class FlowMatchingModule(LightningModule):
         """Log the loss; for the first batches also restore the clips and measure them."""
         hr = batch["hr"]
         seed = self.seed + STEP_SEEDS + batch_index * self.trainer.world_size + self.global_rank
-        loss = torch.stack(list(self._loss_terms(hr, seed).values())).sum()
+        loss = torch.stack(list(self.loss_terms(hr, seed).values())).sum()
         self.log("val/loss", loss, batch_size=len(hr), sync_dist=True, prog_bar=True)
         if batch_index >= self.validation_batches:
             return None
@@ -85,7 +86,7 @@ class FlowMatchingModule(LightningModule):
         self.log_dict(measured, batch_size=len(hr), sync_dist=True, prog_bar=True)
         return restored
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = self.make_optimizer([p for p in self.model.parameters() if p.requires_grad])
         return {
             "optimizer": optimizer,
@@ -110,7 +111,8 @@ class FlowMatchingModule(LightningModule):
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         self.log("train/gradient_norm", norm)
 
-    def _loss_terms(self, hr: Tensor, seed: int) -> dict[str, Tensor]:
+    def loss_terms(self, hr: Tensor, seed: int) -> dict[str, Tensor]:
+        """The named terms of the loss of `hr` [b, c, time], all draws from `seed`."""
         with torch.autocast(hr.device.type, enabled=False):
             lr = self.degradation(hr, torch.Generator().manual_seed(seed)).lr
         estimate = self.model.estimate(hr, lr, torch.Generator(hr.device).manual_seed(seed))

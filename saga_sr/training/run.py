@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
@@ -49,6 +49,7 @@ def run(config: DictConfig) -> dict[str, float]:
         seed=config.seed,
         **config.validation,
     )
+    rehearse(module)
     trainer = make_trainer(config)
     fit_latent_statistics(model, data, config.statistics_batches)
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -64,10 +65,16 @@ def run(config: DictConfig) -> dict[str, float]:
     return figures
 
 
+def rehearse(module: FlowMatchingModule) -> None:
+    """Take the loss of a few frames, so that parts that do not fit are found before anything slow starts."""
+    codec = module.model.codec
+    with torch.no_grad():
+        module.loss_terms(0.1 * torch.randn(1, codec.channels, 8 * codec.hop_length), module.seed)
+
+
 def make_trainer(config: DictConfig) -> lightning.Trainer:
     """The configured trainer, with its loggers and callbacks."""
-    settings = OmegaConf.to_container(config.trainer, resolve=True)
-    assert isinstance(settings, dict)
+    settings = cast(dict[str, Any], OmegaConf.to_container(config.trainer, resolve=True))
     if settings["precision"] == "auto":
         accelerator = pick_device("cpu" if settings["accelerator"] == "cpu" else "auto").type
         settings["precision"] = "bf16-mixed" if has_fast_bfloat16(accelerator) else "32-true"
@@ -81,9 +88,7 @@ def make_trainer(config: DictConfig) -> lightning.Trainer:
 def fit_latent_statistics(model: SuperResolver, data: AudioData, batches: int) -> None:
     """Normalise the codec's latents on the first `batches` training batches."""
     if batches:
-        shown = tqdm(
-            data.statistics_batches(batches), total=batches, desc="Latent statistics", delay=2, leave=False
-        )
+        shown = tqdm(data.statistics_batches(batches), total=batches, desc="Latent statistics", delay=2, leave=False)
         model.codec.fit_statistics(shown)
 
 
@@ -96,8 +101,7 @@ def export(
     spent: dict[str, float],
 ) -> None:
     """Write the model package and `train.json`, the figures and what they took."""
-    model_config = OmegaConf.to_container(config.model, resolve=True)
-    assert isinstance(model_config, dict)
+    model_config = cast(dict[str, Any], OmegaConf.to_container(config.model, resolve=True))
     parts = ("seed", "data", "degradation", "loss", "optimizer", "scheduler", "ema", "trainer")
     settings: dict[str, Any] = {
         part: OmegaConf.to_container(config[part], resolve=True) if OmegaConf.is_config(config[part]) else config[part]

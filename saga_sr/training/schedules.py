@@ -17,9 +17,7 @@ class InverseLR(LambdaLR):
     Source: stable-audio-tools' schedule of the same name, the one SAGA-SR trains with.
     """
 
-    def __init__(
-        self, optimizer: Optimizer, inv_gamma: float = 1e6, power: float = 0.5, warmup: float = 0.99
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, inv_gamma: float = 1e6, power: float = 0.5, warmup: float = 0.99) -> None:
         if not 0 <= warmup < 1:
             raise ConfigError(f"scheduler.warmup={warmup} must lie in [0, 1).")
         super().__init__(optimizer, lambda k: (1 - warmup ** (k + 1)) * (1 + k / inv_gamma) ** -power)

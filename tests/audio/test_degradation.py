@@ -43,7 +43,11 @@ def test_nothing_is_left_above_the_cutoff(kind: str) -> None:
 
 def test_each_example_has_its_own_filter() -> None:
     audio = noise(3, 2, 10_001)
-    filters = [LowPassFilter("bessel", 5, 3000), LowPassFilter("elliptic", 8, 9000), LowPassFilter("butterworth", 1, 14_000)]
+    filters = [
+        LowPassFilter("bessel", 5, 3000),
+        LowPassFilter("elliptic", 8, 9000),
+        LowPassFilter("butterworth", 1, 14_000),
+    ]
     together = degrade(audio, filters, RATE)
     assert together.shape == audio.shape
     for i, low_pass in enumerate(filters):
@@ -78,7 +82,14 @@ def test_the_cutoff_stays_below_the_examples_own_bandwidth() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"kinds": ("cauer",)}, {"order": (0, 4)}, {"order": (2, 12)}, {"cutoff_hz": (5000, 4000)}, {"bandwidth_fraction": 0}]
+    "settings",
+    [
+        {"kinds": ("cauer",)},
+        {"order": (0, 4)},
+        {"order": (2, 12)},
+        {"cutoff_hz": (5000, 4000)},
+        {"bandwidth_fraction": 0},
+    ],
 )
 def test_impossible_settings_are_refused(settings: dict) -> None:
     with pytest.raises(ConfigError):

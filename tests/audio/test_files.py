@@ -26,7 +26,9 @@ def test_round_trip(tmp_path: Path, suffix: str, tolerance: float) -> None:
     assert (back[:, 4000:40_000] - audio[:, 4000:40_000]).abs().max() < tolerance
 
 
-@pytest.mark.parametrize(("rate", "channels", "subtype"), [(8000, 1, "PCM_U8"), (22_050, 3, "PCM_16"), (96_000, 2, "FLOAT")])
+@pytest.mark.parametrize(
+    ("rate", "channels", "subtype"), [(8000, 1, "PCM_U8"), (22_050, 3, "PCM_16"), (96_000, 2, "FLOAT")]
+)
 def test_any_rate_channels_and_depth_are_read(tmp_path: Path, rate: int, channels: int, subtype: str) -> None:
     audio = tone(channels, 3000, rate)
     soundfile.write(tmp_path / "a.wav", audio.T.numpy(), rate, subtype=subtype)
@@ -109,7 +111,10 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(AudioError, match="cannot be written"), AudioWriter(tmp_path / "a.wav", 44_100, 1) as writer:
+    with (
+        pytest.raises(AudioError, match="cannot be written"),
+        AudioWriter(tmp_path / "a.wav", 44_100, 1) as writer,
+    ):
         # The file behind the writer becomes a device that is always full.
         writer._file.close()
         writer._file = soundfile.SoundFile(os.open("/dev/full", os.O_WRONLY), "w", 44_100, 1, "PCM_24", format="RAW")

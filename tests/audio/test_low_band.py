@@ -32,7 +32,10 @@ def test_crossfade_is_half_way_at_the_cutoff() -> None:
     lr = noise(1, 1, 1, 60_000)
     joined = replace_low_band(torch.zeros_like(lr), lr, torch.tensor([8000.0]), RATE)
     at = round(8000 / RATE * 2048)
-    ratio = stft(joined)[0, 0, at - 1 : at + 2].abs().square().mean() / stft(lr)[0, 0, at - 1 : at + 2].abs().square().mean()
+    ratio = (
+        stft(joined)[0, 0, at - 1 : at + 2].abs().square().mean()
+        / stft(lr)[0, 0, at - 1 : at + 2].abs().square().mean()
+    )
     assert float(ratio) == pytest.approx(0.25, abs=0.05)
 
 

@@ -35,7 +35,9 @@ def test_istft_inverts_stft_at_any_length(length: int) -> None:
 
 @pytest.mark.parametrize("kind", ["magnitude", "power"])
 def test_rolloff_agrees_with_its_definition_and_is_at_the_edge_of_a_band(kind: str) -> None:
-    audio = torch.from_numpy(signal.sosfilt(signal.butter(12, 5000, fs=RATE, output="sos"), np.random.default_rng(0).standard_normal(60_000))).float()[None, None]
+    audio = torch.from_numpy(
+        signal.sosfilt(signal.butter(12, 5000, fs=RATE, output="sos"), np.random.default_rng(0).standard_normal(60_000))
+    ).float()[None, None]
     magnitude = stft(audio)[0, 0].abs().numpy()
     total = (magnitude**2 if kind == "power" else magnitude).sum(axis=1)
     expected = np.searchsorted(np.cumsum(total), 0.985 * total.sum()) * RATE / 2048

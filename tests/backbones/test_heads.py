@@ -36,7 +36,12 @@ def test_it_is_the_posterior_of_a_gaussian() -> None:
 
 
 def test_both_predictions_say_the_same() -> None:
-    tokens, z_t, t, z_lr = torch.randn(3, 5, 4), torch.randn(3, 1, 5), torch.tensor([0.0, 0.4, 0.9]), torch.randn(3, 1, 5)
+    tokens, z_t, t, z_lr = (
+        torch.randn(3, 5, 4),
+        torch.randn(3, 1, 5),
+        torch.tensor([0.0, 0.4, 0.9]),
+        torch.randn(3, 1, 5),
+    )
     data = head_with(0.3, 0.6, "data")(tokens, z_t, t, z_lr)
     velocity = head_with(0.3, 0.6, "velocity")(tokens, z_t, t, z_lr)
     assert torch.allclose(velocity.value, velocity_from_data(data.value, z_t, t), atol=1e-4)
@@ -51,4 +56,6 @@ def test_it_starts_as_a_unit_gaussian_around_the_condition_and_is_finite_at_both
         assert bool(said.value.isfinite().all()) and bool(said.variance.isfinite().all())
         if prediction == "data":
             assert torch.allclose(said.value[0], z_lr[0]) and torch.allclose(said.value[1], z_t[1])
-            assert torch.allclose(said.variance[0], torch.ones(2, 3)) and torch.allclose(said.variance[1], torch.zeros(2, 3))
+            assert torch.allclose(said.variance[0], torch.ones(2, 3)) and torch.allclose(
+                said.variance[1], torch.zeros(2, 3)
+            )

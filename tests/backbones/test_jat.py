@@ -30,7 +30,9 @@ def awake(model: JaT) -> JaT:
     return model
 
 
-@pytest.mark.parametrize(("name", "millions", "tolerance"), [("jat_tiny", 8, None), ("jat_v2", 288, 0.02), ("jat_v3", 766, 0.02)])
+@pytest.mark.parametrize(
+    ("name", "millions", "tolerance"), [("jat_tiny", 8, None), ("jat_v2", 288, 0.02), ("jat_v3", 766, 0.02)]
+)
 def test_parameter_counts(name: str, millions: float, tolerance: float | None) -> None:
     with initialize_config_dir(CONF, version_base="1.3"):
         overrides = [f"backbone={name}"] + ([] if name == "jat_tiny" else ["codec.latent_dim=1024"])
@@ -101,7 +103,15 @@ def test_rotation_agrees_with_complex_multiplication() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"width": 30}, {"kv_heads": 3}, {"head": "mixture"}, {"depth": 0}, {"head": "gaussian", "prediction": "noise"}, {"head": "gaussian", "condition_dim": 5}]
+    "settings",
+    [
+        {"width": 30},
+        {"kv_heads": 3},
+        {"head": "mixture"},
+        {"depth": 0},
+        {"head": "gaussian", "prediction": "noise"},
+        {"head": "gaussian", "condition_dim": 5},
+    ],
 )
 def test_impossible_settings_are_refused(settings: dict) -> None:
     with pytest.raises(ConfigError):

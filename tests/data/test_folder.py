@@ -12,7 +12,16 @@ from saga_sr.data.sampler import EpochSampler
 from saga_sr.errors import AudioError, ConfigError, DataError
 
 RATE = 44_100
-CROPS = dict(sample_rate=RATE, num_samples=4096, channels=1, batch_size=4, epoch_size=16, validation_size=4, num_workers=0, seed=0)
+CROPS = dict(
+    sample_rate=RATE,
+    num_samples=4096,
+    channels=1,
+    batch_size=4,
+    epoch_size=16,
+    validation_size=4,
+    num_workers=0,
+    seed=0,
+)
 
 
 @pytest.fixture
@@ -51,7 +60,10 @@ def test_crops_depend_on_seed_and_index_alone(folder: Path) -> None:
     data[7]
     assert torch.equal(data[3]["hr"], again[3]["hr"]) and data[3]["name"] == again[3]["name"]
     assert not torch.equal(data[3]["hr"], other[3]["hr"])
-    assert data[3]["hr"].shape == (1, 4096) and AudioFolder(files, 9, 4096, RATE, 0, channels=2)[0]["hr"].shape == (2, 4096)
+    assert data[3]["hr"].shape == (1, 4096) and AudioFolder(files, 9, 4096, RATE, 0, channels=2)[0]["hr"].shape == (
+        2,
+        4096,
+    )
 
 
 def test_short_files_are_padded_and_silence_is_rejected(tmp_path: Path) -> None:
@@ -89,7 +101,9 @@ def test_ranks_share_an_epoch_without_overlap() -> None:
     for sampler in samplers:
         sampler.set_epoch(2)
     indices = [list(sampler) for sampler in samplers]
-    assert sorted(sum(indices, [])) == list(range(44, 65)) and all(len(s) == 7 for s in indices)
+    assert sorted(index for rank in indices for index in rank) == list(range(44, 65)) and all(
+        len(s) == 7 for s in indices
+    )
 
 
 def test_synthetic_pool_and_stream_and_the_held_out_sides() -> None:

@@ -37,7 +37,9 @@ def test_most_clips_fill_the_band() -> None:
     assert float((bandwidth_hz(audio, RATE) > 15_000).float().mean()) > 0.7
     level = stft(audio).abs().square()[:, 0]
     loudest = level.amax(dim=-1)
-    above_floor = loudest[:, int(9000 / RATE * 2048) : int(12_000 / RATE * 2048)].mean(1) > 30 * level.quantile(0.02, dim=-1)[:, 800:].mean(1)
+    above_floor = loudest[:, int(9000 / RATE * 2048) : int(12_000 / RATE * 2048)].mean(1) > 30 * level.quantile(
+        0.02, dim=-1
+    )[:, 800:].mean(1)
     assert float(above_floor.float().mean()) > 0.5
 
 

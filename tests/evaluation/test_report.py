@@ -12,7 +12,7 @@ from saga_sr.evaluation.report import write_report
 RATE = 44_100
 
 
-def comparison(examples: int = 2):  # noqa: ANN201
+def comparison(examples: int = 2):
     clips = [Clip(f"clip <{i}>", 0.1 * torch.randn(1, 20_000), "white noise") for i in range(3)]
     clips.append(Clip("longer", 0.1 * torch.randn(1, 30_000)))
     methods = {"input": lambda lr, cutoff: lr, "output": lambda lr, cutoff: lr + 0.01 * torch.randn(lr.shape)}

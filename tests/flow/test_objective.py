@@ -38,7 +38,9 @@ def test_a_perfect_network_has_no_error_and_gives_the_same_velocity(prediction: 
     assert torch.allclose(estimate.data, z, atol=1e-5)
     early = example.t < 0.9
     assert torch.allclose(estimate.target_velocity[early], (z - example.noise)[early], atol=1e-4)
-    assert torch.allclose(objective.velocity(output, example.z_t, example.t)[early], (z - example.noise)[early], atol=1e-4)
+    assert torch.allclose(
+        objective.velocity(output, example.z_t, example.t)[early], (z - example.noise)[early], atol=1e-4
+    )
 
 
 def test_both_predictions_put_the_same_error_on_velocity() -> None:

@@ -34,7 +34,10 @@ def exact_end() -> torch.Tensor:
     def mixture_cdf(x: float) -> float:
         return float((WEIGHTS.numpy() * stats.norm.cdf(x, MEANS.numpy(), STDS.numpy())).sum())
 
-    ends = [optimize.brentq(lambda x, e=e: mixture_cdf(x) - stats.norm.cdf(e), -8, 8, xtol=1e-14) for e in NOISE[:, 0].tolist()]
+    ends = [
+        optimize.brentq(lambda x, e=e: mixture_cdf(x) - stats.norm.cdf(e), -8, 8, xtol=1e-14)
+        for e in NOISE[:, 0].tolist()
+    ]
     return torch.from_numpy(np.array(ends))[:, None]
 
 
@@ -54,7 +57,9 @@ def test_measured_order_of_convergence(solver: str, order: int, power: float) ->
 
 
 def test_any_increasing_grid_reaches_the_solution() -> None:
-    times = torch.cat([torch.zeros(1), torch.rand(400, generator=torch.Generator().manual_seed(0)).sort()[0], torch.ones(1)])
+    times = torch.cat(
+        [torch.zeros(1), torch.rand(400, generator=torch.Generator().manual_seed(0)).sort()[0], torch.ones(1)]
+    )
     end = Sampler("midpoint")(exact_velocity, NOISE, times.double())
     assert torch.allclose(end, END, atol=1e-3)
 

@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from saga_sr.audio.files import inspect_audio, read_audio, write_audio
+from saga_sr.audio.files import AudioReader, inspect_audio, read_audio, write_audio
 from saga_sr.audio.resample import resample
 from saga_sr.audio.spectrum import stft
 from saga_sr.data.synthetic import SyntheticAudio
 from saga_sr.errors import AudioError, ConfigError
 from saga_sr.inference.enhance import EnhanceOptions, enhance_file
 from saga_sr.inference.source import ResampledSource
-from saga_sr.audio.files import AudioReader
 from saga_sr.model import SuperResolver
 from saga_sr.package import load_package
 
@@ -31,8 +30,13 @@ def clip(seconds: float, channels: int = 1, rate: int = RATE, index: int = 2) ->
     return resample(audio, RATE, rate)
 
 
-@pytest.mark.parametrize(("rate", "channels", "suffix"), [(8000, 1, ".wav"), (16_000, 2, ".flac"), (22_050, 3, ".wav"), (48_000, 2, ".ogg")])
-def test_any_rate_in_44100_out_and_channels_kept(model: SuperResolver, tmp_path: Path, rate: int, channels: int, suffix: str) -> None:
+@pytest.mark.parametrize(
+    ("rate", "channels", "suffix"),
+    [(8000, 1, ".wav"), (16_000, 2, ".flac"), (22_050, 3, ".wav"), (48_000, 2, ".ogg")],
+)
+def test_any_rate_in_44100_out_and_channels_kept(
+    model: SuperResolver, tmp_path: Path, rate: int, channels: int, suffix: str
+) -> None:
     source, target = tmp_path / f"in{suffix}", tmp_path / "out.wav"
     write_audio(source, clip(1.3, channels, rate), rate)
     done = enhance_file(model, source, target, EnhanceOptions())
@@ -58,7 +62,12 @@ def test_chunks_join_without_a_seam_and_batches_change_nothing(model: SuperResol
     options = EnhanceOptions(chunk_s=1.0, overlap_s=0.25, cutoff_hz=7000)
     outputs = []
     for batch_size in (1, 3):
-        enhance_file(model, tmp_path / "in.wav", tmp_path / "out.wav", dataclasses.replace(options, batch_size=batch_size))
+        enhance_file(
+            model,
+            tmp_path / "in.wav",
+            tmp_path / "out.wav",
+            dataclasses.replace(options, batch_size=batch_size),
+        )
         outputs.append(read_audio(tmp_path / "out.wav")[0])
     assert torch.allclose(*outputs, atol=2e-3)
     enhance_file(model, tmp_path / "in.wav", tmp_path / "whole.wav", EnhanceOptions(cutoff_hz=7000))
@@ -91,7 +100,11 @@ def test_silence_and_impossible_options_are_refused_and_leave_nothing(model: Sup
     write_audio(tmp_path / "in.wav", torch.zeros(1, 30_000), 16_000)
     with pytest.raises(AudioError, match="silent"):
         enhance_file(model, tmp_path / "in.wav", tmp_path / "out.wav", EnhanceOptions())
-    for options in (EnhanceOptions(cutoff_hz=30_000), EnhanceOptions(batch_size=0), EnhanceOptions(overlap_s=9)):
+    for options in (
+        EnhanceOptions(cutoff_hz=30_000),
+        EnhanceOptions(batch_size=0),
+        EnhanceOptions(overlap_s=9),
+    ):
         with pytest.raises(ConfigError):
             enhance_file(model, tmp_path / "in.wav", tmp_path / "out.wav", options)
     assert [p.name for p in tmp_path.iterdir()] == ["in.wav"]

@@ -28,7 +28,12 @@ class Walk(LightningModule):
 def test_training_ends_with_the_average_that_the_formula_gives() -> None:
     module = Walk()
     trainer = Trainer(
-        max_steps=30, callbacks=[EMA(0.6)], logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu"
+        max_steps=30,
+        callbacks=[EMA(0.6)],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        accelerator="cpu",
     )
     trainer.fit(module, DataLoader(torch.zeros(30, 1)))
     expected = module.path[0]  # the first update copies

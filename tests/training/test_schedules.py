@@ -7,7 +7,7 @@ from saga_sr.errors import ConfigError
 from saga_sr.training.schedules import InverseLR, WarmupCosine
 
 
-def rates(make, steps: int, lr: float = 2.0) -> list[float]:  # noqa: ANN001
+def rates(make, steps: int, lr: float = 2.0) -> list[float]:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr)
     scheduler = make(optimizer)
     found = []

@@ -39,9 +39,7 @@ def metal(rng: np.random.Generator, kit: np.random.Generator, rate: int, decay_s
     """A hi-hat or cymbal: noise that rises to its peak between 8 and 13 kHz, with a faint low part."""
     n = int(min(0.4, 5 * decay_s) * rate)
     peak_hz, rise, fall = kit.uniform(8e3, 13e3), kit.uniform(7, 12), kit.uniform(10, 24)
-    noise = shaped(
-        white(rng, n), rate, lambda hz: np.where(hz < peak_hz, rise, -fall) * np.log2(hz / peak_hz)
-    )
+    noise = shaped(white(rng, n), rate, lambda hz: np.where(hz < peak_hz, rise, -fall) * np.log2(hz / peak_hz))
     return noise * _decay(n, rate, decay_s)
 
 

@@ -50,10 +50,16 @@ class Speaker:
         first, last = (VOWELS[i] for i in rng.integers(len(VOWELS), size=2))
         # Pulses are regular up to a few kHz; above, breath takes their place.
         regular = -10 * np.log2(np.maximum(k * self.f0_hz / 3000, 1))
-        tables = wavetables(from_db(np.stack([self.envelope_db(v, k * self.f0_hz) for v in (first, last)]) + regular), phases)
+        tables = wavetables(
+            from_db(np.stack([self.envelope_db(v, k * self.f0_hz) for v in (first, last)]) + regular), phases
+        )
         glide = np.linspace(0, 1, n, dtype=np.float32)
         voice = tables[0][index] + glide * (tables[1][index] - tables[0][index])
-        breath = shaped(white(rng, n), rate, lambda hz: self.envelope_db(first, hz) + 9 * np.log2(np.maximum(hz / 1500, 1)))
+        breath = shaped(
+            white(rng, n),
+            rate,
+            lambda hz: self.envelope_db(first, hz) + 9 * np.log2(np.maximum(hz / 1500, 1)),
+        )
         # A triangle over the cycle opens the breath once a pulse.
         pulse = np.abs(phase.view(np.int32)) * np.float32(2**-31)
         voice += breath * pulse * from_db(self.breath_db + 20)
@@ -64,11 +70,9 @@ class Speaker:
 
     def consonant(self, rng: np.random.Generator, n: int) -> Signal:
         """A fricative, or a plosive: a gap, then a burst."""
-        peak_hz, rise, fall, level = FRICATIVES[rng.integers(len(FRICATIVES))]
-        peak_hz = peak_hz * rng.uniform(0.93, 1.07)
-        noise = shaped(
-            white(rng, n), self.rate, lambda hz: np.where(hz < peak_hz, rise, -fall) * np.log2(hz / peak_hz)
-        )
+        centre_hz, rise, fall, level = FRICATIVES[rng.integers(len(FRICATIVES))]
+        peak_hz = centre_hz * rng.uniform(0.93, 1.07)
+        noise = shaped(white(rng, n), self.rate, lambda hz: np.where(hz < peak_hz, rise, -fall) * np.log2(hz / peak_hz))
         noise *= from_db(level + rng.normal(0, 1.5)) / (np.sqrt(np.dot(noise, noise) / n) + 1e-9)
         if rng.random() < 0.35:
             t = np.arange(n, dtype=np.float32)

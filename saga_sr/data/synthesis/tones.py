@@ -87,7 +87,7 @@ class Timbre:
         return wavetables(np.concatenate([bright, dull]), phases).reshape(2, len(pitches_hz), TABLE)
 
     def note(self, rng: np.random.Generator, tables: Signal, f0_hz: float, n: int, noise: Signal) -> Signal:
-        """A note of `n` samples from its two `tables`; its first part takes breath, hammer or bow noise from `noise`."""
+        """A note of `n` samples from its two `tables`; it begins with breath, hammer or bow noise from `noise`."""
         rate = self.rate
         bright, dull = tables
         t = np.arange(n, dtype=np.float32) / np.float32(rate)

@@ -1,0 +1,38 @@
+"""The protocol of a backbone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from saga_sr.conditioning import Conditioning
+
+
+class Prediction(NamedTuple):
+    """What a backbone says at (z_t, t).
+
+    Attributes:
+        value: [b, c, frame], velocity or data.
+        variance: [b, c, frame], how uncertain the data estimate is, from heads that say so.
+    """
+
+    value: Tensor
+    variance: Tensor | None = None
+
+
+class Backbone(nn.Module, ABC):
+    """A network `(z_t, t, conditioning) -> Prediction`.
+
+    Attributes:
+        latent_dim: channels of z_t and of the prediction.
+        accepts: the parts of a `Conditioning` that it reads.
+    """
+
+    latent_dim: int
+    accepts: frozenset[str]
+
+    @abstractmethod
+    def forward(self, z_t: Tensor, t: Tensor, conditioning: Conditioning) -> Prediction:
+        """The prediction at `z_t` [b, c, frame] and `t` [b]."""
