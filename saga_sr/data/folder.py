@@ -20,7 +20,7 @@ from saga_sr.errors import AudioError, DataError
 logger = logging.getLogger(__name__)
 
 SILENCE_RMS = 1e-4  # -80 dBFS
-TRIES = 16
+TRIES = 64
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def _fill(spectrum: Tensor, cutoff: float) -> Tensor:
     bins, frames = spectrum.shape[-2:]
     top = int(0.94 * cutoff)
     first = top // 2
-    if first < WHITEN_BINS or top >= bins - 1:
+    if first < WHITEN_BINS or cutoff >= bins - 1:
         return spectrum
     target = torch.arange(top, bins, device=spectrum.device)
     shift = (target - first) // (top - first) * (top - first)
