@@ -81,7 +81,7 @@ class SyntheticAudio(Dataset[dict[str, Any]]):
     def _mix(self, rng: np.random.Generator, tracks: list[Signal]) -> tuple[Signal, list[str]]:
         """The tracks in their places, [channels, num_samples] in one room, and the room's name."""
         if self.channels == 1:
-            mix = np.sum(tracks, axis=0, dtype=np.float32)[None]
+            mix = np.stack(tracks).sum(axis=0, keepdims=True)
         else:
             angle = rng.uniform(0.15, 0.85, len(tracks)) * np.pi / 2
             gains = np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)

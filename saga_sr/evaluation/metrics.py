@@ -152,9 +152,7 @@ def _ratio_db(signal: Tensor, error: Tensor) -> Tensor:
 
 @lru_cache(maxsize=4)
 def _mel_filters(sample_rate: int) -> Tensor:
-    return melscale_fbanks(
-        N_FFT // 2 + 1, 0.0, sample_rate / 2, MELS, sample_rate, norm="slaney", mel_scale="slaney"
-    ).T
+    return melscale_fbanks(N_FFT // 2 + 1, 0.0, sample_rate / 2, MELS, sample_rate, norm="slaney", mel_scale="slaney").T
 
 
 def _mel_difference(power: Tensor, reference: Tensor, sample_rate: int) -> Tensor:
