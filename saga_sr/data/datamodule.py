@@ -122,7 +122,7 @@ class SyntheticData(AudioData):
 
     Args:
         pool_clips: number of clips made before training, whose random crops are then trained on; 0 makes a fresh clip
-            for every item, which costs a core about 6 ms per second of audio.
+            for every item, which costs a core about 10 ms per second of audio.
         pool_seconds: length of the pool's clips.
         **settings: see `AudioData`.
     """

@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool1d
 from saga_sr.audio.low_band import replace_low_band
 from saga_sr.audio.spectrum import HOP, N_FFT, istft, stft
 
-# Constants of the replication, tuned on rendered music and speech and on the synthetic data by LSD-HF.
+# Constants of the replication, chosen by hand.
 BANDS = 12  # that a frame's tilt is fitted to, over the two octaves below the cutoff
 SMOOTH_FRAMES = 5
 WHITEN_BINS = 17
