@@ -24,7 +24,7 @@ def replace_low_band(
 
     Args:
         output, lr: [b, c, time].
-        cutoff_hz: [b].
+        cutoff_hz: [b]; above Nyquist / 1.1 the whole example is the input's.
 
     Raises:
         ConfigError: an unknown mode.
@@ -36,6 +36,8 @@ def replace_low_band(
     if mode == "off":
         return output
     edge = cutoff_hz.to(output)[:, None, None, None]
+    # Where the cross-fade would reach past Nyquist there is no band to fill: all of it is the input's.
+    edge = torch.where(1.1 * edge > sample_rate / 2, torch.inf, edge)
     hz = bin_frequencies(sample_rate, output.device).to(output.dtype)[:, None]
     if mode == "crossfade":
         high = 0.5 - 0.5 * torch.cos(math.pi * ((hz / edge - 0.9) / 0.2).clamp(0, 1))

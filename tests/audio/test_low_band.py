@@ -62,6 +62,13 @@ def test_any_length_and_a_cutoff_at_nyquist(length: int, cutoff: float) -> None:
     assert joined.shape == lr.shape and bool(joined.isfinite().all())
 
 
+@pytest.mark.parametrize("mode", ["crossfade", "hard", "energy_matched"])
+def test_a_full_band_input_is_left_as_it_is(mode: str) -> None:
+    output, lr = noise(0, 2, 1, 9000), noise(1, 2, 1, 9000)
+    joined = replace_low_band(output, lr, torch.tensor([22_050.0, 4000.0]), RATE, mode)
+    assert torch.equal(joined[0], lr[0]) and not torch.allclose(joined[1], lr[1], atol=0.1)
+
+
 def test_an_unknown_mode_is_answered_with_the_valid_ones() -> None:
     with pytest.raises(ConfigError, match="crossfade, hard, energy_matched, off"):
         replace_low_band(noise(0, 1, 1, 10), noise(1, 1, 1, 10), torch.tensor([1.0]), RATE, "soft")

@@ -28,3 +28,19 @@ def test_nothing_aliases() -> None:
 def test_equal_rates_are_left_alone() -> None:
     audio = torch.randn(2, 100)
     assert resample(audio, 44_100, 44_100) is audio
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(44_100, 44_099), (44_101, 48_000)])
+def test_rates_that_share_no_factor_keep_a_tone(from_hz: int, to_hz: int) -> None:
+    changed, expected = resample(tone(17_000, from_hz), from_hz, to_hz), tone(17_000, to_hz)
+    inner = slice(to_hz // 20, -to_hz // 20)
+    assert changed.dtype == torch.float32
+    assert (changed[: len(expected)][inner] - expected[: len(changed)][inner]).abs().max() < 1e-3
+
+
+def test_there_and_back_again() -> None:
+    audio = tone(440, 44_100) + tone(15_000, 44_100)
+    back = resample(resample(audio, 44_100, 48_000), 48_000, 44_100)
+    inner = slice(2000, -2000)
+    assert back.shape == audio.shape
+    assert (back - audio)[inner].abs().max() < 1e-3
