@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
-from saga_sr.errors import SagaError
+from saga_sr.errors import AudioError, SagaError
 from saga_sr.evaluation.metrics import measure
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Example:
-    """What a report shows of a clip: each signal [c, time] by name - `input`, the methods' outputs, `reference`."""
+    """What a report shows of a clip: each signal [c, time] by name, the methods' outputs and `reference`."""
 
     clip: Clip
     cutoff_hz: int
@@ -54,7 +54,7 @@ class Example:
 
 @dataclass
 class Comparison:
-    """What came of a comparison: every row, the examples kept, and the clips that failed."""
+    """What came of a comparison: every row, the examples kept, and what failed (clip, cutoff and reason)."""
 
     sample_rate: int
     rows: list[Row] = field(default_factory=list)
@@ -113,7 +113,9 @@ def compare_methods(
         sample_rate: of everything, in Hz.
         examples: how many clips' audio to keep for a report.
 
-    A batch that fails with a `SagaError` is named and left out.
+    Raises:
+        AudioError: not one clip could be compared. One that fails with a `SagaError` among others that do not is
+            left out, named in a warning and in `failures`.
     """
     result = Comparison(sample_rate)
     batches = list(_batched(clips, batch_size))
@@ -122,9 +124,18 @@ def compare_methods(
     for cutoff, batch in tqdm(work, desc="Evaluating", unit="batch", delay=2, leave=False):
         try:
             _compare_batch(result, batch, methods, cutoff, kept)
-        except SagaError as error:
-            result.failures.append(str(error))
-            logger.warning("Skipped %s: %s", ", ".join(clip.name for clip in batch), error)
+        except SagaError:
+            _compare_singly(result, batch, methods, cutoff, kept)
+    if result.failures:
+        logger.warning(
+            "%d of %d comparisons failed and are left out:\n%s",
+            len(result.failures),
+            len(clips) * len(cutoffs_hz),
+            "\n".join(result.failures),
+        )
+    if not result.rows:
+        reason = f"the first reason was: {result.failures[0]}" if result.failures else "there were none."
+        raise AudioError(f"No clip could be compared; {reason}")
     return result
 
 
@@ -144,7 +155,7 @@ def _compare_batch(
     reference = torch.stack([clip.audio for clip in batch])
     cutoffs = torch.full((len(batch),), float(cutoff_hz))
     lr = degrade(reference, [LowPassFilter(*LOW_PASS, cutoff_hz)] * len(batch), rate)
-    outputs = {name: method(lr, cutoffs).cpu() for name, method in methods.items()}
+    outputs = {name: _checked(name, method(lr, cutoffs).cpu(), lr) for name, method in methods.items()}
     for method, output in outputs.items():
         measured = measure(output, reference, cutoffs, rate)
         for i, clip in enumerate(batch):
@@ -154,6 +165,27 @@ def _compare_batch(
         if clip.name in kept:
             audios = {name: output[i] for name, output in outputs.items()} | {"reference": clip.audio}
             result.examples.append(Example(clip, cutoff_hz, audios))
+
+
+def _compare_singly(
+    result: Comparison, batch: list[Clip], methods: Mapping[str, Method], cutoff_hz: int, kept: set[str]
+) -> None:
+    """Find the clips that a batch failed by; the others are compared after all."""
+    for clip in batch:
+        try:
+            _compare_batch(result, [clip], methods, cutoff_hz, kept)
+        except SagaError as error:
+            result.failures.append(f"{clip.name} at {cutoff_hz} Hz: {error}")
+
+
+def _checked(name: str, output: Tensor, lr: Tensor) -> Tensor:
+    if output.shape != lr.shape:
+        raise AudioError(
+            f"Method {name} made {list(output.shape)} of {list(lr.shape)}; it must keep the shape of its input."
+        )
+    if not output.isfinite().all():
+        raise AudioError(f"Method {name} made samples that are not finite; check the weights it was given.")
+    return output
 
 
 def write_json(path: Path, content: object) -> None:

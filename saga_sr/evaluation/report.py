@@ -1,20 +1,26 @@
-"""A comparison as one self-contained HTML page: table, spectrograms, players and curves."""
+"""A comparison as one self-contained HTML page: figures, spectrograms, players and curves."""
 
 from __future__ import annotations
 
 import base64
-import html
 import io
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 
+import matplotlib
+import numpy as np
 import soundfile
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 from saga_sr.evaluation.comparison import SHOWN, Comparison, Example
-from saga_sr.evaluation.spectrograms import spectrogram_figure
+from saga_sr.evaluation.curves import Series, curve_panel
+from saga_sr.evaluation.page import page
+from saga_sr.evaluation.spectrograms import COLOURS, RANGE_DB, loudest_db, spectrogram_panel
 
 # Whether less is better; the rest is better the nearer to 0.
 LESS_IS_BETTER = {"lsd_hf": True, "lsd_lf": True, "lsd": True, "mel_l1": True, "si_sdr": False}
@@ -24,26 +30,9 @@ NAMES = {
     "output": "after (output)",
     "reference": "reference",
 }
-Curves = Mapping[str, Mapping[str, list[tuple[float, float]]]]
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #1d2129; --soft: #667085; --line: #e3e6eb; --paper: #fff; --best: #0b7a4b; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e7e9ee; --soft: #98a2b3; --line: #333a45; --paper: #14171c; --best: #4cc38a; } }
-* { box-sizing: border-box }
-body { font: 15px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto;
-  max-width: 1240px; padding: 2rem 1rem 4rem }
-h1 { font-size: 1.7rem; margin: 0 0 .2rem } h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem }
-h3 { font-size: 1rem; margin: 2rem 0 .3rem } p, dd, dt { margin: .2rem 0 } .soft, figcaption, dt { color: var(--soft) }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .35rem .9rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
-th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left }
-td.best { color: var(--best); font-weight: 600 } figure { margin: .4rem 0 }
-img { max-width: 100%; border-radius: 6px; background: #fff }
-.players { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: .6rem }
-audio { width: 100%; height: 36px; display: block }
-"""
+# What keeps the page below 25 MB: longer examples are cut. A sample takes a byte or a little more.
+MOST_SAMPLES = 11_500_000
+Curves = Mapping[str, Series]
 
 
 def write_report(path: Path, result: Comparison, title: str, facts: Mapping[str, str], curves: Curves) -> Path:
@@ -53,45 +42,54 @@ def write_report(path: Path, result: Comparison, title: str, facts: Mapping[str,
         facts: what was run, by name.
         curves: panels of series of (step, value), by name.
     """
-    parts = [
-        f"<h1>{html.escape(title)}</h1>",
-        "<dl>" + "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in facts.items()) + "</dl>",
-        f"<h2>Means over {len({row.clip for row in result.rows})} held-out clips</h2>",
+    clips = len({row.clip for row in result.rows})
+    body = [
+        "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items()) + "</dl>",
+        f"<h2>Means over {clips} held-out clips</h2>",
+        f'<div class="tiles">{"".join(_tile(result, cutoff) for cutoff in result.cutoffs_hz)}</div>',
         f'<div class="wide">{_table(result)}</div>',
-        '<p class="soft">Input: Chebyshev I low-pass of order 8 at the cutoff. LSD is in log10 power '
-        "(2048/512 Hann), HF above and LF below the cutoff. HF level (mean of dB) and HF energy: "
-        "output over reference, 0 is right. "
+        '<p class="soft">Input: Chebyshev I low-pass of order 8 at the cutoff. LSD in log10 power (2048/512 Hann), '
+        "HF above and LF below the cutoff. HF level (mean of dB) and HF energy: output over reference, 0 is right. "
         "The best of each column and cutoff is green.</p>",
-        "<h2>Clips</h2>",
-        *(_example(example, result.sample_rate) for example in result.examples),
+        _failures(result.failures),
+        _examples(result),
+        _training(curves),
     ]
-    if curves:
-        parts += [
-            "<h2>Training</h2>",
-            _picture(_curve_figure(curves), "Loss and validation metrics over training steps"),
-        ]
-    page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>"
-    )
     aside = path.with_name(f".{path.name}.part")
-    aside.write_text(page)
+    aside.write_text(page(title, "".join(body)), encoding="utf-8")
     return aside.replace(path)
 
 
+def _tile(result: Comparison, cutoff: int) -> str:
+    means = {method: round(result.mean(cutoff, method, "lsd_hf"), 2) for method in result.methods}
+    worst, best = max(means.values()), min(means.values())
+    bars = []
+    for method, value in means.items():
+        kind, tag = ("best", "b") if value == best else ("", "span")
+        width = f"{100 * value / (worst or 1):.1f}%"
+        bars.append(
+            f'<span>{escape(_name(method))}</span><div><i class="{kind}" style="width:{width}"></i></div>'
+            f"<{tag}>{value:.2f}</{tag}>"
+        )
+    heading = f"Log-spectral distance above {cutoff / 1000:g} kHz"
+    return f'<div class="tile"><h3>{heading}</h3><div class="bars">{"".join(bars)}</div></div>'
+
+
 def _table(result: Comparison) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in SHOWN.values())
-    rows = []
+    aims = {True: "↓", False: "↑", None: "→ 0"}
+    head = "".join(f"<th>{escape(name)} {aims[LESS_IS_BETTER.get(key)]}</th>" for key, name in SHOWN.items())
+    groups = []
     for cutoff in result.cutoffs_hz:
-        means = {m: {k: result.mean(cutoff, m, k) for k in SHOWN} for m in result.methods}
-        best = {k: min(result.methods, key=lambda m: _badness(k, means[m][k])) for k in SHOWN}
-        for method in result.methods:
-            cells = "".join(
-                f'<td class="{"best" if best[k] == method else ""}">{means[method][k]:.2f}</td>' for k in SHOWN
-            )
-            rows.append(f"<tr><td>{cutoff / 1000:g} kHz</td><td>{NAMES.get(method, method)}</td>{cells}</tr>")
-    return f"<table><thead><tr><th>cutoff</th><th>method</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        means = {m: {k: round(result.mean(cutoff, m, k), 2) for k in SHOWN} for m in result.methods}
+        best = {k: min(_badness(k, means[m][k]) for m in means) for k in SHOWN}
+        rows = [f'<th rowspan="{len(means)}">{cutoff / 1000:g} kHz</th>']
+        for method, values in means.items():
+            cells = [
+                f"<td{' class=best' if _badness(k, v) == best[k] else ''}>{_number(v)}</td>" for k, v in values.items()
+            ]
+            rows.append(f"<td>{escape(_name(method))}</td>{''.join(cells)}</tr><tr>")
+        groups.append(f"<tbody><tr>{''.join(rows).removesuffix('<tr>')}</tbody>")
+    return f"<table><thead><tr><th>cutoff</th><th>method</th>{head}</tr></thead>{''.join(groups)}</table>"
 
 
 def _badness(metric: str, value: float) -> float:
@@ -100,52 +98,85 @@ def _badness(metric: str, value: float) -> float:
     return value if LESS_IS_BETTER[metric] else -value
 
 
-def _example(example: Example, sample_rate: int) -> str:
-    audios = {NAMES.get(name, name): audio for name, audio in example.audios.items()}
-    shown = {name: audio for name, audio in audios.items() if name != NAMES["band_replication"]}
-    heading = f"{example.clip.name} · {example.cutoff_hz / 1000:g} kHz"
-    caption = f'<p class="soft">{html.escape(example.clip.caption)}</p>' if example.clip.caption else ""
-    players = "".join(
-        f"<figure><figcaption>{html.escape(name)}</figcaption>{_player(audio, sample_rate)}</figure>"
-        for name, audio in audios.items()
-    )
-    picture = _picture(spectrogram_figure(shown, sample_rate, example.cutoff_hz), f"Spectrograms of {heading}")
-    return f'<h3>{html.escape(heading)}</h3>{caption}{picture}<div class="players">{players}</div>'
+def _failures(failures: list[str]) -> str:
+    if not failures:
+        return ""
+    items = "".join(f"<li>{escape(failure)}</li>" for failure in failures)
+    summary = f"<summary>Failed and left out: {len(failures)}</summary>"
+    return f'<details class="soft">{summary}<ul>{items}</ul></details>'
+
+
+def _examples(result: Comparison) -> str:
+    if not result.examples:
+        return ""
+    channels = sum(len(audio) for example in result.examples for audio in example.audios.values())
+    most = MOST_SAMPLES // channels
+    longest = max(example.clip.audio.shape[-1] for example in result.examples)
+    cut = f" Only the first {most / result.sample_rate:.1f} s are shown." if longest > most else ""
+    scale = ", ".join(to_hex(matplotlib.colormaps[COLOURS](i / 8)) for i in range(9))
+    parts = [
+        "<h2>Clips</h2>"
+        f'<p class="soft">−{RANGE_DB:g} dB<span class="key" style="background:linear-gradient(to right, {scale})">'
+        f"</span>0 dB, the loudest point of each row. The dashed line is the cutoff.{cut}</p>"
+    ]
+    for name in dict.fromkeys(example.clip.name for example in result.examples):
+        examples = [example for example in result.examples if example.clip.name == name]
+        caption = f'<p class="soft">{escape(examples[0].clip.caption)}</p>' if examples[0].clip.caption else ""
+        rows = "".join(_example(example, result, most) for example in examples)
+        parts.append(f'<section class="clip"><h3>{escape(name)}</h3>{caption}{rows}</section>')
+    return "".join(parts)
+
+
+def _example(example: Example, result: Comparison, most: int) -> str:
+    """One row: a picture and a player for each signal, of the first `most` samples."""
+    distances = {
+        row.method: row.metrics["lsd_hf"]
+        for row in result.rows
+        if (row.clip, row.cutoff_hz) == (example.clip.name, example.cutoff_hz)
+    }
+    audios = {name: audio[:, :most] for name, audio in example.audios.items()}
+    loudest = loudest_db(audios.values())
+    figures = []
+    for name, audio in audios.items():
+        panel = spectrogram_panel(audio, result.sample_rate, example.cutoff_hz, loudest)
+        distance = f"<span>LSD-HF {distances[name]:.2f}</span>" if name in distances else ""
+        figures.append(
+            f"<figure><figcaption>{escape(_name(name))}{distance}</figcaption>"
+            f"{_picture(panel, f'Spectrogram: {_name(name)}')}{_player(audio, result.sample_rate)}</figure>"
+        )
+    return f'<h4>Low-passed at {example.cutoff_hz / 1000:g} kHz</h4><div class="row">{"".join(figures)}</div>'
+
+
+def _training(curves: Curves) -> str:
+    panels = {name: {k: v for k, v in series.items() if v} for name, series in curves.items()}
+    figures = [
+        f"<figure>{_picture(curve_panel(name, series), f'{name} over training steps')}</figure>"
+        for name, series in panels.items()
+        if series
+    ]
+    return f'<h2>Training</h2><div class="curves">{"".join(figures)}</div>' if figures else ""
+
+
+def _name(method: str) -> str:
+    return NAMES.get(method, method)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _player(audio: Tensor, sample_rate: int) -> str:
     buffer = io.BytesIO()
     soundfile.write(buffer, audio.clamp(-1, 1).T.numpy(), sample_rate, format="FLAC", subtype="PCM_16")
     data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<audio controls preload="none" src="data:audio/flac;base64,{data}"></audio>'
+    return f'<audio controls preload="metadata" src="data:audio/flac;base64,{data}"></audio>'
 
 
 def _picture(figure: Figure, description: str) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    canvas, buffer = FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()
+    # 256 colours are a sixth of the bytes and look the same.
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).quantize(256, Image.Quantize.FASTOCTREE)
+    picture.save(buffer, format="png")
     data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<figure><img alt="{html.escape(description)}" src="data:image/png;base64,{data}"></figure>'
-
-
-def _curve_figure(curves: Curves) -> Figure:
-    figure = Figure(figsize=(11.5, 2.9), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
-    for axis, (panel, series) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
-        for name, points in series.items():
-            steps, values = zip(*points, strict=True)
-            axis.plot(
-                steps,
-                values,
-                label=name,
-                linewidth=1.3,
-                marker="o" if len(points) < 20 else None,
-                markersize=3,
-            )
-        axis.set_title(panel, fontsize=10)
-        axis.set_xlabel("training step", fontsize=9)
-        axis.tick_params(labelsize=8)
-        axis.grid(alpha=0.25)
-        axis.spines[["top", "right"]].set_visible(False)
-        if len(series) > 1:
-            axis.legend(fontsize=8, frameon=False)
-    return figure
+    return f'<img alt="{escape(description)}" src="data:image/png;base64,{data}">'

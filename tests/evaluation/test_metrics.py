@@ -29,7 +29,7 @@ def scipy_log_power(x: torch.Tensor) -> np.ndarray:
 
 
 def test_lsd_agrees_with_numpy_whole_and_by_band() -> None:
-    output, reference = noise(0), noise(1, 0.05)
+    output, reference = noise(0), noise(1, 3e-6)  # the reference near the floor
     difference = scipy_log_power(output[0, 0]) - scipy_log_power(reference[0, 0])
     hz = np.arange(1025) * RATE / 2048
     nyquist = torch.full((2,), RATE / 2)
@@ -70,25 +70,27 @@ def test_correlation_and_rmse_agree_with_scipy() -> None:
     assert float(metrics.rmse(output, reference)[0]) == pytest.approx(np.sqrt(np.mean(difference**2)), rel=1e-4)
 
 
-def test_mel_distance_agrees_with_librosa() -> None:
-    librosa = pytest.importorskip("librosa")
-    output, reference = noise(0), noise(1, 0.02)
-    mels = [
-        10
-        * np.log10(
-            librosa.feature.melspectrogram(
-                y=x[0, 0].numpy(), sr=RATE, n_fft=2048, hop_length=512, n_mels=128, pad_mode="reflect"
-            )
-            + 1e-8
-        )
-        for x in (output, reference)
-    ]
-    assert float(metrics.mel_l1(output, reference, RATE)[0]) == pytest.approx(
-        np.abs(mels[0] - mels[1]).mean(), rel=1e-3
+def slaney_mel(hz: np.ndarray) -> np.ndarray:
+    """Linear up to 1 kHz (15 mels), then 27 mels for each factor of 6.4."""
+    return np.where(hz < 1000, 3 * hz / 200, 15 + 27 * np.log(np.maximum(hz, 1000) / 1000) / np.log(6.4))
+
+
+def test_mel_distances_agree_with_numpy() -> None:
+    edges = np.interp(
+        np.linspace(0, slaney_mel(np.array(RATE / 2)), 130), slaney_mel(grid := np.arange(0, 22_051.0)), grid
     )
-    assert float(metrics.mel_l2(output, reference, RATE)[0]) == pytest.approx(
-        np.sqrt(((mels[0] - mels[1]) ** 2).mean()), rel=1e-3
+    bins = np.arange(1025) * RATE / 2048
+    filters = np.stack(
+        [
+            np.interp(bins, edges[i : i + 3], [0, 1, 0]) * 2 / (edges[i + 2] - edges[i])  # of equal area
+            for i in range(128)
+        ]
     )
+    output, reference = noise(0), noise(1, 3e-5)  # the reference near the floor
+    mels = [10 * np.log10(filters @ (10 ** scipy_log_power(x[0, 0]) - 1e-8) + 1e-8) for x in (output, reference)]
+    difference = mels[0] - mels[1]
+    assert float(metrics.mel_l1(output, reference, RATE)[0]) == pytest.approx(np.abs(difference).mean(), rel=1e-3)
+    assert float(metrics.mel_l2(output, reference, RATE)[0]) == pytest.approx(np.sqrt((difference**2).mean()), rel=1e-3)
 
 
 def test_a_missing_high_band_shows_above_the_cutoff_alone() -> None:
@@ -104,6 +106,64 @@ def test_level_hears_quiet_moments_and_energy_loud_ones() -> None:
     output = reference * torch.cat([torch.ones(20_000), 4 * torch.ones(20_000)])
     assert metrics.level_hf_db(output, reference, CUTOFF, RATE) == pytest.approx([6.0] * 2, abs=0.5)
     assert metrics.energy_hf_db(output, reference, CUTOFF, RATE) == pytest.approx([0.0] * 2, abs=0.1)
+
+
+def test_an_error_above_the_cutoff_does_not_touch_the_low_band() -> None:
+    reference = noise(0)
+    wrong = torch.fft.rfft(noise(1))
+    wrong[..., : int(6500 / RATE * 40_000)] = 0
+    measured = metrics.measure(reference + torch.fft.irfft(wrong, 40_000), reference, CUTOFF, RATE)
+    assert bool((measured["lsd_hf"] > 0.3).all()) and bool((measured["lsd_lf"] < 0.01).all())
+
+
+def test_each_example_has_its_own_cutoff() -> None:
+    output, reference = noise(0).repeat(2, 1, 1), noise(1, 0.05).repeat(2, 1, 1)
+    cutoffs = torch.tensor([2000.0, 2000.0, 9000.0, 9000.0])
+    together = metrics.measure(output, reference, cutoffs, RATE)
+    for part in (slice(0, 2), slice(2, 4)):
+        alone = metrics.measure(output[part], reference[part], cutoffs[part], RATE)
+        for name, value in alone.items():
+            assert torch.allclose(together[name][part], value, atol=1e-4), name
+
+
+def test_measure_says_what_each_metric_says() -> None:
+    x, y = noise(0), noise(1, 0.05)
+    measured, nyquist = metrics.measure(x, y, CUTOFF, RATE), torch.full((2,), RATE / 2)
+    alone = {
+        "lsd": metrics.lsd(x, y),
+        "lsd_hf": metrics.lsd_band(x, y, CUTOFF, nyquist, RATE),
+        "lsd_lf": metrics.lsd_band(x, y, CUTOFF * 0 - 1, CUTOFF, RATE),
+        "level_hf_db": metrics.level_hf_db(x, y, CUTOFF, RATE),
+        "energy_hf_db": metrics.energy_hf_db(x, y, CUTOFF, RATE),
+        "si_sdr": metrics.si_sdr(x, y),
+        "snr": metrics.snr(x, y),
+        "correlation": metrics.correlation(x, y),
+        "rmse": metrics.rmse(x, y),
+        "mel_l1": metrics.mel_l1(x, y, RATE),
+        "mel_l2": metrics.mel_l2(x, y, RATE),
+    }
+    assert set(measured) == set(alone)
+    for name, value in alone.items():
+        assert torch.allclose(measured[name], value, rtol=1e-5, atol=1e-6), name
+
+
+def test_channels_are_measured_apart_and_averaged() -> None:
+    x, y = torch.cat([noise(0), noise(2, 0.3)], 1), torch.cat([noise(1), noise(3, 0.01)], 1)
+    both = metrics.measure(x, y, CUTOFF, RATE)
+    for name in ("lsd", "lsd_hf", "level_hf_db", "si_sdr", "snr", "correlation", "rmse", "mel_l1"):
+        each = [metrics.measure(x[:, [c]], y[:, [c]], CUTOFF, RATE)[name] for c in (0, 1)]
+        assert torch.allclose(both[name], (each[0] + each[1]) / 2, rtol=1e-4, atol=1e-4), name
+
+
+def test_known_ratios_and_their_limits() -> None:
+    reference, silence = noise(0), torch.zeros(2, 1, 40_000)
+    for ratio in (metrics.snr, metrics.si_sdr):
+        assert ratio(reference, reference) == pytest.approx([120.0] * 2)
+        assert ratio(silence, silence) == pytest.approx([120.0] * 2)
+        assert ratio(reference, silence) == pytest.approx([-120.0] * 2)
+    assert metrics.snr(0.9 * reference, reference) == pytest.approx([20.0] * 2, abs=1e-3)
+    assert bool((metrics.si_sdr(0.9 * reference, reference) > 100).all())
+    assert metrics.correlation(reference, silence) == pytest.approx([0.0] * 2)
 
 
 def test_every_figure_is_finite_for_equal_and_for_silent_signals() -> None:
