@@ -32,12 +32,13 @@ BLOCK = 65_536
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says; `frames` are samples per channel."""
+    """What a file's header says; `frames` are samples per channel, `truncated` if the header promises more."""
 
     path: Path
     sample_rate: int
     channels: int
     frames: int
+    truncated: bool = False
 
     @property
     def duration_s(self) -> float:
@@ -61,7 +62,9 @@ class AudioReader:
             raise AudioError(
                 f"{self.path} cannot be read as audio ({_reason(error)}); convert it to WAV or FLAC again."
             ) from error
-        self.info = AudioInfo(self.path, self._file.samplerate, self._file.channels, self._file.frames)
+        # libsndfile reads what is there of a WAV or AIFF file, and remarks on it in its log.
+        truncated = "should be" in self._file.extra_info
+        self.info = AudioInfo(self.path, self._file.samplerate, self._file.channels, self._file.frames, truncated)
         if self.info.frames < 1:
             self._file.close()
             raise AudioError(f"{self.path} holds no audio samples; record or export it again.")
@@ -157,8 +160,12 @@ class AudioWriter:
         """Append `audio` [channels, time].
 
         Raises:
-            AudioError: the disk is full or went away.
+            AudioError: samples that are NaN or infinite, or a disk that is full or went away.
         """
+        if not audio.isfinite().all():
+            raise AudioError(
+                f"{self.path} is not written: it would hold NaN or infinite samples; check the model's weights."
+            )
         samples = audio.detach().cpu().float().clamp(-1, 1).T.numpy()
         try:
             for begin in range(0, len(samples), BLOCK):

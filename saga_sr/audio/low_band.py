@@ -35,7 +35,7 @@ def replace_low_band(
         raise ConfigError(f"low_band={mode!r} is not known; choose one of {', '.join(MODES)}.")
     if mode == "off":
         return output
-    edge = cutoff_hz.to(output)[:, None, None, None]
+    edge = cutoff_hz.to(output).clamp(min=1)[:, None, None, None]
     # Where the cross-fade would reach past Nyquist there is no band to fill: all of it is the input's.
     edge = torch.where(1.1 * edge > sample_rate / 2, torch.inf, edge)
     hz = bin_frequencies(sample_rate, output.device).to(output.dtype)[:, None]

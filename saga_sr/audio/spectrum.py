@@ -13,6 +13,8 @@ N_FFT, HOP = 2048, 512
 FLOOR_DB = 110.0
 # A fall of this much, from just below a frequency to everything above it, is the edge of a low-pass.
 EDGE_DB = 15.0
+# Share of the time that clicks may take.
+CLICKS = 0.02
 # No recording is cut lower; a bass drum alone is.
 LOWEST_EDGE_HZ = 500.0
 
@@ -80,8 +82,11 @@ def bandwidth_hz(audio: Tensor, sample_rate: int) -> Tensor:
     Returns:
         [b]; Nyquist for silence.
     """
-    # A long-term mean needs no overlapping frames.
-    level = stft(audio, hop=N_FFT).abs().square().mean(dim=(1, 3)).clamp(min=1e-30).log10() * 10
+    # A long-term mean needs no overlapping frames. The loudest moments of each frequency are left out, so that a click
+    # does not make a band-limited recording look full band.
+    power = stft(audio, hop=N_FFT).abs().square().mean(dim=1).sort(dim=-1).values
+    kept = max(1, int((1 - CLICKS) * power.shape[-1]))
+    level = power[..., :kept].mean(dim=-1).clamp(min=1e-30).log10() * 10
     level = torch.maximum(level, level.amax(dim=-1, keepdim=True) - FLOOR_DB)
     bins = level.shape[-1]
     k = torch.arange(bins, device=audio.device)

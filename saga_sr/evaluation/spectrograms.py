@@ -57,7 +57,7 @@ def spectrogram_panel(
         loudest: what counts as 0 dB; as a rule `loudest_db` of all that it is compared with.
     """
     figure = Figure(figsize=(3.2, 1.95), dpi=170, facecolor="none")
-    axis = figure.add_axes((0.115, 0.165, 0.865, 0.825))
+    axis = figure.add_axes((0.115, 0.165, 0.86, 0.825))
     _draw(axis, audio, sample_rate, cutoff_hz, loudest_db([audio]) if loudest is None else loudest)
     axis.set_xlabel("s", fontsize=7.5, color=GREY, labelpad=1)
     axis.set_ylabel("kHz", fontsize=7.5, color=GREY, labelpad=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,8 @@ from saga_sr.inference.chunks import ChunkPlan, CrossFade, plan_chunks
 from saga_sr.inference.noise import PositionalNoise
 from saga_sr.inference.source import ResampledSource
 from saga_sr.model import SuperResolver
+
+logger = logging.getLogger(__name__)
 
 SILENCE = 1e-5  # peak, -100 dBFS
 FULL_BAND = 0.93  # of Nyquist: content up to here leaves nothing to restore
@@ -64,6 +67,8 @@ def enhance_file(model: SuperResolver, source: Path, target: Path, options: Enha
     if options.batch_size < 1:
         raise ConfigError(f"batch_size={options.batch_size} must be at least 1.")
     with AudioReader(source) as reader:
+        if reader.info.truncated:
+            logger.warning("%s is shorter than its header says; what is there is enhanced.", source)
         audio = ResampledSource(reader, model.sample_rate)
         cutoff_hz = options.cutoff_hz or audio.bandwidth_hz()
         if not 100 <= cutoff_hz <= model.sample_rate / 2:

@@ -95,6 +95,24 @@ def test_bad_files_are_named_with_reason_and_mend(tmp_path: Path, name: str, rea
     assert str(path) in message and "\n" not in message and message.endswith(".")
 
 
+def test_a_truncated_wav_is_known_as_such_and_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.wav", tone(), 44_100)
+    whole = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "b.wav").write_bytes(whole[: len(whole) // 2])
+    assert not inspect_audio(tmp_path / "a.wav").truncated
+    info = inspect_audio(tmp_path / "b.wav")
+    assert info.truncated and 0 < info.frames < 5000
+    assert read_audio(tmp_path / "b.wav")[0].shape[1] == info.frames
+
+
+def test_samples_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
+    audio = tone()
+    audio[0, 7] = float("nan")
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        write_audio(tmp_path / "a.wav", audio, 44_100)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="MP3 does not take 5"):
         write_audio(tmp_path / "a.mp3", tone(5), 44_100)

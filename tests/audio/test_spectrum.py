@@ -68,6 +68,12 @@ def test_full_band_recordings_are_full_band(slope: float) -> None:
     assert float(bandwidth_hz(noisy, RATE)[0]) > 0.93 * RATE / 2
 
 
+def test_a_click_does_not_make_a_recording_full_band() -> None:
+    lr = degrade(pink(), [LowPassFilter("chebyshev1", 8, 4000)], RATE)
+    lr[..., 50_000] += 0.5
+    assert float(bandwidth_hz(lr, RATE)[0]) == pytest.approx(4000, rel=0.1)
+
+
 def test_bandwidth_of_silence_and_of_a_bass_drum_is_a_frequency() -> None:
     t = torch.arange(40_000) / RATE
     drum = (torch.sin(2 * torch.pi * 60 * t) * torch.exp(-8 * t))[None, None]
