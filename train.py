@@ -10,10 +10,10 @@ from saga_sr.command_line import CONF_DIR, answer_errors
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")
 @answer_errors
-def main(config: DictConfig) -> None:
+def main(config: DictConfig) -> float | None:
     from saga_sr.training.run import run
 
-    run(config)
+    return run(config).get(config.optimized_metric)
 
 
 if __name__ == "__main__":

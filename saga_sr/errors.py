@@ -19,5 +19,9 @@ class ConfigError(SagaError):
     """A configuration value is wrong or does not fit another."""
 
 
+class TrainingError(SagaError):
+    """Training cannot go on."""
+
+
 class PackageError(SagaError):
     """A model package or checkpoint cannot be read."""

@@ -5,11 +5,8 @@ Writes `metrics.json`, `metrics.csv`, `summary.txt`, `report.html` and the examp
 
 from __future__ import annotations
 
-import csv
-import json
 import logging
 import time
-from collections import defaultdict
 from pathlib import Path
 
 import hydra
@@ -35,6 +32,7 @@ from saga_sr.evaluation.comparison import (
 from saga_sr.evaluation.report import write_report
 from saga_sr.inference.run import load_model
 from saga_sr.model import SuperResolver
+from saga_sr.runs import read_curves, read_record
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +86,7 @@ def restoring(model: SuperResolver, seed: int) -> Method:
 def write_results(output: Path, model_folder: Path, result: Comparison, data: str, seconds: float) -> None:
     """Everything that came of the comparison, as files in `output`."""
     output.mkdir(parents=True, exist_ok=True)
-    trained = _training_summary(model_folder)
+    trained = read_record(model_folder.parent) or {}
     spent = {"train": trained.get("seconds"), "evaluate": round(seconds, 1)}
     write_json(output / "metrics.json", result.summary(spent))
     write_rows(output / "metrics.csv", result)
@@ -113,22 +111,9 @@ def write_results(output: Path, model_folder: Path, result: Comparison, data: st
 
 def training_curves(model_folder: Path) -> dict[str, dict[str, list[tuple[float, float]]]]:
     """The curves of the run that wrote the package, from the CSV log beside it; none where there is no log."""
-    log = model_folder.parent / "csv" / "metrics.csv"
-    if not log.is_file():
-        return {}
-    points: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    with log.open(newline="") as file:
-        for row in csv.DictReader(file):
-            for name, value in row.items():
-                if value and name != "step":
-                    points[name].append((float(row["step"]), float(value)))
-    panels = {title: {name: points[name] for name in names if points[name]} for title, names in CURVES.items()}
+    points = read_curves(model_folder.parent)
+    panels = {title: {name: points[name] for name in names if name in points} for title, names in CURVES.items()}
     return {title: series for title, series in panels.items() if series}
-
-
-def _training_summary(model_folder: Path) -> dict:
-    file = model_folder.parent / "train.json"
-    return json.loads(file.read_text()) if file.is_file() else {}
 
 
 if __name__ == "__main__":

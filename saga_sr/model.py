@@ -14,6 +14,7 @@ from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
 from saga_sr.conditioning import Conditioning
 from saga_sr.conditioning.conditioner import Conditioner
+from saga_sr.draws import Generators
 from saga_sr.errors import ConfigError
 from saga_sr.flow.guidance import Guidance
 from saga_sr.flow.objective import Estimate, FlowMatching
@@ -77,11 +78,11 @@ class SuperResolver(nn.Module):
         """Rate of input and output in Hz."""
         return self.codec.sample_rate
 
-    def estimate(self, hr: Tensor, lr: Tensor, generator: torch.Generator | None = None) -> Estimate:
+    def estimate(self, hr: Tensor, lr: Tensor, generators: Generators = None) -> Estimate:
         """What the network makes of a batch of pairs [b, c, time] at random times, for a loss to judge."""
         z_hr, z_lr = self._encode(hr), self._encode(lr)
-        example = self.objective.corrupt(z_hr, generator)
-        conditioning = self.conditioner(z_lr, generator)
+        example = self.objective.corrupt(z_hr, generators)
+        conditioning = self.conditioner(z_lr, generators)
         prediction = self.backbone(example.z_t, example.t, conditioning)
         return self.objective.estimate(prediction.value, example, z_lr, prediction.variance)
 

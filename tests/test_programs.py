@@ -55,12 +55,12 @@ def test_training_leaves_a_package_logs_checkpoints_and_a_card(trained: Path) ->
         "model/config.yaml",
         "model/model.safetensors",
         "csv/metrics.csv",
-        "checkpoints/last.ckpt",
+        "checkpoints/step-4.ckpt",
         "config.yaml",
     ):
         assert (trained / name).is_file(), name
     assert any((trained / "tensorboard").iterdir()) and any((trained / "checkpoints").glob("best-*.ckpt"))
-    assert json.loads((trained / "train.json").read_text())["steps"] == 4
+    assert json.loads((trained / "run.json").read_text())["steps"] == 4
     card = (trained / "model/README.md").read_text()
     assert "val/lsd_hf" in card and "Synthetic" in card and "max_steps: 4" in card
     log = (trained / "csv/metrics.csv").read_text()
@@ -72,7 +72,7 @@ def test_training_leaves_a_package_logs_checkpoints_and_a_card(trained: Path) ->
 def test_the_package_does_not_hold_the_last_raw_weights_but_their_average(trained: Path) -> None:
     from safetensors.torch import load_file
 
-    checkpoint = torch.load(trained / "checkpoints/last.ckpt", weights_only=True)
+    checkpoint = torch.load(trained / "checkpoints/step-4.ckpt", weights_only=True)
     averaged = load_file(trained / "model/model.safetensors")
     name = "backbone.to_tokens.weight"
     assert not torch.equal(checkpoint["current_model_state"][f"model.{name}"], averaged[name])

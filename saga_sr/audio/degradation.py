@@ -18,6 +18,7 @@ from scipy import fft, signal
 from torch import Tensor
 
 from saga_sr.audio.spectrum import bandwidth_hz
+from saga_sr.draws import Generators, uniform
 from saga_sr.errors import ConfigError
 
 RIPPLE_DB, STOP_BAND_DB = 0.1, 60.0
@@ -200,13 +201,13 @@ class LowPassDegradation:
         self.kinds = tuple(kinds)
         self.bandwidth_fraction = bandwidth_fraction
 
-    def draw(self, bandwidths_hz: Sequence[float], generator: torch.Generator) -> list[LowPassFilter]:
-        """A filter for each bandwidth, drawn from the CPU `generator`."""
+    def draw(self, bandwidths_hz: Sequence[float], generators: Generators) -> list[LowPassFilter]:
+        """A filter for each bandwidth, drawn from CPU `generators`."""
         low, high = self.cutoff_hz
         first, last = self.order
         filters = []
         for (a, b, c), bandwidth in zip(
-            torch.rand(len(bandwidths_hz), 3, generator=generator).tolist(), bandwidths_hz, strict=True
+            uniform([len(bandwidths_hz), 3], generators).tolist(), bandwidths_hz, strict=True
         ):
             limit = self.bandwidth_fraction * bandwidth
             cutoff = min(low, limit) + a * (min(high, limit) - min(low, limit))
@@ -214,8 +215,8 @@ class LowPassDegradation:
             filters.append(LowPassFilter(kind, first + int(c * (last - first + 1)), cutoff))
         return filters
 
-    def __call__(self, hr: Tensor, generator: torch.Generator) -> Degraded:
-        """Degrade `hr` [b, c, time]; the CPU `generator` draws, so that a seed means the same on any device."""
-        filters = self.draw(bandwidth_hz(hr, self.sample_rate).tolist(), generator)
+    def __call__(self, hr: Tensor, generators: Generators) -> Degraded:
+        """Degrade `hr` [b, c, time]; CPU `generators` draw, so that a seed means the same on any device."""
+        filters = self.draw(bandwidth_hz(hr, self.sample_rate).tolist(), generators)
         cutoffs = torch.tensor([f.cutoff_hz for f in filters], device=hr.device)
         return Degraded(degrade(hr, filters, self.sample_rate), cutoffs)

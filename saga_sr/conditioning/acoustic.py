@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.conditioning.types import Conditioning
+from saga_sr.draws import Generators, normal, uniform
 from saga_sr.errors import ConfigError
 
 
@@ -32,11 +32,11 @@ class AcousticConditioner(Conditioner):
         self.noise = noise
         self.null_value = null_value
 
-    def forward(self, z_lr: Tensor, generator: torch.Generator | None = None) -> Conditioning:
-        """Condition on `z_lr` [b, c, frame]; `generator` draws dropout and noise in training mode."""
+    def forward(self, z_lr: Tensor, generators: Generators = None) -> Conditioning:
+        """Condition on `z_lr` [b, c, frame]; `generators` draw dropout and noise in training mode."""
         if not self.training:
             return Conditioning(concat=z_lr, concat_null=self.null_value)
         if self.noise:
-            z_lr = z_lr + self.noise * torch.randn(z_lr.shape, generator=generator, device=z_lr.device)
-        rows = torch.rand(z_lr.shape[0], generator=generator, device=z_lr.device) < self.dropout
+            z_lr = z_lr + self.noise * normal(z_lr.shape, generators, z_lr.device)
+        rows = uniform([len(z_lr)], generators, z_lr.device) < self.dropout
         return Conditioning(concat=z_lr, concat_null=self.null_value).drop({"acoustic"}, rows)

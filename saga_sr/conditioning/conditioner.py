@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-import torch
 from torch import Tensor, nn
 
 from saga_sr.conditioning.types import Conditioning
+from saga_sr.draws import Generators
 
 
 class Conditioner(nn.Module, ABC):
@@ -20,5 +20,5 @@ class Conditioner(nn.Module, ABC):
     provides: frozenset[str]
 
     @abstractmethod
-    def forward(self, z_lr: Tensor, generator: torch.Generator | None = None) -> Conditioning:
-        """Condition on `z_lr` [b, c, frame]; in training mode `generator` draws dropout and noise."""
+    def forward(self, z_lr: Tensor, generators: Generators = None) -> Conditioning:
+        """Condition on `z_lr` [b, c, frame]; in training mode `generators` draw dropout and noise."""

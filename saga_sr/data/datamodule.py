@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
+from lightning.pytorch.loops.progress import _ProcessedTracker as ProcessedTracker
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -23,6 +25,9 @@ from saga_sr.errors import ConfigError, DataError
 VALIDATION, EVALUATION = 1_000_003, 2_000_003
 # Training sets are as long as any run; an epoch is a stretch of them.
 ENDLESS = 2**31
+STATISTICS_BATCH = 8
+# Named, since inside joblib's processes the default is a method that loaders cannot use.
+START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 
 
 def _yield_to_training(worker: int) -> None:
@@ -68,6 +73,17 @@ class AudioData(lightning.LightningDataModule, ABC):
         self.validation_size = validation_size
         self.num_workers = num_workers
         self.seed = seed
+        self.batches_seen = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where in the data training is."""
+        assert self.trainer is not None
+        progress = cast(ProcessedTracker, self.trainer.fit_loop.epoch_loop.batch_progress.total)
+        return {"batches_seen": progress.processed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on after the batches that were seen."""
+        self.batches_seen = state_dict["batches_seen"]
 
     @abstractmethod
     def train_dataset(self) -> Dataset[dict[str, Any]]:
@@ -82,37 +98,53 @@ class AudioData(lightning.LightningDataModule, ABC):
         """What the data is, in a sentence for the model card."""
 
     def train_dataloader(self) -> DataLoader[dict[str, Any]]:
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = EpochSampler(self.epoch_size, rank, world_size)
-        if len(sampler) < self.batch_size:
+        rank, world_size = self._place()
+        batches = self.epoch_size // world_size // self.batch_size
+        if batches < 1:
             raise DataError(
                 f"data.epoch_size={self.epoch_size} gives no batch of {self.batch_size} on {world_size} process(es); "
                 f"raise it to {self.batch_size * world_size} or more."
             )
+        epoch, seen = divmod(self.batches_seen, batches)
+        sampler = EpochSampler(self.epoch_size, rank, world_size, begin=(epoch, seen * self.batch_size))
         return self._loader(self.train_dataset(), sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
         data = self.held_out_dataset(self.validation_size, self.num_samples, self.seed + VALIDATION)
-        return self._loader(data, num_workers=0)
+        rank, world_size = self._place()
+        if self.validation_size < world_size:
+            raise DataError(
+                f"data.validation_size={self.validation_size} leaves some of {world_size} processes without a clip; "
+                f"raise it to {world_size} or more."
+            )
+        # The same number on every rank, since they measure together.
+        items = range(self.validation_size - self.validation_size % world_size)[rank::world_size]
+        return self._loader(data, num_workers=0, sampler=items)
+
+    def _place(self) -> tuple[int, int]:
+        """Rank and number of the processes that train."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def evaluation_clips(self, count: int, seconds: float) -> Dataset[dict[str, Any]]:
         """`count` held-out clips of `seconds`, others than the validation set's."""
         return self.held_out_dataset(count, round(seconds * self.sample_rate), self.seed + EVALUATION)
 
     def statistics_batches(self, count: int) -> Iterator[Tensor]:
-        """The first `count` training batches [b, c, time], for a codec's statistics."""
-        loader = self._loader(self.train_dataset(), sampler=range(count * self.batch_size))
+        """The first `count` training crops in batches [b, c, time], for a codec's statistics."""
+        # Of a size of their own, so that the statistics do not depend on how training is shared out.
+        loader = self._loader(self.train_dataset(), sampler=range(count), batch_size=STATISTICS_BATCH)
         return (batch["hr"] for batch in loader)
 
     def _loader(self, data: Dataset[dict[str, Any]], **settings: Any) -> DataLoader[dict[str, Any]]:
         workers = settings.pop("num_workers", self.num_workers)
         return DataLoader(
             data,
-            batch_size=self.batch_size,
+            batch_size=settings.pop("batch_size", self.batch_size),
             num_workers=workers,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=workers > 0,
             worker_init_fn=_yield_to_training,
+            multiprocessing_context=START_METHOD if workers else None,
             **settings,
         )
 
@@ -142,6 +174,7 @@ class SyntheticData(AudioData):
                 batch_size=4,
                 num_workers=min(os.cpu_count() or 1, 8),
                 worker_init_fn=_yield_to_training,
+                multiprocessing_context=START_METHOD,
             )
             batches = list(tqdm(made, desc="Making clips", unit_scale=4, unit="clip", delay=2, leave=False))
             clips = torch.cat([batch["hr"] for batch in batches])

@@ -92,7 +92,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         return self.size
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """`{"hr": [channels, num_samples], "caption": "", "name": ...}`.
+        """`{"hr": [channels, num_samples], "index": index, "caption": "", "name": ...}`.
 
         Raises:
             DataError: none of several random crops could be read or had sound.
@@ -107,7 +107,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
                 reason = str(error)
                 continue
             if crop.square().mean().sqrt() > SILENCE_RMS:
-                return {"hr": crop, "caption": "", "name": f"{info.path.stem}@{start_s:.2f}s"}
+                return {"hr": crop, "index": index, "caption": "", "name": f"{info.path.stem}@{start_s:.2f}s"}
         raise DataError(f"{TRIES} random crops in a row cannot be used ({reason}); remove silent or broken recordings.")
 
     def _crop(self, info: AudioInfo, position: float) -> tuple[Tensor, float]:

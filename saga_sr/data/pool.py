@@ -32,10 +32,10 @@ class ClipPool(Dataset[dict[str, Any]]):
         return self.size
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """`{"hr": [c, num_samples], "caption": of the clip, "name": ...}`."""
+        """`{"hr": [c, num_samples], "index": index, "caption": of the clip, "name": ...}`."""
         rng = np.random.default_rng([self.seed, index])
         clip = int(rng.integers(len(self.clips)))
         start = int(rng.integers(self.clips.shape[-1] - self.num_samples + 1))
         gain = float(rng.choice([-1, 1]) * 10 ** (-rng.uniform(0, 6) / 20))
         crop = gain * self.clips[clip, :, start : start + self.num_samples]
-        return {"hr": crop, "caption": self.captions[clip], "name": f"clip-{clip}@{start}"}
+        return {"hr": crop, "index": index, "caption": self.captions[clip], "name": f"clip-{clip}@{start}"}

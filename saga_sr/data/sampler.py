@@ -16,12 +16,14 @@ class EpochSampler(Sampler[int]):
     Args:
         size: items in an epoch, over all ranks; rounded down to a multiple of `world_size`.
         rank, world_size: of the process.
+        begin: epoch, and number of this rank's items in it, that an interrupted run has seen already.
     """
 
-    def __init__(self, size: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(self, size: int, rank: int = 0, world_size: int = 1, begin: tuple[int, int] = (0, 0)) -> None:
         self.size = size
         self.rank = rank
         self.world_size = world_size
+        self.begin = begin
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -33,4 +35,7 @@ class EpochSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         first = self.epoch * self.size
-        return iter(range(first + self.rank, first + len(self) * self.world_size, self.world_size))
+        epoch, seen = self.begin
+        skipped = seen if self.epoch == epoch else 0
+        items = range(first + self.rank, first + len(self) * self.world_size, self.world_size)
+        return iter(items[skipped:])

@@ -49,7 +49,7 @@ class SyntheticAudio(Dataset[dict[str, Any]]):
         return self.size
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """`{"hr": float32 [channels, num_samples], "caption": what the clip contains, "name": ...}`.
+        """`{"hr": float32 [channels, num_samples], "index": index, "caption": what the clip contains, "name": ...}`.
 
         Raises:
             IndexError: no such clip.
@@ -66,7 +66,7 @@ class SyntheticAudio(Dataset[dict[str, Any]]):
         mix *= min(1.0, 0.98 / float(np.abs(mix).max()))
         caption = ", ".join([*ingredients, *place] + (["noisy recording"] if level > -78 else []))
         name = f"synthetic-{self.seed}-{index:06d}"
-        return {"hr": torch.from_numpy(mix), "caption": caption, "name": name}
+        return {"hr": torch.from_numpy(mix), "index": index, "caption": caption, "name": name}
 
     def _tracks(self, rng: np.random.Generator) -> tuple[list[Signal], list[str]]:
         kind = rng.random()

@@ -1,8 +1,17 @@
-"""The frame of a report: one HTML page that needs no network, in light and dark, on wide and narrow screens."""
+"""What reports are made of: one HTML page that needs no network, in light and dark, on wide and narrow screens."""
 
 from __future__ import annotations
 
+import base64
 import html
+import io
+
+import numpy as np
+import soundfile
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f27; --soft: #5d6675; --line: #e4e7ec; --paper: #fff; --card: #f7f8fa;
@@ -36,6 +45,8 @@ td:nth-of-type(1), thead th:nth-child(-n+2) { text-align: left }
 figure { margin: 0 } figcaption { display: flex; justify-content: space-between; gap: 1rem; font-size: .88rem }
 figcaption span { color: var(--soft); font-variant-numeric: tabular-nums }
 img { display: block; width: 100%; height: auto } audio { display: block; width: 100%; height: 34px; margin-top: .3rem }
+td.name { text-align: left } .line { display: inline-block; width: 1.2rem; height: .25rem; margin-right: .4rem;
+  vertical-align: middle }
 .key { display: inline-block; width: 9rem; height: .6rem; border-radius: 3px; margin: 0 .4rem }
 """
 
@@ -48,3 +59,27 @@ def page(title: str, body: str) -> str:
         f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>"
         f"<body><h1>{html.escape(title)}</h1>{body}</body></html>\n"
     )
+
+
+def number(value: float) -> str:
+    """Two decimals, with a minus sign."""
+    return f"{value:.2f}".replace("-", "−")
+
+
+def player(audio: Tensor, sample_rate: int) -> str:
+    """An audio element that holds `audio` [c, time]."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, audio.clamp(-1, 1).T.numpy(), sample_rate, format="FLAC", subtype="PCM_16")
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f'<audio controls preload="metadata" src="data:audio/flac;base64,{data}"></audio>'
+
+
+def picture(figure: Figure, description: str) -> str:
+    """An image element that holds `figure`."""
+    canvas, buffer = FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()
+    # 256 colours are a sixth of the bytes and look the same.
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).quantize(256, Image.Quantize.FASTOCTREE)
+    picture.save(buffer, format="png")
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{html.escape(description)}" src="data:image/png;base64,{data}">'

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
 import matplotlib
-import numpy as np
-import soundfile
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
-from PIL import Image
-from torch import Tensor
 
 from saga_sr.evaluation.comparison import SHOWN, Comparison, Example
 from saga_sr.evaluation.curves import Series, curve_panel
-from saga_sr.evaluation.page import page
+from saga_sr.evaluation.page import number, page, picture, player
 from saga_sr.evaluation.spectrograms import COLOURS, RANGE_DB, loudest_db, spectrogram_panel
 
 # Whether less is better; the rest is better the nearer to 0.
@@ -85,7 +77,7 @@ def _table(result: Comparison) -> str:
         rows = [f'<th rowspan="{len(means)}">{cutoff / 1000:g} kHz</th>']
         for method, values in means.items():
             cells = [
-                f"<td{' class=best' if _badness(k, v) == best[k] else ''}>{_number(v)}</td>" for k, v in values.items()
+                f"<td{' class=best' if _badness(k, v) == best[k] else ''}>{number(v)}</td>" for k, v in values.items()
             ]
             rows.append(f"<td>{escape(_name(method))}</td>{''.join(cells)}</tr><tr>")
         groups.append(f"<tbody><tr>{''.join(rows).removesuffix('<tr>')}</tbody>")
@@ -142,7 +134,7 @@ def _example(example: Example, result: Comparison, most: int) -> str:
         distance = f"<span>LSD-HF {distances[name]:.2f}</span>" if name in distances else ""
         figures.append(
             f"<figure><figcaption>{escape(_name(name))}{distance}</figcaption>"
-            f"{_picture(panel, f'Spectrogram: {_name(name)}')}{_player(audio, result.sample_rate)}</figure>"
+            f"{picture(panel, f'Spectrogram: {_name(name)}')}{player(audio, result.sample_rate)}</figure>"
         )
     return f'<h4>Low-passed at {example.cutoff_hz / 1000:g} kHz</h4><div class="row">{"".join(figures)}</div>'
 
@@ -150,7 +142,7 @@ def _example(example: Example, result: Comparison, most: int) -> str:
 def _training(curves: Curves) -> str:
     panels = {name: {k: v for k, v in series.items() if v} for name, series in curves.items()}
     figures = [
-        f"<figure>{_picture(curve_panel(name, series), f'{name} over training steps')}</figure>"
+        f"<figure>{picture(curve_panel(name, series), f'{name} over training steps')}</figure>"
         for name, series in panels.items()
         if series
     ]
@@ -159,24 +151,3 @@ def _training(curves: Curves) -> str:
 
 def _name(method: str) -> str:
     return NAMES.get(method, method)
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
-
-
-def _player(audio: Tensor, sample_rate: int) -> str:
-    buffer = io.BytesIO()
-    soundfile.write(buffer, audio.clamp(-1, 1).T.numpy(), sample_rate, format="FLAC", subtype="PCM_16")
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<audio controls preload="metadata" src="data:audio/flac;base64,{data}"></audio>'
-
-
-def _picture(figure: Figure, description: str) -> str:
-    canvas, buffer = FigureCanvasAgg(figure), io.BytesIO()
-    canvas.draw()
-    # 256 colours are a sixth of the bytes and look the same.
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).quantize(256, Image.Quantize.FASTOCTREE)
-    picture.save(buffer, format="png")
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="{escape(description)}" src="data:image/png;base64,{data}">'

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from saga_sr.draws import Generators, normal
 from saga_sr.errors import ConfigError
 from saga_sr.flow.path import data_from_velocity, interpolate, velocity_from_data
 from saga_sr.flow.time_sampling import logit_normal, uniform
@@ -76,10 +76,10 @@ class FlowMatching:
         self.min_noise = min_noise
         self.draw_times = uniform if time == "uniform" else logit_normal(logit_mean, logit_std)
 
-    def corrupt(self, z_hr: Tensor, generator: torch.Generator | None = None) -> NoisyExample:
+    def corrupt(self, z_hr: Tensor, generators: Generators = None) -> NoisyExample:
         """Place each example of `z_hr` [b, c, frame] at a random time of its own."""
-        t = self.draw_times(z_hr.shape[0], generator, z_hr.device)
-        noise = torch.randn(z_hr.shape, generator=generator, device=z_hr.device)
+        t = self.draw_times(z_hr.shape[0], generators, z_hr.device)
+        noise = normal(z_hr.shape, generators, z_hr.device)
         return NoisyExample(z_hr, noise, interpolate(noise, z_hr, t), t)
 
     def estimate(self, output: Tensor, example: NoisyExample, z_lr: Tensor, variance: Tensor | None = None) -> Estimate:

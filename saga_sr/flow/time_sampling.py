@@ -7,12 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-TimeDistribution = Callable[[int, "torch.Generator | None", torch.device], Tensor]
+from saga_sr import draws
+from saga_sr.draws import Generators
+
+TimeDistribution = Callable[[int, Generators, torch.device], Tensor]
 
 
-def uniform(n: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
+def uniform(n: int, generators: Generators, device: torch.device) -> Tensor:
     """Draw `n` times uniformly from [0, 1); shape [n]."""
-    return torch.rand(n, generator=generator, device=device)
+    return draws.uniform([n], generators, device)
 
 
 def logit_normal(mean: float, std: float) -> TimeDistribution:
@@ -21,7 +24,7 @@ def logit_normal(mean: float, std: float) -> TimeDistribution:
     Source: Esser et al., "Scaling Rectified Flow Transformers" (2024), section 3.1.
     """
 
-    def draw(n: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
-        return torch.sigmoid(mean + std * torch.randn(n, generator=generator, device=device))
+    def draw(n: int, generators: Generators, device: torch.device) -> Tensor:
+        return torch.sigmoid(mean + std * draws.normal([n], generators, device))
 
     return draw

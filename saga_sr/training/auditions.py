@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
+import wandb
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
+from saga_sr.audio.files import write_audio
 from saga_sr.evaluation.spectrograms import spectrogram_figure
 from saga_sr.training.module import FlowMatchingModule
 
 
 class Auditions(Callback):
-    """Logs the first `clips` of each validation to the loggers that take audio and pictures.
+    """Keeps the first `clips` of the newest validation as files, and logs them to the loggers that take them.
 
     Args:
+        folder: for `<clip>_<input, output or reference>.flac`.
         clips: how many of the first batch.
     """
 
-    def __init__(self, clips: int = 2) -> None:
+    def __init__(self, folder: str, clips: int = 2) -> None:
+        self.folder = Path(folder)
         self.clips = clips
 
     def on_validation_batch_end(
@@ -38,10 +43,21 @@ class Auditions(Callback):
         for clip in range(min(self.clips, len(outputs["reference"]))):
             audios = {name: audio[clip].float().cpu() for name, audio in outputs.items()}
             rate = module.model.sample_rate
+            for name, audio in audios.items():
+                write_audio(self.folder / f"{clip}_{name}.flac", audio, rate)
+            shown = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger | WandbLogger)]
+            if not shown:
+                continue
             figure = spectrogram_figure(audios, rate, module.validation_cutoff_hz)
-            for logger in trainer.loggers:
+            for logger in shown:
                 if isinstance(logger, TensorBoardLogger):
                     board, step = logger.experiment, trainer.global_step
                     board.add_figure(f"validation/{clip}", figure, step)
                     for name, audio in audios.items():
                         board.add_audio(f"validation/{clip}/{name}", audio.mean(dim=0).clamp(-1, 1), step, rate)
+                elif isinstance(logger, WandbLogger):
+                    media: dict[str, Any] = {f"validation/{clip}": wandb.Image(figure)}
+                    for name, audio in audios.items():
+                        samples = audio.clamp(-1, 1).T.numpy()
+                        media[f"validation/{clip}/{name}"] = wandb.Audio(samples, sample_rate=rate)
+                    logger.experiment.log(media | {"trainer/global_step": trainer.global_step})

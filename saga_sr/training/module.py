@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.strategies import FSDPStrategy
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from saga_sr.audio.degradation import LowPassDegradation, LowPassFilter, degrade
+from saga_sr.draws import normal, seeded
 from saga_sr.evaluation.metrics import lsd, lsd_band, si_sdr
 from saga_sr.model import SuperResolver
 
-# The generators of training and validation steps are seeded apart by this.
-STEP_SEEDS = 1_000_000_007
+# Seeds of one run's examples; those of validation lie in the upper half.
+SEEDS_PER_RUN, VALIDATION_SEEDS = 2**32, 2**31
 
 
 class FlowMatchingModule(LightningModule):
     """Trains the backbone and the conditioner of `model` by flow matching.
 
-    Every random draw of a step comes from generators seeded by (seed, batch, rank), so that a step repeats exactly
-    whatever ran before it.
+    Every random draw for an example comes from a generator seeded by (seed, index of the example), so that it is the
+    same in whatever batch, on whatever rank, and after whatever interruption the example comes.
 
     Args:
         model: what is trained.
@@ -58,23 +60,22 @@ class FlowMatchingModule(LightningModule):
         self.validation_batches = validation_batches
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
-        step = self.trainer.fit_loop.total_batch_idx
-        terms = self.loss_terms(batch["hr"], seed=self.seed + step * self.trainer.world_size + self.global_rank)
+        terms = self.loss_terms(batch["hr"], self._seeds(batch))
         loss = torch.stack(list(terms.values())).sum()
         logged = {f"train/{name}": value.detach() for name, value in terms.items()}
-        self.log_dict({"train/loss": loss.detach(), **logged}, batch_size=len(batch["hr"]))
+        several = self.trainer.world_size > 1
+        self.log_dict({"train/loss": loss.detach(), **logged}, batch_size=len(batch["hr"]), sync_dist=several)
         self.log("loss", loss.detach(), prog_bar=True, logger=False)
         return loss
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Tensor] | None:
         """Log the loss; for the first batches also restore the clips and measure them."""
-        hr = batch["hr"]
-        seed = self.seed + STEP_SEEDS + batch_index * self.trainer.world_size + self.global_rank
-        loss = torch.stack(list(self.loss_terms(hr, seed).values())).sum()
+        hr, seeds = batch["hr"], self._seeds(batch, VALIDATION_SEEDS)
+        loss = torch.stack(list(self.loss_terms(hr, seeds).values())).sum()
         self.log("val/loss", loss, batch_size=len(hr), sync_dist=True, prog_bar=True)
         if batch_index >= self.validation_batches:
             return None
-        restored = self._restore(hr, seed)
+        restored = self._restore(hr, seeds)
         cutoff_hz = torch.full((len(hr),), self.validation_cutoff_hz, device=hr.device)
         output, rate = restored["output"], self.model.sample_rate
         nyquist = torch.full_like(cutoff_hz, rate / 2)
@@ -108,24 +109,31 @@ class FlowMatchingModule(LightningModule):
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
         limit = float("inf") if gradient_clip_val is None else gradient_clip_val
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+        if isinstance(self.trainer.strategy, FSDPStrategy):
+            # Each rank holds a part of the gradient.
+            norm = cast(Any, self.trainer.strategy.model).clip_grad_norm_(limit)
+        else:
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         self.log("train/gradient_norm", norm)
 
-    def loss_terms(self, hr: Tensor, seed: int) -> dict[str, Tensor]:
-        """The named terms of the loss of `hr` [b, c, time], all draws from `seed`."""
+    def loss_terms(self, hr: Tensor, seeds: list[int]) -> dict[str, Tensor]:
+        """The named terms of the loss of `hr` [b, c, time], an example's draws from its own of the `seeds`."""
         with torch.autocast(hr.device.type, enabled=False):
-            lr = self.degradation(hr, torch.Generator().manual_seed(seed)).lr
-        estimate = self.model.estimate(hr, lr, torch.Generator(hr.device).manual_seed(seed))
+            lr = self.degradation(hr, seeded(seeds)).lr
+        estimate = self.model.estimate(hr, lr, seeded(seeds, hr.device))
         return self.loss(estimate)
 
-    def _restore(self, hr: Tensor, seed: int) -> dict[str, Tensor]:
+    def _seeds(self, batch: dict[str, Any], first: int = 0) -> list[int]:
+        return [self.seed * SEEDS_PER_RUN + first + index for index in batch["index"].tolist()]
+
+    def _restore(self, hr: Tensor, seeds: list[int]) -> dict[str, Tensor]:
         low_pass = LowPassFilter("chebyshev1", 8, self.validation_cutoff_hz)
-        generator = torch.Generator().manual_seed(seed)
+        generators = seeded(seeds)
         with torch.autocast(hr.device.type, enabled=False):
             lr = degrade(hr, [low_pass] * len(hr), self.model.sample_rate)
             output = self.model.enhance(
                 lr,
                 torch.full((len(hr),), self.validation_cutoff_hz),
-                lambda frames: torch.randn(len(hr), self.model.codec.latent_dim, frames, generator=generator),
+                lambda frames: normal([len(hr), self.model.codec.latent_dim, frames], generators),
             )
         return {"input": lr, "output": output, "reference": hr}

@@ -1,42 +1,132 @@
-"""One training run, from a composed configuration to a model package."""
+"""One training run, from a composed configuration to a model package, begun or gone on with."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
+import shutil
 import time
+import uuid
 from pathlib import Path
 from typing import Any, cast
 
 import lightning
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
+from lightning.pytorch.strategies import FSDPStrategy
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
+from saga_sr.command_line import cause
 from saga_sr.data.datamodule import AudioData
+from saga_sr.errors import ConfigError
 from saga_sr.hardware import has_fast_bfloat16, pick_device
 from saga_sr.model import SuperResolver
 from saga_sr.package import save_package
+from saga_sr.runs import FAILED, FINISHED, RECORD, RUNNING, STOPPED, read_record
+from saga_sr.training import record
 from saga_sr.training.card import model_card
+from saga_sr.training.checkpoints import WholeCheckpointIO, newest_whole
+from saga_sr.training.loggers import announce, finish, publish
 from saga_sr.training.module import FlowMatchingModule
+from saga_sr.training.preemption import Preempted
+from saga_sr.training.processes import is_first, processes_to_start, run_in_processes
 
 logger = logging.getLogger(__name__)
+
+# What a run writes; begun anew, it loses these.
+CONTENTS = ("checkpoints", "csv", "tensorboard", "wandb", "auditions", "profile", "model", RECORD, "config.yaml")
 
 
 def run(config: DictConfig) -> dict[str, float]:
     """Train as `config` says and write the model package to `<paths.output_dir>/model`.
+
+    With `resume=auto` an interrupted run in that folder goes on from its newest whole checkpoint.
 
     Returns:
         The last validation's figures, by name.
 
     Raises:
         SagaError: what the configuration asks for cannot be done; nothing slow has started then.
+        SystemExit: stopped by SIGTERM or Ctrl-C, after a checkpoint.
     """
     output = Path(config.paths.output_dir)
     output.mkdir(parents=True, exist_ok=True)
+    earlier = read_record(output) if config.resume != "never" else None
+    if earlier and earlier["status"] == FINISHED:
+        if not config.sweep.resume:
+            raise ConfigError(
+                f"{output} holds a finished run; say resume=never to train it anew, sweep.resume=true to let a sweep "
+                "pass it over, or choose another folder with hydra.run.dir=..."
+            )
+        logger.info("%s is finished already and passed over.", output)
+        return earlier["figures"]
+    if earlier and config.resume == "auto":
+        record.check_same_settings(output, config)
+    processes = processes_to_start(config.trainer)
+    if processes:
+        run_in_processes(processes, output)
+        return (read_record(output) or {})["figures"]
+    checkpoint = checkpoint_to_resume(config.resume, output)
+    if is_first():
+        open_record(config, output, earlier, checkpoint)
+    figures: dict[str, float] | None = None
+    try:
+        figures = train(config, output, checkpoint)
+    except Preempted as stop:
+        close_record(output, STOPPED, reason=str(stop))
+        logger.warning("%s; the same command goes on from there.", stop)
+        raise SystemExit(stop.status) from None
+    except (KeyboardInterrupt, SystemExit):
+        close_record(output, STOPPED, reason="stopped by the user")
+        raise
+    except Exception as error:
+        close_record(output, FAILED, reason=cause(error))
+        raise
+    finally:
+        finish(failed=figures is None)
+    return figures
+
+
+def checkpoint_to_resume(resume: str, output: Path) -> Path | None:
+    """The checkpoint that `resume` (`auto`, `never` or a path) means for the run in `output`.
+
+    Raises:
+        ConfigError: a path that is not there.
+    """
+    if resume == "never":
+        return None
+    if resume == "auto":
+        return newest_whole(output / "checkpoints")
+    if not Path(resume).exists():
+        raise ConfigError(f"There is no checkpoint {resume}; give resume=auto, resume=never or a checkpoint's path.")
+    return Path(resume)
+
+
+def open_record(config: DictConfig, output: Path, earlier: dict[str, Any] | None, checkpoint: Path | None) -> None:
+    """Note that the run begins, or goes on."""
+    if earlier is None:
+        for name in CONTENTS:
+            path = output / name
+            if path != checkpoint and not (checkpoint and path in checkpoint.parents):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    overrides = list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+    entry = record.new_record(overrides) | {"seed": config.seed, "id": uuid.uuid4().hex[:12]}
+    if earlier:
+        entry |= {"began": earlier["began"], "id": earlier["id"], "attempts": earlier["attempts"]}
+        logger.info("Going on from %s", checkpoint or "the start: there is no checkpoint yet")
+    record.write_record(output, entry | {"attempts": entry["attempts"] + 1, "status": RUNNING})
     OmegaConf.save(config, output / "config.yaml", resolve=True)
+
+
+def close_record(output: Path, status: str, **fields: Any) -> None:
+    """Note how the run ended."""
+    if is_first():
+        record.update_record(output, status=status, ended=record.now(), **fields)
+
+
+def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str, float]:
+    """Build everything, fit, and export; the last validation's figures."""
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     model: SuperResolver = instantiate(config.model)
     data: AudioData = instantiate(config.data)
@@ -51,17 +141,18 @@ def run(config: DictConfig) -> dict[str, float]:
     )
     rehearse(module)
     trainer = make_trainer(config)
-    fit_latent_statistics(model, data, config.statistics_batches)
+    if checkpoint is None:
+        fit_latent_statistics(model, data, config.statistics_clips)
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
     logger.info("Training %.2f M parameters for %d steps into %s", size / 1e6, trainer.max_steps, output)
+    announce(trainer.loggers, cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)))
     begin = time.perf_counter()
-    trainer.fit(module, datamodule=data)
-    seconds = time.perf_counter() - begin
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    spent = {"steps": trainer.global_step, "seconds": round(time.perf_counter() - begin, 1)}
     figures = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
     if trainer.is_global_zero:
-        export(config, model, data, figures, output, {"steps": trainer.global_step, "seconds": round(seconds, 1)})
+        publish(trainer.loggers, export(config, model, data, figures, output, spent))
+        close_record(output, FINISHED, figures=figures, reason=None, **spent)
     return figures
 
 
@@ -69,11 +160,15 @@ def rehearse(module: FlowMatchingModule) -> None:
     """Take the loss of a few frames, so that parts that do not fit are found before anything slow starts."""
     codec = module.model.codec
     with torch.no_grad():
-        module.loss_terms(0.1 * torch.randn(1, codec.channels, 8 * codec.hop_length), module.seed)
+        module.loss_terms(0.1 * torch.randn(1, codec.channels, 8 * codec.hop_length), [module.seed])
 
 
 def make_trainer(config: DictConfig) -> lightning.Trainer:
-    """The configured trainer, with its loggers and callbacks."""
+    """The configured trainer, with its loggers and callbacks.
+
+    Raises:
+        ConfigError: parts that do not go together.
+    """
     settings = cast(dict[str, Any], OmegaConf.to_container(config.trainer, resolve=True))
     if settings["precision"] == "auto":
         accelerator = pick_device("cpu" if settings["accelerator"] == "cpu" else "auto").type
@@ -82,14 +177,17 @@ def make_trainer(config: DictConfig) -> lightning.Trainer:
     if config.ema:
         callbacks.append(instantiate(config.ema))
     loggers = [instantiate(entry) for entry in (config.logger or {}).values() if entry]
-    return instantiate(settings, callbacks=callbacks, logger=loggers or False)
+    trainer = instantiate(settings, callbacks=callbacks, logger=loggers or False, plugins=[WholeCheckpointIO()])
+    if config.ema and isinstance(trainer.strategy, FSDPStrategy):
+        raise ConfigError("trainer=fsdp shards the weights, which cannot be averaged then; add ema=none.")
+    return trainer
 
 
-def fit_latent_statistics(model: SuperResolver, data: AudioData, batches: int) -> None:
-    """Normalise the codec's latents on the first `batches` training batches."""
-    if batches:
-        shown = tqdm(data.statistics_batches(batches), total=batches, desc="Latent statistics", delay=2, leave=False)
-        model.codec.fit_statistics(shown)
+def fit_latent_statistics(model: SuperResolver, data: AudioData, clips: int) -> None:
+    """Normalise the codec's latents on the first `clips` training crops."""
+    if clips:
+        batches = data.statistics_batches(clips)
+        model.codec.fit_statistics(tqdm(batches, desc="Latent statistics", delay=2, leave=False))
 
 
 def export(
@@ -99,8 +197,8 @@ def export(
     figures: dict[str, float],
     output: Path,
     spent: dict[str, float],
-) -> None:
-    """Write the model package and `train.json`, the figures and what they took."""
+) -> Path:
+    """Write the model package; its folder."""
     model_config = cast(dict[str, Any], OmegaConf.to_container(config.model, resolve=True))
     parts = ("seed", "data", "degradation", "loss", "optimizer", "scheduler", "ema", "trainer")
     settings: dict[str, Any] = {
@@ -109,6 +207,5 @@ def export(
     }
     card = model_card(model_config, data.describe(), {**settings, **spent}, figures)
     folder = save_package(model, model_config, output / "model", card)
-    summary = {"figures": figures, **spent, "threads": torch.get_num_threads(), "cpus": os.cpu_count()}
-    (output / "train.json").write_text(json.dumps(summary, indent=1))
     logger.info("The model package is in %s", folder)
+    return folder

@@ -1,0 +1,92 @@
+"""One training process per device: a run that needs several is started again under torchrun.
+
+Each job then has processes, ports and an environment of its own, whether it is the only one, one of a sweep, or on a
+cluster; torchrun watches them, and a rank that dies ends the others.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from saga_sr.errors import ConfigError, SagaError
+
+TRAIN = Path(__file__).resolve().parents[2] / "train.py"
+# A rank has this long to save itself before it is killed.
+GRACE_S = 30
+STOPPED_BY_SIGTERM = 128 + signal.SIGTERM
+
+
+def processes_to_start(trainer: DictConfig) -> int:
+    """How many processes this one has to start; 0 where it is a rank itself, or the only one.
+
+    Raises:
+        ConfigError: more devices than there are.
+    """
+    wanted = device_count(trainer)
+    return wanted if wanted > 1 and not started_by_launcher() else 0
+
+
+def started_by_launcher() -> bool:
+    """Whether torchrun, or SLURM with a task for each device, started this process as one of several."""
+    return "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1
+
+
+def is_first() -> bool:
+    """Whether this process is the one of rank 0, or alone."""
+    rank = os.environ.get("RANK") or (os.environ.get("SLURM_PROCID") if started_by_launcher() else None)
+    return int(rank or 0) == 0
+
+
+def device_count(trainer: DictConfig) -> int:
+    """Devices that `trainer` asks for on this machine.
+
+    Raises:
+        ConfigError: a number that is not possible, or more GPUs than there are.
+    """
+    devices, gpus = trainer.devices, torch.cuda.device_count()
+    on_gpu = trainer.accelerator in ("gpu", "cuda") or (trainer.accelerator == "auto" and gpus > 0)
+    if devices in ("auto", -1, "-1"):
+        return max(gpus, 1) if on_gpu else 1
+    if not isinstance(devices, int) or devices < 1:
+        raise ConfigError(f"trainer.devices={devices} is not possible; give a number from 1, or auto.")
+    if trainer.accelerator in ("gpu", "cuda") and not gpus:
+        raise ConfigError(f"trainer.accelerator={trainer.accelerator} needs a GPU, but none is found; say auto or cpu.")
+    if on_gpu and devices > gpus:
+        raise ConfigError(f"trainer.devices={devices}, but this machine has {gpus} GPU(s); give {gpus} at most.")
+    return devices
+
+
+def run_in_processes(count: int, output: Path) -> None:
+    """Run this job's command in `count` processes that share the folder `output`, and wait for them.
+
+    Raises:
+        SagaError: a process failed.
+        SystemExit: they were stopped by SIGTERM.
+    """
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+    command += [str(TRAIN), *HydraConfig.get().overrides.task]
+    command += [f"hydra.run.dir='{output}'", "hydra.output_subdir=null"]
+    job = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    earlier = signal.signal(signal.SIGTERM, lambda *_: job.send_signal(signal.SIGTERM))
+    try:
+        status = job.wait()
+    except KeyboardInterrupt:
+        job.send_signal(signal.SIGTERM)
+        job.wait(GRACE_S)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+        if job.poll() is None:
+            job.kill()
+    if status in (STOPPED_BY_SIGTERM, -signal.SIGTERM):
+        raise SystemExit(STOPPED_BY_SIGTERM)
+    if status:
+        raise SagaError(f"A training process ended with status {status}; its own message is above.")
