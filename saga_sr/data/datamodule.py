@@ -21,7 +21,7 @@ from saga_sr.data.sampler import EpochSampler
 from saga_sr.data.synthetic import SyntheticAudio
 from saga_sr.errors import ConfigError, DataError
 
-# Seeds of the three sides differ by these, so that the sides never share an item.
+# Seeds of the held-out sides: the same in every run, so that runs of different seeds are measured on the same clips.
 VALIDATION, EVALUATION = 1_000_003, 2_000_003
 # Training sets are as long as any run; an epoch is a stretch of them.
 ENDLESS = 2**31
@@ -62,6 +62,8 @@ class AudioData(lightning.LightningDataModule, ABC):
         seed: int,
     ) -> None:
         super().__init__()
+        if seed in (VALIDATION, EVALUATION):
+            raise ConfigError(f"seed={seed} is that of held-out data; choose another.")
         for name, value in (("num_samples", num_samples), ("batch_size", batch_size)):
             if value < 1:
                 raise ConfigError(f"data.{name}={value} must be at least 1.")
@@ -110,7 +112,7 @@ class AudioData(lightning.LightningDataModule, ABC):
         return self._loader(self.train_dataset(), sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
-        data = self.held_out_dataset(self.validation_size, self.num_samples, self.seed + VALIDATION)
+        data = self.held_out_dataset(self.validation_size, self.num_samples, VALIDATION)
         rank, world_size = self._place()
         if self.validation_size < world_size:
             raise DataError(
@@ -127,7 +129,7 @@ class AudioData(lightning.LightningDataModule, ABC):
 
     def evaluation_clips(self, count: int, seconds: float) -> Dataset[dict[str, Any]]:
         """`count` held-out clips of `seconds`, others than the validation set's."""
-        return self.held_out_dataset(count, round(seconds * self.sample_rate), self.seed + EVALUATION)
+        return self.held_out_dataset(count, round(seconds * self.sample_rate), EVALUATION)
 
     def statistics_batches(self, count: int) -> Iterator[Tensor]:
         """The first `count` training crops in batches [b, c, time], for a codec's statistics."""

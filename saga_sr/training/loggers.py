@@ -89,7 +89,7 @@ def _why_offline() -> str | None:
         return None
     if not wandb.api.api_key:
         return "no key is set (wandb login, or WANDB_API_KEY)"
-    address = urlparse(wandb.Settings().base_url)
+    address = urlparse(os.environ.get("WANDB_BASE_URL") or wandb.Settings().base_url)
     try:
         port = address.port or (80 if address.scheme == "http" else 443)
         socket.create_connection((address.hostname or "", port), REACH_S).close()

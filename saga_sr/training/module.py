@@ -18,8 +18,8 @@ from saga_sr.draws import normal, seeded
 from saga_sr.evaluation.metrics import lsd, lsd_band, si_sdr
 from saga_sr.model import SuperResolver
 
-# Seeds of one run's examples; those of validation lie in the upper half.
-SEEDS_PER_RUN, VALIDATION_SEEDS = 2**32, 2**31
+# Seeds of one run's examples. Validation has the first ones, in every run.
+SEEDS_PER_RUN = 2**32
 
 
 class FlowMatchingModule(LightningModule):
@@ -60,7 +60,8 @@ class FlowMatchingModule(LightningModule):
         self.validation_batches = validation_batches
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
-        terms = self.loss_terms(batch["hr"], self._seeds(batch))
+        first = (self.seed + 1) * SEEDS_PER_RUN
+        terms = self.loss_terms(batch["hr"], [first + index for index in batch["index"].tolist()])
         loss = torch.stack(list(terms.values())).sum()
         logged = {f"train/{name}": value.detach() for name, value in terms.items()}
         several = self.trainer.world_size > 1
@@ -70,7 +71,7 @@ class FlowMatchingModule(LightningModule):
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Tensor] | None:
         """Log the loss; for the first batches also restore the clips and measure them."""
-        hr, seeds = batch["hr"], self._seeds(batch, VALIDATION_SEEDS)
+        hr, seeds = batch["hr"], batch["index"].tolist()
         loss = torch.stack(list(self.loss_terms(hr, seeds).values())).sum()
         self.log("val/loss", loss, batch_size=len(hr), sync_dist=True, prog_bar=True)
         if batch_index >= self.validation_batches:
@@ -122,9 +123,6 @@ class FlowMatchingModule(LightningModule):
             lr = self.degradation(hr, seeded(seeds)).lr
         estimate = self.model.estimate(hr, lr, seeded(seeds, hr.device))
         return self.loss(estimate)
-
-    def _seeds(self, batch: dict[str, Any], first: int = 0) -> list[int]:
-        return [self.seed * SEEDS_PER_RUN + first + index for index in batch["index"].tolist()]
 
     def _restore(self, hr: Tensor, seeds: list[int]) -> dict[str, Tensor]:
         low_pass = LowPassFilter("chebyshev1", 8, self.validation_cutoff_hz)
