@@ -65,7 +65,7 @@ OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 
 
 def cause(error: BaseException) -> str:
-    """The message of the `SagaError` behind `error`, or the first line of what it says."""
+    """The message of the `SagaError` behind `error`, or what it says, in a line."""
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key or 'a value'} is required; add {error.full_key}=... to the command."
     inner: BaseException | None = error
@@ -73,4 +73,4 @@ def cause(error: BaseException) -> str:
         if isinstance(inner, SagaError):
             return str(inner)
         inner = inner.__cause__
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return " ".join(str(error).split()) or type(error).__name__

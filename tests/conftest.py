@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,38 @@ TINY = [
     "backbone.kv_heads=1",
     "sampler.steps=2",
 ]
+
+
+# Runs of a few seconds on the CPU.
+QUICK = [
+    *TINY,
+    "data.num_samples=8192",
+    "data.batch_size=2",
+    "data.pool_clips=8",
+    "data.pool_seconds=1",
+    "data.epoch_size=24",
+    "data.validation_size=4",
+    "statistics_clips=8",
+    "trainer.accelerator=cpu",
+    "trainer.max_time=null",
+    "trainer.log_every_n_steps=1",
+]
+
+
+def environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": "ignore",
+        "WANDB_MODE": "offline",
+    }
+
+
+def program(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a program of the project to its end."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment(), timeout=300)
 
 
 def model_config(*overrides: str) -> dict[str, Any]:

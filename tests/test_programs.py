@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import soundfile
 import torch
 import yaml
-from conftest import ROOT, TINY
+from conftest import QUICK, program
 
 from saga_sr.audio.files import inspect_audio, write_audio
 from saga_sr.data.synthetic import SyntheticAudio
 
 pytestmark = pytest.mark.slow
 RATE = 44_100
-QUICK = [*TINY, "data.num_samples=8192", "data.batch_size=2", "data.pool_clips=8", "data.pool_seconds=1"]
-
-
-def program(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=environment)
 
 
 def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:

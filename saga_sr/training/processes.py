@@ -10,7 +10,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -75,7 +77,13 @@ def run_in_processes(count: int, output: Path) -> None:
     command += [str(TRAIN), *HydraConfig.get().overrides.task]
     command += [f"hydra.run.dir='{output}'", "hydra.output_subdir=null"]
     job = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    earlier = signal.signal(signal.SIGTERM, lambda *_: job.send_signal(signal.SIGTERM))
+    asked = threading.Event()
+
+    def pass_on(*_: Any) -> None:
+        asked.set()
+        job.send_signal(signal.SIGTERM)
+
+    earlier = signal.signal(signal.SIGTERM, pass_on)
     try:
         status = job.wait()
     except KeyboardInterrupt:
@@ -86,7 +94,8 @@ def run_in_processes(count: int, output: Path) -> None:
         signal.signal(signal.SIGTERM, earlier)
         if job.poll() is None:
             job.kill()
-    if status in (STOPPED_BY_SIGTERM, -signal.SIGTERM):
+    if asked.is_set():
+        # torchrun itself ends with a traceback and status 1 then.
         raise SystemExit(STOPPED_BY_SIGTERM)
     if status:
         raise SagaError(f"A training process ended with status {status}; its own message is above.")

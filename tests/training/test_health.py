@@ -53,7 +53,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(tmp_path: Path
 
 
 def test_too_many_in_a_row_end_the_run_with_the_cause(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="3 steps in a row, up to step 7.*still finite.*optimizer.lr"):
+    with pytest.raises(TrainingError, match=r"3 steps in a row, up to step 7.*still finite.*optimizer.lr"):
         fit(Line({5, 6, 7}), tmp_path, SkipNonFinite(most=2))
 
 

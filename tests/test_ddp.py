@@ -1,0 +1,100 @@
+"""Several processes: they train as one does, and end together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import QUICK, ROOT, environment, program
+from safetensors.torch import load_file
+
+from saga_sr.runs import STOPPED, read_curves, read_record
+
+pytestmark = pytest.mark.slow
+RUN = ["train.py", "experiment=demo", *QUICK, "trainer.precision=32-true", "data.epoch_size=48", "logger=csv"]
+FIVE = ["trainer.max_steps=5", "trainer.val_check_interval=5"]
+TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
+
+
+def distance(a: Path, b: Path) -> float:
+    """The largest difference between the weights of two runs."""
+    ours, theirs = (load_file(run / "model/model.safetensors") for run in (a, b))
+    assert ours.keys() == theirs.keys()
+    return max(float((ours[name] - theirs[name]).abs().max()) for name in ours)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("alone")
+    done = program(*RUN, *FIVE, "data.batch_size=8", f"hydra.run.dir={folder}")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("launcher", ["train.py", "torchrun"])
+def test_two_processes_with_four_equal_one_with_eight(alone: Path, tmp_path: Path, launcher: str) -> None:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"] if launcher == "torchrun" else []
+    done = program(*torchrun, *RUN, *FIVE, *TWO, "data.batch_size=4", f"hydra.run.dir={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    assert distance(tmp_path, alone) < 1e-5
+    ours, theirs = read_curves(tmp_path), read_curves(alone)
+    for name in ("train/loss", "train/gradient_norm", "val/loss", "val/lsd_hf", "val/si_sdr"):
+        assert ours[name] == [(step, pytest.approx(value, rel=1e-4)) for step, value in theirs[name]], name
+
+
+def test_jobs_of_a_sweep_have_two_processes_each_and_one_folder(alone: Path, tmp_path: Path) -> None:
+    done = program(
+        RUN[0], "-m", *RUN[1:], "seed=0,1", *FIVE, *TWO, "data.batch_size=4", f"hydra.sweep.dir={tmp_path}",
+        "hydra.sweep.subdir=${hydra:job.num}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "multirun.yaml"]
+    assert distance(tmp_path / "0", alone) < 1e-5 < distance(tmp_path / "1", alone)
+
+
+def started(folder: Path) -> subprocess.Popen[str]:
+    """A long run of two processes that is at its third step."""
+    command = [sys.executable, *RUN, *TWO, "trainer.max_steps=100000", f"hydra.run.dir={folder}"]
+    run = subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    while run.poll() is None and len(read_curves(folder).get("train/loss", [])) < 3:
+        time.sleep(0.1)
+    assert run.poll() is None
+    return run
+
+
+def rank(run: subprocess.Popen[str], wanted: int) -> psutil.Process:
+    for process in psutil.Process(run.pid).children(recursive=True):
+        if process.environ().get("RANK") == str(wanted) and "train.py" in " ".join(process.cmdline()):
+            return process
+    raise AssertionError(f"no rank {wanted}")
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_rank_that_dies_ends_the_job(tmp_path: Path, victim: int) -> None:
+    run = started(tmp_path)
+    processes = psutil.Process(run.pid).children(recursive=True)
+    os.kill(rank(run, victim).pid, signal.SIGKILL)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode not in (0, None)
+    assert f"rank      : {victim}" in errors and "SIGKILL" in errors
+    assert errors.splitlines()[-1].startswith("error: A training process ended")
+    assert not any(process.is_running() and process.status() != "zombie" for process in processes)
+
+
+def test_sigterm_stops_all_ranks_at_one_step_with_a_checkpoint(tmp_path: Path) -> None:
+    run = started(tmp_path)
+    run.send_signal(signal.SIGTERM)
+    run.communicate(timeout=60)
+    assert run.returncode == 128 + signal.SIGTERM
+    record = read_record(tmp_path)
+    assert record is not None and record["status"] == STOPPED
+    step = int(record["reason"].split()[-1])
+    assert (tmp_path / f"checkpoints/step-{step}.ckpt").is_file()
