@@ -14,7 +14,7 @@ import pytest
 from conftest import QUICK, ROOT, environment, program
 from safetensors.torch import load_file
 
-from saga_sr.runs import STOPPED, read_curves, read_record
+from saga_sr.runs import FAILED, STOPPED, read_curves, read_record
 
 pytestmark = pytest.mark.slow
 RUN = ["train.py", "experiment=demo", *QUICK, "trainer.precision=32-true", "data.epoch_size=48", "logger=csv"]
@@ -58,6 +58,12 @@ def test_jobs_of_a_sweep_have_two_processes_each_and_one_folder(alone: Path, tmp
     assert distance(tmp_path / "0", alone) < 1e-5 < distance(tmp_path / "1", alone)
 
 
+def test_an_error_of_the_ranks_is_answered_with_its_sentence(tmp_path: Path) -> None:
+    done = program(*RUN, *FIVE, *TWO, "backbone.width=33", f"hydra.run.dir={tmp_path}")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: backbone.width=33 cannot be divided into 2 heads")
+
+
 def started(folder: Path) -> subprocess.Popen[str]:
     """A long run of two processes that is at its third step."""
     command = [sys.executable, *RUN, *TWO, "trainer.max_steps=100000", f"hydra.run.dir={folder}"]
@@ -85,7 +91,9 @@ def test_a_rank_that_dies_ends_the_job(tmp_path: Path, victim: int) -> None:
     _, errors = run.communicate(timeout=60)
     assert run.returncode not in (0, None)
     assert f"rank      : {victim}" in errors and "SIGKILL" in errors
-    assert errors.splitlines()[-1].startswith("error: A training process ended")
+    record = read_record(tmp_path)
+    assert record is not None and record["status"] == FAILED
+    assert errors.splitlines()[-1] == f"error: {record['reason']}"
     assert not any(process.is_running() and process.status() != "zombie" for process in processes)
 
 

@@ -98,4 +98,4 @@ def run_in_processes(count: int, output: Path) -> None:
         # torchrun itself ends with a traceback and status 1 then.
         raise SystemExit(STOPPED_BY_SIGTERM)
     if status:
-        raise SagaError(f"A training process ended with status {status}; its own message is above.")
+        raise SagaError("A training process ended before the others; its own message is above.")

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from saga_sr.command_line import cause
 from saga_sr.data.datamodule import AudioData
-from saga_sr.errors import ConfigError
+from saga_sr.errors import ConfigError, SagaError
 from saga_sr.hardware import has_fast_bfloat16, pick_device
 from saga_sr.model import SuperResolver
 from saga_sr.package import save_package
@@ -65,8 +65,7 @@ def run(config: DictConfig) -> dict[str, float]:
         record.check_same_settings(output, config)
     processes = processes_to_start(config.trainer)
     if processes:
-        run_in_processes(processes, output)
-        return (read_record(output) or {})["figures"]
+        return run_ranks(processes, output)
     checkpoint = checkpoint_to_resume(config.resume, output)
     if is_first():
         open_record(config, output, earlier, checkpoint)
@@ -86,6 +85,23 @@ def run(config: DictConfig) -> dict[str, float]:
     finally:
         finish(failed=figures is None)
     return figures
+
+
+def run_ranks(processes: int, output: Path) -> dict[str, float]:
+    """Run the ranks of the run in `output`; its figures.
+
+    Raises:
+        SagaError: why the run failed.
+    """
+    try:
+        run_in_processes(processes, output)
+    except SagaError as error:
+        entry = read_record(output) or {}
+        if entry.get("status") == FAILED:
+            raise SagaError(entry["reason"]) from None
+        record.update_record(output, status=FAILED, reason=str(error), ended=record.now())
+        raise
+    return (read_record(output) or {})["figures"]
 
 
 def checkpoint_to_resume(resume: str, output: Path) -> Path | None:
