@@ -125,8 +125,8 @@ class SagaBlock(nn.Module):
 class Saga(Backbone):
     """Stable Audio's diffusion transformer.
 
-    The time embedding and the projected global condition are one token before the sequence, which is cut off at the end;
-    text and other tokens are attended to in every block. Convolutions of width 1 around the transformer start at zero.
+    The time embedding and the projected global condition are one token before the sequence, which is cut off at the
+    end; text and other tokens are attended to in every block. Convolutions of width 1 before and after start at zero.
 
     Args:
         latent_dim: channels of z_t and of the prediction.
@@ -217,6 +217,6 @@ def check_widths(width: int, heads: int, condition_width: int | None) -> None:
     if condition_width % head_width or heads % (condition_width // head_width):
         fitting = ", ".join(str(head_width * n) for n in range(1, heads + 1) if heads % n == 0)
         raise ConfigError(
-            f"backbone.cross_attention_width={condition_width} cannot be shared by {heads} heads of width {head_width}; "
-            f"choose one of {fitting}."
+            f"backbone.cross_attention_width={condition_width} cannot be shared by {heads} heads of width "
+            f"{head_width}; choose one of {fitting}."
         )
