@@ -5,7 +5,7 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig
 
-from saga_sr.command_line import CONF_DIR, answer_errors
+from saga_sr.command_line import CONF_DIR, answer_errors, start
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")
@@ -17,4 +17,4 @@ def main(config: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

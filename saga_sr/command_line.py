@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -12,10 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException, InstantiationException
+from hydra.errors import CompactHydraException, HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue
 
 from saga_sr.errors import SagaError
 
@@ -47,6 +48,30 @@ def answer_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig]
             sys.exit(message)
 
     return answered
+
+
+def start(main: Callable[[], object]) -> None:
+    """Run a Hydra `main`, and answer what is wrong with the command itself with one sentence too."""
+    # Hydra hands its errors on instead of printing them.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    try:
+        main()
+    except JobFailed as error:
+        sys.exit(str(error))
+    except HydraException as error:
+        sys.exit(f"error: {_command_error(error)}")
+
+
+def _command_error(error: HydraException) -> str:
+    cause = error.__cause__
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and isinstance(cause.parent_node, DictConfig):
+        group, _, name = str(cause.full_key).rpartition(".")
+        valid = ", ".join(sorted(map(str, cause.parent_node)))
+        there = group or "the configuration"
+        return f"There is no {name} in {there}; choose one of {valid}, or add it with +{cause.full_key}=..."
+    # Hydra names the valid options, and then where it looked.
+    said = str(error).partition("Config search path:")[0] + (f" ({cause})" if cause else "")
+    return " ".join(said.split())
 
 
 class JobFailed(CompactHydraException):

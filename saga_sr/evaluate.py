@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from saga_sr.audio.files import write_audio
-from saga_sr.command_line import CONF_DIR, answer_errors
+from saga_sr.command_line import CONF_DIR, answer_errors, start
 from saga_sr.data.datamodule import AudioData
 from saga_sr.evaluation.baselines import band_replication, unchanged
 from saga_sr.evaluation.comparison import (
@@ -117,4 +117,4 @@ def training_curves(model_folder: Path) -> dict[str, dict[str, list[tuple[float,
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -61,12 +61,14 @@ def run(config: DictConfig) -> dict[str, float]:
             )
         logger.info("%s is finished already and passed over.", output)
         return earlier["figures"]
-    if earlier and config.resume == "auto":
+    checkpoint = checkpoint_to_resume(config.resume, output)
+    if checkpoint is None:
+        earlier = None  # nothing to go on from, and nothing to lose
+    elif earlier and config.resume == "auto":
         record.check_same_settings(output, config)
     processes = processes_to_start(config.trainer)
     if processes:
         return run_ranks(processes, output)
-    checkpoint = checkpoint_to_resume(config.resume, output)
     if is_first():
         open_record(config, output, earlier, checkpoint)
     figures: dict[str, float] | None = None
@@ -130,7 +132,7 @@ def open_record(config: DictConfig, output: Path, earlier: dict[str, Any] | None
     entry = record.new_record(overrides) | {"seed": config.seed, "id": uuid.uuid4().hex[:12]}
     if earlier:
         entry |= {"began": earlier["began"], "id": earlier["id"], "attempts": earlier["attempts"]}
-        logger.info("Going on from %s", checkpoint or "the start: there is no checkpoint yet")
+        logger.info("Going on from %s", checkpoint)
     record.write_record(output, entry | {"attempts": entry["attempts"] + 1, "status": RUNNING})
     OmegaConf.save(config, output / "config.yaml", resolve=True)
 
