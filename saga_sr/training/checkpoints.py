@@ -6,7 +6,6 @@ import io
 import logging
 import os
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +37,34 @@ class WholeCheckpointIO(TorchCheckpointIO):
             aside.unlink(missing_ok=True)
 
 
-class NewestCheckpoints(Checkpoint):
-    """Saves every so many steps and at the end, and keeps the newest, so that a damaged one has one before it.
+def save_between_steps(trainer: lightning.Trainer, path: Path) -> None:
+    """Save the state after the last step, from a callback's `on_train_batch_start`.
 
-    Where validation follows a step, the checkpoint is taken after it: a run that goes on from there has not lost it.
+    Only there the step is over: its figures are logged, validation has run where it was due, and a new epoch has begun
+    where one ended. The batch that has been fetched by then is left out: a run that goes on fetches it again.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    progress = loop.batch_progress
+    is_last = progress.is_last_batch
+    trackers = (progress.current, progress.total)
+    # As at the end of the last batch: the place in a step that Lightning can go on from.
+    for tracker in trackers:
+        tracker.ready -= 1
+        tracker.completed -= 1
+    loop._batches_that_stepped -= 1
+    progress.is_last_batch = False
+    try:
+        trainer.save_checkpoint(path)
+    finally:
+        for tracker in trackers:
+            tracker.ready += 1
+            tracker.completed += 1
+        loop._batches_that_stepped += 1
+        progress.is_last_batch = is_last
+
+
+class NewestCheckpoints(Checkpoint):
+    """Saves every so many steps and after the last one, and keeps the newest, so that a damaged one has one before it.
 
     Args:
         folder: for `step-<n>.ckpt`.
@@ -53,51 +76,51 @@ class NewestCheckpoints(Checkpoint):
         self.folder = Path(folder)
         self.every = every
         self.keep = keep
-        self.last_step = 0
-        self.due = False
+        self.saved_step = 0
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.saved_step = trainer.global_step
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        step = trainer.global_step
+        if step != self.saved_step and step % self.every == 0:
+            save_between_steps(trainer, self._path(step))
+            self._keep_newest(trainer)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        step, loop = trainer.global_step, trainer.fit_loop
-        if step == self.last_step or step % self.every:
-            return
-        self.last_step = step
-        assert loop._data_fetcher is not None
-        self.due = loop.epoch_loop._should_check_val_fx(loop._data_fetcher)
-        if not self.due:
-            self._save(trainer)
+        # Later, the averaged weights take the place of the trained ones.
+        if trainer.global_step == trainer.max_steps or trainer.should_stop:
+            trainer.save_checkpoint(self._path(trainer.global_step))
+            self._keep_newest(trainer)
 
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if self.due:
-            self._save(trainer)
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step}.ckpt"
 
-    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if self.last_step != trainer.global_step:
-            self._save(trainer)
-
-    def _save(self, trainer: lightning.Trainer) -> None:
-        self.due = False
-        trainer.save_checkpoint(self.folder / f"step-{trainer.global_step}.ckpt")
+    def _keep_newest(self, trainer: lightning.Trainer) -> None:
+        self.saved_step = trainer.global_step
         if trainer.is_global_zero:
-            for old in _newest_first(self.folder.glob("step-*.ckpt"))[self.keep :]:
+            for old in _newest_first(self.folder)[self.keep :]:
                 trainer.strategy.remove_checkpoint(old)
 
 
 def newest_whole(folder: Path) -> Path | None:
     """The checkpoint in `folder` with the most steps that can be read; damaged ones are named and passed over."""
-    for path in _newest_first(folder.glob("*.ckpt")):
+    for path in _newest_first(folder):
         if path.is_dir() or _is_whole(path):
             return path
         logger.warning("%s is damaged; the checkpoint before it is taken.", path)
     return None
 
 
-def _newest_first(paths: Iterable[Path]) -> list[Path]:
-    """The files named for their step, that of the most steps first."""
-    steps = {path: re.fullmatch(r"(?:step|best)-(\d+)\.ckpt", path.name) for path in paths}
+def _newest_first(folder: Path) -> list[Path]:
+    """What `NewestCheckpoints` and `StopOnRequest` wrote, that of the most steps first."""
+    steps = {path: re.fullmatch(r"step-(\d+)\.ckpt", path.name) for path in folder.glob("step-*.ckpt")}
     known = {path: int(match[1]) for path, match in steps.items() if match}
-    return sorted(known, key=lambda path: (known[path], path.stat().st_mtime), reverse=True)
+    return sorted(known, key=lambda path: known[path], reverse=True)
 
 
 def _is_whole(path: Path) -> bool:

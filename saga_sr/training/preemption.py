@@ -9,6 +9,8 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Checkpoint
 
+from saga_sr.training.checkpoints import save_between_steps
+
 
 class Preempted(BaseException):
     """Training was asked to stop and has saved itself; `status` is the process's exit status."""
@@ -30,28 +32,22 @@ class StopOnRequest(Checkpoint):
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
         self.requested = 0  # the signal's number
-        self.saved = False
+        self.step = 0
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         # In place of Lightning's handler, which communicates in the midst of whatever the ranks are doing.
-        self.requested, self.saved = 0, False
+        self.requested, self.step = 0, trainer.global_step
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note)
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if trainer.global_step == 0 or trainer.fit_loop._should_accumulate():
-            return
-        if trainer.strategy.reduce_boolean_decision(bool(self.requested), all=False):
-            trainer.save_checkpoint(self.folder / f"step-{trainer.global_step}.ckpt")
-            self.saved = True
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        # Not before: the last step's figures are logged after its end.
-        if self.saved:
+        if trainer.global_step == self.step:
+            return  # in the midst of accumulating
+        self.step = trainer.global_step
+        if trainer.strategy.reduce_boolean_decision(bool(self.requested), all=False):
+            save_between_steps(trainer, self.folder / f"step-{trainer.global_step}.ckpt")
             raise Preempted(trainer.global_step, self.requested or signal.SIGTERM)
 
     def _note(self, signum: int, frame: Any) -> None:

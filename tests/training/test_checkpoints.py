@@ -30,10 +30,10 @@ def test_the_newest_whole_checkpoint_is_found_and_damaged_ones_are_named(
     assert newest_whole(tmp_path) is None
     for step in (9, 10, 100):
         torch.save({"step": torch.tensor(step)}, tmp_path / f"step-{step}.ckpt")
-    torch.save({}, tmp_path / "best-11.ckpt")
+    torch.save({}, tmp_path / "best-101.ckpt")
     assert newest_whole(tmp_path) == tmp_path / "step-100.ckpt"
     whole = (tmp_path / "step-100.ckpt").read_bytes()
     for broken in (whole[: len(whole) // 2], b""):
         (tmp_path / "step-100.ckpt").write_bytes(broken)
-        assert newest_whole(tmp_path) == tmp_path / "best-11.ckpt"
+        assert newest_whole(tmp_path) == tmp_path / "step-10.ckpt"
         assert "step-100.ckpt is damaged" in caplog.text
