@@ -17,4 +17,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    start(main)
+    start(main, literals=("model", "input", "output", "prompt"))

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,8 +50,27 @@ def answer_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig]
     return answered
 
 
-def start(main: Callable[[], object]) -> None:
-    """Run a Hydra `main`, and answer what is wrong with the command itself with one sentence too."""
+def literal(arguments: list[str], names: Sequence[str]) -> list[str]:
+    """`arguments` with the values of `names` quoted: Hydra then takes commas and brackets in them as they are."""
+    quoted = []
+    for argument in arguments:
+        name, is_override, value = argument.partition("=")
+        if name in names and is_override and value[:1] not in ("'", '"'):
+            # Backslashes count double before a quotation mark, the closing one included.
+            escaped = re.sub(r"(\\*)'", r"\1\1\\'", value)
+            escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
+            argument = f"{name}='{escaped}'"
+        quoted.append(argument)
+    return quoted
+
+
+def start(main: Callable[[], object], literals: Sequence[str] = ()) -> None:
+    """Run a Hydra `main`, and answer what is wrong with the command itself with one sentence too.
+
+    Args:
+        literals: names of settings whose values are words of the user's, not Hydra's.
+    """
+    sys.argv[1:] = literal(sys.argv[1:], literals)
     # Hydra hands its errors on instead of printing them.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     try:
@@ -87,6 +106,7 @@ def run_name(overrides: str) -> str:
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+OmegaConf.register_new_resolver("times", lambda a, b: a * b, replace=True)
 
 
 def cause(error: BaseException) -> str:

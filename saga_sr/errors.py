@@ -25,3 +25,7 @@ class TrainingError(SagaError):
 
 class PackageError(SagaError):
     """A model package or checkpoint cannot be read."""
+
+
+class WeightsError(SagaError):
+    """Weights from elsewhere (a codec, a text encoder, a model to start from) cannot be used."""

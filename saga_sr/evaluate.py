@@ -53,9 +53,9 @@ def main(config: DictConfig) -> None:
     rate = config.sample_rate = model.sample_rate
     data: AudioData = instantiate(config.data)
     methods: dict[str, Method] = {
-        "input": lambda lr, cutoff_hz: unchanged(lr, cutoff_hz, rate),
-        "band_replication": lambda lr, cutoff_hz: band_replication(lr, cutoff_hz, rate),
-        "output": restoring(model, config.seed),
+        "input": lambda lr, cutoff_hz, _: unchanged(lr, cutoff_hz, rate),
+        "band_replication": lambda lr, cutoff_hz, _: band_replication(lr, cutoff_hz, rate),
+        "output": restoring(model, config.seed, config.rolloff),
     }
     clips = held_out_clips(data, config.clips, config.seconds)
     result = compare_methods(clips, methods, list(config.cutoffs_hz), rate, config.batch_size, config.examples)
@@ -71,14 +71,17 @@ def held_out_clips(data: AudioData, count: int, seconds: float) -> list[Clip]:
     ]
 
 
-def restoring(model: SuperResolver, seed: int) -> Method:
-    """The model as a method; its noise comes from `seed`."""
+def restoring(model: SuperResolver, seed: int, rolloff: float) -> Method:
+    """The model as a method, told the clips' captions if it reads text; its noise comes from `seed`."""
     generator = torch.Generator().manual_seed(seed)
     device = next(model.parameters()).device
 
-    def method(lr: Tensor, cutoff_hz: Tensor) -> Tensor:
+    def method(lr: Tensor, cutoff_hz: Tensor, captions: list[str]) -> Tensor:
         shape = (len(lr), model.codec.latent_dim)
-        return model.enhance(lr.to(device), cutoff_hz, lambda frames: torch.randn(*shape, frames, generator=generator))
+        prompt = captions if model.conditioner.text is not None else ""
+        return model.enhance(
+            lr.to(device), cutoff_hz, lambda frames: torch.randn(*shape, frames, generator=generator), prompt, rolloff
+        )
 
     return method
 

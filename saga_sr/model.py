@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
@@ -14,12 +16,28 @@ from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
 from saga_sr.conditioning import Conditioning
 from saga_sr.conditioning.conditioner import Conditioner
+from saga_sr.conditioning.types import Known
 from saga_sr.draws import Generators
 from saga_sr.errors import ConfigError
-from saga_sr.flow.guidance import Guidance
+from saga_sr.flow.guidance import Branch, Guidance, branches, combine
 from saga_sr.flow.objective import Estimate, FlowMatching
 from saga_sr.flow.sampler import Sampler
 from saga_sr.hardware import has_fast_bfloat16
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What clips are restored by beside their own sound: made once, used in every step and for every chunk.
+
+    Attributes:
+        weights: of the guidance's branches.
+        conditioning: of all branches, [branch * clip, ...], as the backbone prepared it.
+        clips: how many clips it is for; 1 serves any number.
+    """
+
+    weights: dict[Branch, float]
+    conditioning: Conditioning
+    clips: int
 
 
 class SuperResolver(nn.Module):
@@ -28,7 +46,7 @@ class SuperResolver(nn.Module):
     Args:
         codec: waveform <-> latent; frozen.
         backbone: the network `(z_t, t, conditioning) -> prediction`.
-        conditioner: makes the `Conditioning` of a low-resolution latent.
+        conditioner: makes the `Conditioning` of a low-resolution latent and what else is known.
         objective: reads the prediction as a velocity, and makes the training examples.
         sampler, guidance: defaults for `enhance`; assign others to change them.
         low_band: how the output's low band is taken from the input, see `replace_low_band`.
@@ -65,24 +83,40 @@ class SuperResolver(nn.Module):
                 f"backbone.latent_dim={self.backbone.latent_dim} differs from "
                 f"codec.latent_dim={self.codec.latent_dim}; set it to ${{codec.latent_dim}}."
             )
-        unknown = self.conditioner.provides - self.backbone.accepts
-        if unknown or "concat" not in self.conditioner.provides:
-            raise ConfigError(
-                f"{type(self.backbone).__name__} takes {sorted(self.backbone.accepts)} but "
-                f"{type(self.conditioner).__name__} gives {sorted(self.conditioner.provides)}; choose a conditioning "
-                "that fits the backbone."
-            )
+        for name in ("cross_attention_dim", "global_dim"):
+            given, read = getattr(self.conditioner, name), getattr(self.backbone, name)
+            if given != read:
+                raise ConfigError(
+                    f"The conditioning gives {name}={given} but {type(self.backbone).__name__} reads {read}; choose a "
+                    "conditioning that fits the backbone (JaT takes conditioning=none), or set "
+                    f"backbone.{name}=${{conditioning.{name}}}."
+                )
 
     @property
     def sample_rate(self) -> int:
         """Rate of input and output in Hz."""
         return self.codec.sample_rate
 
-    def estimate(self, hr: Tensor, lr: Tensor, generators: Generators = None) -> Estimate:
+    @torch.no_grad()
+    def fit_statistics(self, batches: Iterable[Tensor], normalise: bool = True) -> None:
+        """Measure on `batches` of audio [b, c, time] what latents (unless not to `normalise`) and roll-offs are like.
+
+        Raises:
+            DataError: the batches hold no sound.
+        """
+        batches = self.conditioner.measuring(batches, self.sample_rate)
+        if normalise:
+            self.codec.fit_statistics(batches)
+        else:
+            deque(batches, maxlen=0)
+
+    def estimate(self, hr: Tensor, lr: Tensor, captions: list[str], generators: Generators = None) -> Estimate:
         """What the network makes of a batch of pairs [b, c, time] at random times, for a loss to judge."""
         z_hr, z_lr = self._encode(hr), self._encode(lr)
         example = self.objective.corrupt(z_hr, generators)
-        conditioning = self.conditioner(z_lr, generators)
+        with torch.autocast(hr.device.type, enabled=False):
+            known = self.conditioner.known(lr, hr, captions, self.sample_rate)
+        conditioning = self.conditioner(z_lr, known, generators)
         prediction = self.backbone(example.z_t, example.t, conditioning)
         return self.objective.estimate(prediction.value, example, z_lr, prediction.variance)
 
@@ -91,20 +125,33 @@ class SuperResolver(nn.Module):
         with torch.autocast(audio.device.type, enabled=False):
             return self.codec.encode(audio)
 
-    def velocity(self, conditioning: Conditioning) -> Callable[[Tensor, Tensor], Tensor]:
-        """The guided velocity field under `conditioning`: all branches of the guidance in one forward."""
-        branches = self.guidance.branches
-        stacked = Conditioning.stack([conditioning.drop(dropped) for dropped in branches])
+    @torch.no_grad()
+    def guide(self, known: Known) -> Guide:
+        """Read captions, lengths and roll-offs for all branches of the guidance."""
+        weights = branches(self.guidance.weights, self.conditioner.conditions)
+        described = self.conditioner.describe(known)
+        stacked = Conditioning.stack([described.drop(dropped) for dropped in weights])
+        with self._autocast(known.rolloff.device):
+            return Guide(weights, self.backbone.prepare(stacked), len(known.captions))
+
+    def velocity(self, z_lr: Tensor, guide: Guide) -> Callable[[Tensor, Tensor], Tensor]:
+        """The guided velocity field for clips of latent `z_lr` [b, c, frame]: all branches in one forward."""
+        n = len(guide.weights)
+        acoustic = Conditioning(concat=z_lr, concat_null=guide.conditioning.concat_null)
+        concat = Conditioning.stack([acoustic.drop(dropped & {"acoustic"}) for dropped in guide.weights]).concat
+        conditioning = replace(guide.conditioning.repeat(len(z_lr) // guide.clips), concat=concat)
 
         def field(z: Tensor, t: Tensor) -> Tensor:
-            n = len(branches)
             z_all, t_all = z.repeat(n, 1, 1), t.repeat(n)
-            with torch.autocast(z.device.type, torch.bfloat16, enabled=has_fast_bfloat16(z.device.type)):
-                prediction = self.backbone(z_all, t_all, stacked)
+            with self._autocast(z.device):
+                prediction = self.backbone(z_all, t_all, conditioning)
             velocities = self.objective.velocity(prediction.value.float(), z_all, t_all)
-            return self.guidance.combine(rearrange(velocities, "(n b) c f -> n b c f", n=n))
+            return combine(rearrange(velocities, "(n b) c f -> n b c f", n=n), guide.weights.values())
 
         return field
+
+    def _autocast(self, device: torch.device) -> torch.autocast:
+        return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device.type))
 
     @torch.no_grad()
     def enhance(
@@ -112,19 +159,40 @@ class SuperResolver(nn.Module):
         lr: Tensor,
         cutoff_hz: Tensor | None = None,
         draw_noise: Callable[[int], Tensor] | None = None,
+        prompt: str | Sequence[str] = "",
+        rolloff: float | Tensor = 1.0,
     ) -> Tensor:
         """Restore what is missing above `cutoff_hz`.
-
-        Channels beyond the codec's own are enhanced side by side from the same noise, so that the stereo picture stays.
 
         Args:
             lr: [b, c, time] at `sample_rate`.
             cutoff_hz: [b], where the input's content ends; measured where left out.
             draw_noise: given a number of latent frames, the noise [b, latent_dim, frame] to start from; PyTorch's
                 global generator where left out.
+            prompt: what the recordings contain, one for all or one for each; for models that were trained with text.
+            rolloff: how bright they become, 1 being full band, one for all or [b]; for models that know the roll-off.
 
         Returns:
             [b, c, time].
+
+        Raises:
+            ConfigError: a prompt or roll-off that the model cannot use.
+        """
+        captions = [prompt] * len(lr) if isinstance(prompt, str) else list(prompt)
+        known = self.conditioner.asked(lr, captions, rolloff, self.sample_rate)
+        return self.restore(lr, self.guide(known), cutoff_hz, draw_noise)
+
+    @torch.no_grad()
+    def restore(
+        self,
+        lr: Tensor,
+        guide: Guide,
+        cutoff_hz: Tensor | None = None,
+        draw_noise: Callable[[int], Tensor] | None = None,
+    ) -> Tensor:
+        """`enhance` by a `guide` that is there already.
+
+        Channels beyond the codec's own are enhanced side by side from the same noise, so that the stereo picture stays.
         """
         channels, length = lr.shape[1:]
         cutoff_hz = bandwidth_hz(lr, self.sample_rate) if cutoff_hz is None else cutoff_hz
@@ -134,7 +202,9 @@ class SuperResolver(nn.Module):
         noise = (draw_noise(shape[2]) if draw_noise else torch.randn(shape)).to(z_lr.device)
         if not together:
             noise = noise.repeat_interleave(channels, dim=0)
-        z = self.sampler(self.velocity(self.conditioner(z_lr)), noise)
+        # One context for all steps: weights are cast once.
+        with self._autocast(z_lr.device):
+            z = self.sampler(self.velocity(z_lr, guide), noise)
         output = self.codec.decode(z, length)
         if not together:
             output = rearrange(output.mean(dim=1), "(b c) n -> b c n", c=channels)

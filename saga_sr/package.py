@@ -1,7 +1,10 @@
 """Model packages: a folder with `config.yaml`, `model.safetensors` and `README.md` that holds a whole `SuperResolver`.
 
-A package may come from a stranger: weights are read with safetensors, and the configuration can only name classes of
-this package's model rooms.
+Networks from elsewhere that the model uses as they are (a codec, a text encoder) are copied into `assets/`, by the name
+of the part whose setting `path` they are.
+
+A package may come from a stranger: weights are read with safetensors, the configuration can only name classes of this
+package's model rooms, and a `path` can only lead into the package.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import importlib
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from safetensors import SafetensorError
@@ -20,6 +23,7 @@ import saga_sr
 from saga_sr.errors import PackageError, SagaError
 from saga_sr.model import SuperResolver
 
+ASSETS = "assets"
 ROOMS = ("saga_sr.codecs.", "saga_sr.backbones.", "saga_sr.conditioning.", "saga_sr.flow.", "saga_sr.model.")
 
 
@@ -82,7 +86,7 @@ def save_package(model: SuperResolver, config: dict[str, Any], folder: Path, car
     try:
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
         save_file(weights, aside / "model.safetensors")
-        settings = {"saga_sr": saga_sr.__version__, "model": config}
+        settings = {"saga_sr": saga_sr.__version__, "model": _save_assets(model, config, aside)}
         (aside / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
         (aside / "README.md").write_text(card)
         aside.chmod(0o755)
@@ -104,7 +108,7 @@ def load_package(path: str | Path, device: str = "cpu") -> SuperResolver:
     folder = Path(path)
     config = _read_config(folder)
     try:
-        model = build(config["model"])
+        model = build(_with_assets(config["model"], folder))
     except PackageError:
         raise
     except SagaError as error:
@@ -124,6 +128,38 @@ def load_package(path: str | Path, device: str = "cpu") -> SuperResolver:
             f"{weights} does not fit {folder / 'config.yaml'} ({_first_line(error)}); export the package again."
         ) from error
     return model.eval().to(device)
+
+
+def _save_assets(model: SuperResolver, config: Any, folder: Path, part: tuple[str, ...] = ()) -> Any:
+    """`config` with each `path` replaced by that of a copy within the package at `folder`."""
+    if not isinstance(config, dict):
+        return config
+    saved = {key: _save_assets(model, value, folder, (*part, key)) for key, value in config.items()}
+    if config.get("path") is not None:
+        saved["path"] = f"{ASSETS}/{'.'.join(part)}"
+        (folder / ASSETS).mkdir(exist_ok=True)
+        cast(Any, model.get_submodule(".".join(part))).save_pretrained(folder / saved["path"])
+    return saved
+
+
+def _with_assets(config: Any, folder: Path) -> Any:
+    """`config` with each `path` leading into the package at `folder`.
+
+    Raises:
+        PackageError: one that leads out of it.
+    """
+    if not isinstance(config, dict):
+        return config
+    found = {key: _with_assets(value, folder) for key, value in config.items()}
+    if config.get("path") is not None:
+        path = (folder / str(config["path"])).resolve()
+        if (folder / ASSETS).resolve() not in path.parents:
+            raise PackageError(
+                f"The model package {folder} points to {config['path']}, outside its own {ASSETS}/; do not use it "
+                "unless you trust its author, and have it exported again."
+            )
+        found["path"] = str(path)
+    return found
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

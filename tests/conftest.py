@@ -11,6 +11,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+import saga_sr.command_line  # noqa: F401  # the resolvers that configurations use
 from saga_sr.model import SuperResolver
 from saga_sr.package import build, save_package
 
@@ -22,6 +23,16 @@ TINY = [
     "backbone.depth=1",
     "backbone.heads=2",
     "backbone.kv_heads=1",
+    "sampler.steps=2",
+]
+TINY_SAGA = [
+    "backbone=saga_small",
+    "objective=velocity",
+    "codec.latent_dim=64",
+    "backbone.width=32",
+    "backbone.depth=2",
+    "backbone.heads=2",
+    "backbone.cross_attention_width=16",
     "sampler.steps=2",
 ]
 
@@ -58,10 +69,10 @@ def program(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[st
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment(), timeout=300)
 
 
-def model_config(*overrides: str) -> dict[str, Any]:
+def model_config(*overrides: str, tiny: list[str] = TINY) -> dict[str, Any]:
     """The resolved configuration of a tiny model."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        composed = compose("train", [*TINY, *overrides])
+        composed = compose("train", [*tiny, *overrides])
     config = OmegaConf.to_container(composed.model, resolve=True)
     assert isinstance(config, dict)
     return config

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from conftest import awake, model_config
+from conftest import TINY_SAGA, awake, model_config
+from text_encoder import make_text_encoder
 
 from saga_sr.audio.spectrum import stft
+from saga_sr.conditioning.types import Known
 from saga_sr.errors import ConfigError
-from saga_sr.flow.guidance import ClassifierFree
+from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel
 from saga_sr.model import SuperResolver
 from saga_sr.package import build
 
@@ -58,20 +62,62 @@ def test_examples_of_a_batch_do_not_mix(model: SuperResolver) -> None:
         assert torch.allclose(together[i], alone[0], atol=2e-3)
 
 
-def test_guidance_runs_its_branches_as_one_batch_and_follows_the_formula() -> None:
-    model = awake(build(model_config("guidance=classifier_free")))
+@pytest.fixture(scope="module")
+def saga(tmp_path_factory: pytest.TempPathFactory) -> SuperResolver:
+    text = make_text_encoder(tmp_path_factory.mktemp("text"))
+    settings = ["conditioning=text_rolloff", f"conditioning.text.path={text}", "guidance=nested"]
+    return awake(build(model_config(*settings, tiny=TINY_SAGA)))
+
+
+def one_after_another(model: SuperResolver, z: torch.Tensor, t: torch.Tensor, z_lr: torch.Tensor, known: Known):
+    """The guided velocity by its definition: a forward for each branch, nothing prepared."""
+    whole = replace(model.conditioner.describe(known), concat=z_lr)
+    total = torch.zeros_like(z)
+    for dropped, weight in model.guidance.weights.items():
+        total += weight * model.backbone(z, t, whole.drop(dropped)).value
+    return total
+
+
+@pytest.mark.parametrize("guidance", [Nested(), Parallel(), ClassifierFree(2.5), Nested(1.2, 1.2), Nested(1.0, 1.0)])
+@torch.no_grad()
+def test_guidance_runs_its_branches_as_one_batch_and_follows_the_formula(
+    saga: SuperResolver, guidance: Guidance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saga_sr.model.has_fast_bfloat16", lambda kind: False)
     z, t, z_lr = audio(2, 64, 10), torch.tensor([0.2, 0.6]), audio(2, 64, 10, seed=1)
-    conditioning = model.conditioner(z_lr)
-    calls = []
-    model.backbone.register_forward_hook(lambda *args: calls.append(args[1][0].shape[0]))
-    model.guidance = ClassifierFree(2.5)
-    guided = model.velocity(conditioning)(z, t)
-    assert calls == [4]
-    model.guidance = ClassifierFree(1.0)
-    with_condition = model.velocity(conditioning)(z, t)
-    without = model.velocity(conditioning.drop({"acoustic"}))(z, t)
-    assert torch.allclose(guided, without + 2.5 * (with_condition - without), atol=2e-2)
-    assert calls == [4, 2, 2]
+    known = Known(["a dog", "rain"], 1.0, torch.tensor([[0.2, 0.7], [0.3, 0.9]]))
+    monkeypatch.setattr(saga, "guidance", guidance)
+    calls: list[int] = []
+    handle = saga.backbone.register_forward_hook(lambda *args: calls.append(len(args[1][0])))
+    guided = saga.velocity(z_lr, saga.guide(known))(z, t)
+    handle.remove()
+    computed = sum(abs(weight) > 1e-9 for weight in guidance.weights.values())
+    assert calls == [2 * computed]
+    assert torch.allclose(guided, one_after_another(saga, z, t, z_lr, known), atol=1e-5)
+
+
+@torch.no_grad()
+def test_keys_and_values_of_the_text_are_computed_once_for_all_steps_and_chunks(saga: SuperResolver) -> None:
+    attention = saga.backbone.blocks[0].cross_attention
+    calls: list[int] = []
+    handle = attention.to_kv.register_forward_hook(lambda *args: calls.append(1))
+    guide = saga.guide(saga.conditioner.asked(audio(1, 1, 9000), ["a dog"], 0.8, RATE))
+    for seed in range(3):
+        lr = audio(2, 1, 9000, seed=seed)
+        saga.restore(lr, guide, torch.tensor([4000.0, 4000.0]), noise_of(0, 2, saga))
+    handle.remove()
+    assert calls == [1]
+
+
+@torch.no_grad()
+def test_prompt_and_rolloff_change_the_output_and_each_clip_has_its_own(saga: SuperResolver) -> None:
+    lr, cutoff = audio(2, 1, 9000), torch.tensor([4000.0, 4000.0])
+    plain = saga.enhance(lr, cutoff, noise_of(0, 2, saga))
+    told = saga.enhance(lr, cutoff, noise_of(0, 2, saga), prompt=["", "a barking dog"])
+    darker = saga.enhance(lr, cutoff, noise_of(0, 2, saga), rolloff=torch.tensor([1.0, 0.3]))
+    for changed in (told, darker):
+        assert torch.allclose(changed[0], plain[0], atol=1e-3)
+        assert (changed[1] - plain[1]).abs().max() > 1e-3
 
 
 def test_parts_that_do_not_fit_are_refused() -> None:
@@ -79,3 +125,5 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         build(model_config("backbone.latent_dim=32", "backbone.head=linear"))
     with pytest.raises(ConfigError, match="crossfade, hard"):
         build(model_config("low_band=soft"))
+    with pytest.raises(ConfigError, match=r"gives cross_attention_dim=512 but JaT reads None; .*conditioning=none"):
+        build(model_config("conditioning=rolloff"))

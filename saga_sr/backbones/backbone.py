@@ -23,16 +23,22 @@ class Prediction(NamedTuple):
 
 
 class Backbone(nn.Module, ABC):
-    """A network `(z_t, t, conditioning) -> Prediction`.
+    """A network `(z_t, t, conditioning) -> Prediction`. Every one reads `Conditioning.concat`.
 
     Attributes:
         latent_dim: channels of z_t and of the prediction.
-        accepts: the parts of a `Conditioning` that it reads.
+        cross_attention_dim, global_dim: widths of the parts of a `Conditioning` that it reads beside; None where it
+            reads none.
     """
 
     latent_dim: int
-    accepts: frozenset[str]
+    cross_attention_dim: int | None = None
+    global_dim: int | None = None
 
     @abstractmethod
     def forward(self, z_t: Tensor, t: Tensor, conditioning: Conditioning) -> Prediction:
         """The prediction at `z_t` [b, c, frame] and `t` [b]."""
+
+    def prepare(self, conditioning: Conditioning) -> Conditioning:
+        """What of `conditioning` stays the same in all steps of sampling, computed once."""
+        return conditioning

@@ -73,8 +73,6 @@ class JaT(Backbone):
         ConfigError: widths that the heads cannot divide, or an unknown head or prediction.
     """
 
-    accepts = frozenset({"concat"})
-
     def __init__(
         self,
         latent_dim: int,

@@ -46,13 +46,13 @@ class TimeEmbedding(nn.Module):
         return self.network(torch.cat([angle.cos(), angle.sin()], dim=-1))
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, enable_gqa: bool = False) -> Tensor:
-    """Scaled dot-product attention of [b, head, length, w]."""
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, enable_gqa: bool = False) -> Tensor:
+    """Scaled dot-product attention of [b, head, length, w], where the boolean `mask` (broadcast) is true."""
     if query.device.type == "cpu" and query.requires_grad and query.dtype == torch.bfloat16:
         # PyTorch's CPU kernel takes three times as long for the bfloat16 gradient as for the float32 one.
         with torch.autocast("cpu", enabled=False):
-            return scaled_dot_product_attention(query.float(), key.float(), value.float(), enable_gqa=enable_gqa)
-    return scaled_dot_product_attention(query, key, value, enable_gqa=enable_gqa)
+            return scaled_dot_product_attention(query.float(), key.float(), value.float(), mask, enable_gqa=enable_gqa)
+    return scaled_dot_product_attention(query, key, value, mask, enable_gqa=enable_gqa)
 
 
 class HeadNorm(nn.RMSNorm):

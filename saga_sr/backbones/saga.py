@@ -6,14 +6,18 @@ Sources: SAGA-SR (arXiv 2509.24924) and its code; Stable Audio Open (Evans et al
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import zip_longest
+from typing import cast
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, scaled_dot_product_attention, silu
+from torch.nn.functional import layer_norm, silu
 
 from saga_sr.backbones.backbone import Backbone, Prediction
-from saga_sr.backbones.layers import rotary_table, rotate
+from saga_sr.backbones.conventions import CONVENTIONS, enter, leave
+from saga_sr.backbones.layers import attend, rotary_table, rotate
 from saga_sr.conditioning import Conditioning
 from saga_sr.errors import ConfigError
 
@@ -66,7 +70,7 @@ class SelfAttention(nn.Module):
         query, key, value = rearrange(self.to_qkv(x), "b n (three h w) -> three b h n w", three=3, h=self.heads)
         turned = 2 * table.shape[-1]
         query, key = (torch.cat([rotate(y[..., :turned], table), y[..., turned:]], dim=-1) for y in (query, key))
-        return self.to_out(rearrange(scaled_dot_product_attention(query, key, value), "b h n w -> b n (h w)"))
+        return self.to_out(rearrange(attend(query, key, value), "b h n w -> b n (h w)"))
 
 
 class CrossAttention(nn.Module):
@@ -80,12 +84,16 @@ class CrossAttention(nn.Module):
         self.to_kv = nn.Linear(condition_width, 2 * condition_width, bias=False)
         self.to_out = nn.Linear(width, width, bias=False)
 
-    def forward(self, x: Tensor, tokens: Tensor, mask: Tensor | None) -> Tensor:
-        """`x` [b, n, width], `tokens` [b, s, condition width], `mask` [b, s] (true: attend)."""
+    def keys_values(self, tokens: Tensor) -> Tensor:
+        """Keys and values [b, 2, head, s, head width] of `tokens` [b, s, condition width]."""
+        return rearrange(self.to_kv(tokens), "b s (two h w) -> b two h s w", two=2, w=self.head_width)
+
+    def forward(self, x: Tensor, keys_values: Tensor, mask: Tensor | None) -> Tensor:
+        """`x` [b, n, width] attends to tokens by their `keys_values`, where `mask` [b, s] is true."""
         query = rearrange(self.to_q(x), "b n (h w) -> b h n w", h=self.heads)
-        key, value = rearrange(self.to_kv(tokens), "b s (two h w) -> two b h s w", two=2, w=self.head_width)
+        key, value = keys_values.unbind(1)
         allowed = None if mask is None else mask[:, None, None, :]
-        attended = scaled_dot_product_attention(query, key, value, allowed, enable_gqa=key.shape[1] != self.heads)
+        attended = attend(query, key, value, allowed, enable_gqa=key.shape[1] != self.heads)
         return self.to_out(rearrange(attended, "b h n w -> b n (h w)"))
 
 
@@ -113,12 +121,18 @@ class SagaBlock(nn.Module):
         self.cross_attention = CrossAttention(width, heads, condition_width) if condition_width else None
         self.norm_feed_forward = GainNorm(width)
         self.feed_forward = GatedFeedForward(width)
+        # A fresh block changes nothing, as in Stable Audio.
+        for branch in (self.self_attention, self.cross_attention):
+            if branch is not None:
+                nn.init.zeros_(branch.to_out.weight)
+        nn.init.zeros_(self.feed_forward.contract.weight)
+        nn.init.zeros_(self.feed_forward.contract.bias)
 
-    def forward(self, x: Tensor, table: Tensor, tokens: Tensor | None, mask: Tensor | None) -> Tensor:
-        """`x` [b, n, width] guided by `tokens` [b, s, condition width]."""
+    def forward(self, x: Tensor, table: Tensor, keys_values: Tensor | None, mask: Tensor | None) -> Tensor:
+        """`x` [b, n, width] guided by the tokens of `keys_values`."""
         x = x + self.self_attention(self.norm_self(x), table)
-        if self.cross_attention is not None and self.norm_cross is not None and tokens is not None:
-            x = x + self.cross_attention(self.norm_cross(x), tokens, mask)
+        if self.cross_attention is not None and self.norm_cross is not None and keys_values is not None:
+            x = x + self.cross_attention(self.norm_cross(x), keys_values, mask)
         return x + self.feed_forward(self.norm_feed_forward(x))
 
 
@@ -137,9 +151,10 @@ class Saga(Backbone):
             as fit in it are shared by the query heads.
         global_dim: width of `Conditioning.global_`; null leaves it out.
         time_features: of the time embedding.
+        convention: of the weights, see `conventions`; the prediction is a velocity in ours all the same.
 
     Raises:
-        ConfigError: widths that the heads cannot divide.
+        ConfigError: widths that the heads cannot divide, or an unknown convention.
     """
 
     def __init__(
@@ -153,15 +168,18 @@ class Saga(Backbone):
         cross_attention_width: int | None = None,
         global_dim: int | None = None,
         time_features: int = 256,
+        convention: str = "velocity",
     ) -> None:
         super().__init__()
+        if convention not in CONVENTIONS:
+            raise ConfigError(
+                f"backbone.convention={convention!r} is not known; choose one of {', '.join(CONVENTIONS)}."
+            )
         check_widths(width, heads, cross_attention_width if cross_attention_dim else None)
         self.latent_dim = latent_dim
-        self.accepts = frozenset(
-            ["concat"]
-            + ["cross_attention", "cross_attention_mask"] * bool(cross_attention_dim)
-            + ["global_"] * bool(global_dim)
-        )
+        self.cross_attention_dim = cross_attention_dim
+        self.global_dim = global_dim
+        self.convention = convention
         inputs = latent_dim + condition_dim
         self.time_features = FourierFeatures(time_features)
         self.time_embedding = two_layers(time_features, width, bias=True)
@@ -181,23 +199,33 @@ class Saga(Backbone):
         nn.init.zeros_(self.conv_out.weight)
         self.rotary_width = width // heads // 2
 
-    def forward(self, z_t: Tensor, t: Tensor, conditioning: Conditioning) -> Prediction:
-        """The prediction at `z_t` [b, c, frame] and `t` [b]."""
-        assert conditioning.concat is not None  # a conditioner that provides it is checked by SuperResolver
+    def prepare(self, conditioning: Conditioning) -> Conditioning:
+        """With each block's keys and values of the tokens, which do not depend on z_t and t."""
         tokens = conditioning.cross_attention
-        if tokens is not None and self.condition_embedding is not None:
-            tokens = self.condition_embedding(tokens)
-        first = self.time_embedding(self.time_features(t))
+        if tokens is None or self.condition_embedding is None:
+            return conditioning
+        tokens = self.condition_embedding(tokens)
+        crossing = [cast(CrossAttention, cast(SagaBlock, block).cross_attention) for block in self.blocks]
+        return replace(conditioning, keys_values=tuple(attention.keys_values(tokens) for attention in crossing))
+
+    def forward(self, z_t: Tensor, t: Tensor, conditioning: Conditioning) -> Prediction:
+        """The velocity at `z_t` [b, c, frame] and `t` [b]."""
+        z_lr = conditioning.concat
+        assert z_lr is not None  # every conditioner provides it
+        if not conditioning.keys_values:
+            conditioning = self.prepare(conditioning)
+        z, time = enter(z_t, t, self.convention)
+        first = self.time_embedding(self.time_features(time))
         if conditioning.global_ is not None and self.global_embedding is not None:
             first = first + self.global_embedding(conditioning.global_)
-        z = torch.cat([z_t, conditioning.concat], dim=1)
+        z = torch.cat([z, z_lr], dim=1)
         x = self.to_tokens((z + self.conv_in(z)).transpose(1, 2))
         x = torch.cat([first[:, None].to(x.dtype), x], dim=1)
         table = rotary_table(x.shape[1], self.rotary_width, x.device)
-        for block in self.blocks:
-            x = block(x, table, tokens, conditioning.cross_attention_mask)
+        for block, keys_values in zip_longest(self.blocks, conditioning.keys_values):
+            x = block(x, table, keys_values, conditioning.cross_attention_mask)
         output = self.to_latent(x[:, 1:]).transpose(1, 2)
-        return Prediction(output + self.conv_out(output))
+        return Prediction(leave(output + self.conv_out(output), z_t, t, self.convention))
 
 
 def check_widths(width: int, heads: int, condition_width: int | None) -> None:

@@ -1,4 +1,4 @@
-"""What guides a backbone: the `Conditioning` type, and the conditioners that make it."""
+"""What guides a backbone: the `Conditioning` type, and the conditions that it is made of."""
 
 from saga_sr.conditioning.types import Conditioning
 

@@ -1,15 +1,39 @@
-"""The one type that carries everything a backbone is told beside z_t and t."""
+"""The types between conditioners and backbones: what is known of the clips, and what a backbone is told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-PARTS = ("concat", "cross_attention", "cross_attention_mask", "prepend", "global_")
+PARTS = ("concat", "cross_attention", "cross_attention_mask", "global_")
+NOWHERE = (0, 0)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a batch of clips beside their latents.
+
+    Attributes:
+        captions: what each clip contains; empty where unknown.
+        seconds: length of the clips.
+        rolloff: [b, 2], roll-off of the input and of the target as shares of Nyquist.
+    """
+
+    captions: Sequence[str]
+    seconds: float
+    rolloff: Tensor
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a condition is: the first and the end of its tokens of `cross_attention` and columns of `global_`."""
+
+    tokens: tuple[int, int] = NOWHERE
+    columns: tuple[int, int] = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -19,17 +43,20 @@ class Conditioning:
     Attributes:
         concat: [b, c, frame], joined to z_t on the channels (the low-resolution latent, condition `acoustic`).
         cross_attention: [b, s, d] tokens to attend to, with `cross_attention_mask` [b, s] (true: attend).
-        prepend: [b, p, d] tokens put before the sequence.
         global_: [b, d], joined to the time embedding.
         concat_null: the constant that stands for a dropped `concat`.
+        places: where the conditions other than `acoustic` are; their null value is zero.
+        keys_values: what a backbone has made of `cross_attention`, a tensor [b, ...] for each block, so that sampling
+            does it once.
     """
 
     concat: Tensor | None = None
     cross_attention: Tensor | None = None
     cross_attention_mask: Tensor | None = None
-    prepend: Tensor | None = None
     global_: Tensor | None = None
     concat_null: float = 0.0
+    places: Mapping[str, Place] = field(default_factory=dict)
+    keys_values: tuple[Tensor, ...] = ()
 
     @property
     def parts(self) -> frozenset[str]:
@@ -38,20 +65,39 @@ class Conditioning:
 
     def drop(self, conditions: Iterable[str], rows: Tensor | None = None) -> Conditioning:
         """Replace the named conditions by their null value, everywhere or in the `rows` [b] that are true."""
-        dropped = self
-        if "acoustic" in conditions and self.concat is not None:
-            null = torch.full_like(self.concat, self.concat_null)
-            kept = null if rows is None else torch.where(rows[:, None, None], null, self.concat)
-            dropped = replace(dropped, concat=kept)
-        return dropped
+        parts: dict[str, Any] = {}
+        for condition in conditions:
+            if condition == "acoustic" and self.concat is not None:
+                parts["concat"] = _put(self.concat, rows, (0, self.concat.shape[1]), self.concat_null)
+            place = self.places.get(condition, Place())
+            for name, span in (("cross_attention", place.tokens), ("global_", place.columns)):
+                tensor = parts.get(name, getattr(self, name))
+                if tensor is not None and span != NOWHERE:
+                    parts[name] = _put(tensor, rows, span, 0.0)
+        return replace(self, keys_values=(), **parts) if parts else self
 
     @staticmethod
     def stack(branches: Sequence[Conditioning]) -> Conditioning:
         """Join several conditionings with the same parts along the batch."""
         first = branches[0]
-        joined: dict[str, Any] = {
-            name: torch.cat([getattr(branch, name) for branch in branches])
-            for name in (field.name for field in fields(first))
-            if name in first.parts
+        parts: dict[str, Any] = {
+            name: torch.cat([getattr(branch, name) for branch in branches]) for name in first.parts
         }
-        return replace(first, **joined)
+        return replace(first, **parts)
+
+    def repeat(self, times: int) -> Conditioning:
+        """Each row `times` times."""
+        if times == 1:
+            return self
+        parts: dict[str, Any] = {name: getattr(self, name).repeat_interleave(times, dim=0) for name in self.parts}
+        keys_values = tuple(tensor.repeat_interleave(times, dim=0) for tensor in self.keys_values)
+        return replace(self, keys_values=keys_values, **parts)
+
+
+def _put(tensor: Tensor, rows: Tensor | None, span: tuple[int, int], value: float) -> Tensor:
+    """`tensor` [b, ...] with `value` in the `span` of its second axis, everywhere or in the true `rows`."""
+    changed = tensor.clone()
+    changed[:, span[0] : span[1]] = value
+    if rows is None:
+        return changed
+    return torch.where(rows.reshape(-1, *[1] * (tensor.ndim - 1)), changed, tensor)

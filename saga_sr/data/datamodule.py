@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import lightning
@@ -15,11 +17,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from saga_sr.data.captions import Captions, read_captions
 from saga_sr.data.folder import AudioFolder, Split, split_folder
 from saga_sr.data.pool import ClipPool
 from saga_sr.data.sampler import EpochSampler
 from saga_sr.data.synthetic import SyntheticAudio
 from saga_sr.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
 
 # Seeds of the held-out sides: the same in every run, so that runs of different seeds are measured on the same clips.
 VALIDATION, EVALUATION = 1_000_003, 2_000_003
@@ -206,15 +211,18 @@ class FolderData(AudioData):
     Args:
         path: folder with audio files, searched recursively.
         validation_fraction: share of the files held out; at least one file.
+        captions: a file with captions of the recordings, which wins over those in the folder (see `read_captions`).
         **settings: see `AudioData`.
     """
 
-    def __init__(self, path: str, validation_fraction: float, **settings: Any) -> None:
+    def __init__(self, path: str, validation_fraction: float, captions: str | None = None, **settings: Any) -> None:
         super().__init__(**settings)
         if not 0 < validation_fraction < 1:
             raise ConfigError(f"data.validation_fraction={validation_fraction} must lie between 0 and 1.")
         self.path = path
         self.validation_fraction = validation_fraction
+        self.captions_file = captions
+        self.captions = Captions()
         self._split: Split | None = None
 
     @property
@@ -222,15 +230,25 @@ class FolderData(AudioData):
         """The files of both sides; the folder is scanned once."""
         if self._split is None:
             # Not by the run's seed: what one run holds out, no other run may have trained on.
-            self._split = split_folder(self.path, self.validation_fraction, seed=0)
+            split = split_folder(self.path, self.validation_fraction, seed=0)
+            self._caption([info.path for info in (*split.train, *split.validation)])
+            self._split = split
         return self._split
+
+    def _caption(self, files: list[Path]) -> None:
+        self.captions = read_captions(self.path, files, self.captions_file)
+        without = sum(path not in self.captions for path in files)
+        # Most people train without captions.
+        if without < len(files):
+            logger.info("%d of %d recordings have no caption.", without, len(files))
 
     def train_dataset(self) -> Dataset[dict[str, Any]]:
         files = self.split.train
-        return AudioFolder(files, ENDLESS, self.num_samples, self.sample_rate, self.seed, self.channels)
+        return AudioFolder(files, ENDLESS, self.num_samples, self.sample_rate, self.seed, self.channels, self.captions)
 
     def held_out_dataset(self, size: int, num_samples: int, seed: int) -> Dataset[dict[str, Any]]:
-        return AudioFolder(self.split.validation, size, num_samples, self.sample_rate, seed, self.channels)
+        files = self.split.validation
+        return AudioFolder(files, size, num_samples, self.sample_rate, seed, self.channels, self.captions)
 
     def describe(self) -> str:
         train, validation = (

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from saga_sr.audio.files import AudioInfo, AudioReader, find_audio, inspect_audio
 from saga_sr.audio.resample import resample
+from saga_sr.data.captions import Captions
 from saga_sr.errors import AudioError, DataError
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         size: number of items; indices beyond it go on to new crops (an epoch's items are `epoch * size + i`).
         num_samples: length of a crop at `sample_rate`.
         channels: 1 folds to mono, 2 repeats mono.
+        captions: of the recordings.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         sample_rate: int,
         seed: int,
         channels: int = 1,
+        captions: Captions | None = None,
     ) -> None:
         self.files = tuple(files)
         self.size = size
@@ -86,13 +89,14 @@ class AudioFolder(Dataset[dict[str, Any]]):
         self.sample_rate = sample_rate
         self.seed = seed
         self.channels = channels
+        self.captions = captions or Captions()
         self.end_s = np.cumsum([info.duration_s for info in self.files])
 
     def __len__(self) -> int:
         return self.size
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """`{"hr": [channels, num_samples], "index": index, "caption": "", "name": ...}`.
+        """`{"hr": [channels, num_samples], "index": index, "caption": that at the crop's middle, "name": ...}`.
 
         Raises:
             DataError: none of several random crops could be read or had sound.
@@ -107,7 +111,10 @@ class AudioFolder(Dataset[dict[str, Any]]):
                 reason = str(error)
                 continue
             if crop.square().mean().sqrt() > SILENCE_RMS:
-                return {"hr": crop, "index": index, "caption": "", "name": f"{info.path.stem}@{start_s:.2f}s"}
+                # The middle of what is heard: a short file is padded.
+                middle_s = start_s + min(self.num_samples / self.sample_rate, info.duration_s) / 2
+                caption = self.captions.at(info.path, middle_s)
+                return {"hr": crop, "index": index, "caption": caption, "name": f"{info.path.stem}@{start_s:.2f}s"}
         raise DataError(f"{TRIES} random crops in a row cannot be used ({reason}); remove silent or broken recordings.")
 
     def _crop(self, info: AudioInfo, position: float) -> tuple[Tensor, float]:

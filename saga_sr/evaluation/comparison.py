@@ -19,7 +19,7 @@ from saga_sr.evaluation.metrics import measure
 
 logger = logging.getLogger(__name__)
 
-Method = Callable[[Tensor, Tensor], Tensor]
+Method = Callable[[Tensor, Tensor, list[str]], Tensor]
 # Cut by this, as SAGA-SR's evaluation is.
 LOW_PASS = ("chebyshev1", 8)
 
@@ -108,7 +108,7 @@ def compare_methods(
 
     Args:
         clips: references; those of equal length and channels go in batches of `batch_size`.
-        methods: `(lr [b, c, time], cutoff_hz [b]) -> [b, c, time]` by name.
+        methods: `(lr [b, c, time], cutoff_hz [b], captions) -> [b, c, time]` by name.
         cutoffs_hz: in Hz.
         sample_rate: of everything, in Hz.
         examples: how many clips' audio to keep for a report.
@@ -155,7 +155,8 @@ def _compare_batch(
     reference = torch.stack([clip.audio for clip in batch])
     cutoffs = torch.full((len(batch),), float(cutoff_hz))
     lr = degrade(reference, [LowPassFilter(*LOW_PASS, cutoff_hz)] * len(batch), rate)
-    outputs = {name: _checked(name, method(lr, cutoffs).cpu(), lr) for name, method in methods.items()}
+    captions = [clip.caption for clip in batch]
+    outputs = {name: _checked(name, method(lr, cutoffs, captions).cpu(), lr) for name, method in methods.items()}
     for method, output in outputs.items():
         measured = measure(output, reference, cutoffs, rate)
         for i, clip in enumerate(batch):

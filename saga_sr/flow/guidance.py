@@ -1,25 +1,27 @@
-"""Guidance: which conditions each branch of a guided velocity drops, and how the branches become one.
+"""Guidance: a velocity made of several, each of which drops some of the conditions.
 
-A guidance states `branches`, a tuple with the set of condition names that each branch drops, and combines the branches'
-velocities, stacked as [branch, b, ...], into one [b, ...]. All branches run as one batched forward.
+A guidance is a weight for each branch, a branch being the set of conditions that it drops: v = sum of weight times
+v_branch. Branches of weight 0 are not computed, and all others run as one batched forward.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+import torch
 from torch import Tensor
+
+Branch = frozenset[str]
+WHOLE: Branch = frozenset()
 
 
 class Guidance(Protocol):
-    """What a sampler needs of a guidance."""
+    """What a model needs of a guidance."""
 
     @property
-    def branches(self) -> tuple[frozenset[str], ...]:
-        """The condition names dropped in each branch; the first branch drops nothing."""
-
-    def combine(self, velocities: Tensor) -> Tensor:
-        """One velocity [b, ...] of the branches' [branch, b, ...]."""
+    def weights(self) -> dict[Branch, float]:
+        """The weight of each branch, by the conditions that it drops; they sum to 1."""
 
 
 class ClassifierFree:
@@ -33,11 +35,59 @@ class ClassifierFree:
         self.scale = scale
 
     @property
-    def branches(self) -> tuple[frozenset[str], ...]:
-        return (frozenset(),) if self.scale == 1 else (frozenset(), frozenset({"acoustic"}))
+    def weights(self) -> dict[Branch, float]:
+        return {WHOLE: self.scale, Branch({"acoustic"}): 1 - self.scale}
 
-    def combine(self, velocities: Tensor) -> Tensor:
-        if self.scale == 1:
-            return velocities[0]
-        conditional, unconditional = velocities
-        return unconditional + self.scale * (conditional - unconditional)
+
+class Nested:
+    """v = v_0 + acoustic (v_a - v_0) + text (v_at - v_a): v_0 without z_lr and text, v_a with z_lr, v_at with both.
+
+    Roll-off and duration stay in every branch. Source: the code of SAGA-SR, after Brooks et al., "InstructPix2Pix"
+    (2023), section 3.2.1.
+    """
+
+    def __init__(self, acoustic: float = 1.4, text: float = 1.2) -> None:
+        self.acoustic = acoustic
+        self.text = text
+
+    @property
+    def weights(self) -> dict[Branch, float]:
+        return {
+            WHOLE: self.text,
+            Branch({"text"}): self.acoustic - self.text,
+            Branch({"text", "acoustic"}): 1 - self.acoustic,
+        }
+
+
+class Parallel:
+    """v = v_0 + acoustic (v_a - v_0) + text (v_t - v_0): v_a with z_lr and roll-off, v_t with text, v_0 with neither.
+
+    Source: SAGA-SR (arXiv 2509.24924), section on multiple guidance.
+    """
+
+    def __init__(self, acoustic: float = 1.4, text: float = 1.2) -> None:
+        self.acoustic = acoustic
+        self.text = text
+
+    @property
+    def weights(self) -> dict[Branch, float]:
+        return {
+            Branch({"text"}): self.acoustic,
+            Branch({"acoustic", "rolloff"}): self.text,
+            Branch({"acoustic", "rolloff", "text"}): 1 - self.acoustic - self.text,
+        }
+
+
+def branches(weights: Mapping[Branch, float], conditions: Iterable[str]) -> dict[Branch, float]:
+    """The branches to compute for a model with these `conditions`: those that are the same joined, no vanishing one."""
+    joined: dict[Branch, float] = {}
+    for dropped, weight in weights.items():
+        branch = dropped & frozenset(conditions)
+        joined[branch] = joined.get(branch, 0.0) + weight
+    return {branch: weight for branch, weight in joined.items() if abs(weight) > 1e-9}
+
+
+def combine(velocities: Tensor, weights: Iterable[float]) -> Tensor:
+    """The weighted sum [b, ...] of the branches' velocities [branch, b, ...]."""
+    weighting = torch.tensor(list(weights), device=velocities.device, dtype=velocities.dtype)
+    return torch.tensordot(weighting, velocities, dims=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -36,6 +36,8 @@ class EnhanceOptions:
         chunk_s, overlap_s: length of a chunk and of the cross-fade between neighbours, in seconds.
         batch_size: chunks restored together.
         cutoff_hz: where the input's content ends; measured per file where None.
+        prompt: what the recordings contain.
+        rolloff: how bright they become, 1 being full band.
     """
 
     seed: int = 0
@@ -43,6 +45,8 @@ class EnhanceOptions:
     overlap_s: float = 1.0
     batch_size: int = 1
     cutoff_hz: float | None = None
+    prompt: str = ""
+    rolloff: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ def enhance_file(model: SuperResolver, source: Path, target: Path, options: Enha
 
     Raises:
         AudioError: the source cannot be read, is silent, or the target cannot be written.
-        ConfigError: chunks that cannot be joined, or a cutoff outside the band.
+        ConfigError: chunks that cannot be joined, a cutoff outside the band, or a prompt or roll-off that the model
+            cannot use.
     """
     if options.batch_size < 1:
         raise ConfigError(f"batch_size={options.batch_size} must be at least 1.")
@@ -104,14 +109,18 @@ def _restored(
     device = next(model.parameters()).device
     # What lies above the measured edge (dither, codec dust) was never there in training: cut it off cleanly.
     low_pass = LowPassFilter("chebyshev1", 8, cutoff_hz)
-    for _, same_length in groupby(plan, key=lambda span: span[1] - span[0]):
+    excerpts = degrade(audio.excerpts()[None].to(device), [low_pass], model.sample_rate)
+    known = model.conditioner.asked(excerpts, [options.prompt], options.rolloff, model.sample_rate)
+    for length, same_length in groupby(plan, key=lambda span: span[1] - span[0]):
         spans = list(same_length)
+        guide = model.guide(replace(known, seconds=length / model.sample_rate))
         for i in range(0, len(spans), options.batch_size):
             batch = spans[i : i + options.batch_size]
             lr = torch.stack([audio.read(*span) for span in batch]).to(device)
             draw_noise = partial(_stacked, noise, [begin // model.codec.hop_length for begin, _ in batch])
-            output = model.enhance(
+            output = model.restore(
                 degrade(lr, [low_pass] * len(batch), model.sample_rate),
+                guide,
                 torch.full((len(batch),), cutoff_hz),
                 draw_noise,
             )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from saga_sr.audio.files import SUFFIXES, find_audio
 from saga_sr.errors import AudioError, ConfigError
-from saga_sr.flow.guidance import ClassifierFree
+from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel, branches
 from saga_sr.flow.sampler import Sampler
 from saga_sr.hardware import pick_device
 from saga_sr.inference.enhance import EnhanceOptions, enhance_file
@@ -18,6 +20,8 @@ from saga_sr.model import SuperResolver
 from saga_sr.package import load_package
 
 logger = logging.getLogger(__name__)
+
+GUIDANCES = {"classifier_free": ClassifierFree, "nested": Nested, "parallel": Parallel}
 
 
 def run(config: DictConfig) -> None:
@@ -36,6 +40,8 @@ def run(config: DictConfig) -> None:
         overlap_s=config.overlap_s,
         batch_size=config.batch_size,
         cutoff_hz=config.cutoff_hz,
+        prompt=str(config.prompt or ""),
+        rolloff=config.rolloff,
     )
     failures: list[str] = []
     begin, audio_s = time.perf_counter(), 0.0
@@ -72,9 +78,44 @@ def load_model(config: DictConfig) -> SuperResolver:
         steps=model.sampler.steps if given.steps is None else given.steps,
         power=model.sampler.power if given.power is None else given.power,
     )
-    if config.guidance.scale is not None:
-        model.guidance = ClassifierFree(config.guidance.scale)
+    model.guidance = choose_guidance(model.guidance, config.guidance)
+    if any(value is not None for value in config.guidance.values()):
+        check_guidable(model)
     return model
+
+
+def check_guidable(model: SuperResolver) -> None:
+    """See whether the model has learned to go without what its guidance leaves out.
+
+    Raises:
+        ConfigError: it has not, and the guidance would do nothing.
+    """
+    wanted = branches(model.guidance.weights, ("acoustic", "text", "rolloff"))
+    if len(wanted) > 1 and len(branches(model.guidance.weights, model.conditioner.conditions)) == 1:
+        raise ConfigError(
+            "This model was trained without dropping its conditions, so it cannot be guided; leave the guidance "
+            "settings out, or train it with conditioning.acoustic.dropout=0.1."
+        )
+
+
+def choose_guidance(own: Guidance, given: Mapping[str, Any]) -> Guidance:
+    """The model's `own` guidance with the settings that are `given`, or another `kind` of it.
+
+    Raises:
+        ConfigError: an unknown kind, or a scale that it does not have.
+    """
+    kind = given["kind"]
+    if kind is not None and kind not in GUIDANCES:
+        raise ConfigError(f"guidance.kind={kind} is not known; choose one of {', '.join(GUIDANCES)}.")
+    chosen = GUIDANCES[kind]() if kind else own
+    scales = {name: value for name, value in given.items() if name != "kind" and value is not None}
+    for name in scales:
+        if name not in vars(chosen):
+            raise ConfigError(
+                f"guidance.{name} is not a scale of {type(chosen).__name__}, which has {', '.join(vars(chosen))}; "
+                f"give one of these or guidance.kind={'|'.join(GUIDANCES)}."
+            )
+    return type(chosen)(**{**vars(chosen), **scales})
 
 
 def plan_files(source: Path, output: Path, suffix: str) -> list[tuple[Path, Path]]:

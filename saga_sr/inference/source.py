@@ -39,10 +39,13 @@ class ResampledSource:
         audio = resample(audio, self.file_rate, self.sample_rate)[:, begin - first * step :][:, : end - begin]
         return pad(audio, (0, end - begin - audio.shape[1]))
 
-    def bandwidth_hz(self) -> float:
-        """Where the recording's content ends, measured on excerpts spread over the file."""
+    def excerpts(self) -> Tensor:
+        """Audio [c, time] from places spread over the file, at most 40 s in all."""
         excerpt = min(round(EXCERPT_S * self.sample_rate), self.length)
         count = min(EXCERPTS, math.ceil(self.length / excerpt))
         starts = torch.linspace(0, self.length - excerpt, count).long().tolist()
-        audio = torch.cat([self.read(start, start + excerpt) for start in starts], dim=1)
-        return float(bandwidth_hz(audio[None], self.sample_rate)[0])
+        return torch.cat([self.read(start, start + excerpt) for start in starts], dim=1)
+
+    def bandwidth_hz(self) -> float:
+        """Where the recording's content ends, measured on excerpts."""
+        return float(bandwidth_hz(self.excerpts()[None], self.sample_rate)[0])

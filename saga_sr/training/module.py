@@ -61,7 +61,7 @@ class FlowMatchingModule(LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         first = (self.seed + 1) * SEEDS_PER_RUN
-        terms = self.loss_terms(batch["hr"], [first + index for index in batch["index"].tolist()])
+        terms = self.loss_terms(batch["hr"], batch["caption"], [first + index for index in batch["index"].tolist()])
         loss = torch.stack(list(terms.values())).sum()
         logged = {f"train/{name}": value.detach() for name, value in terms.items()}
         several = self.trainer.world_size > 1
@@ -72,11 +72,11 @@ class FlowMatchingModule(LightningModule):
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Tensor] | None:
         """Log the loss; for the first batches also restore the clips and measure them."""
         hr, seeds = batch["hr"], batch["index"].tolist()
-        loss = torch.stack(list(self.loss_terms(hr, seeds).values())).sum()
+        loss = torch.stack(list(self.loss_terms(hr, batch["caption"], seeds).values())).sum()
         self.log("val/loss", loss, batch_size=len(hr), sync_dist=True, prog_bar=True)
         if batch_index >= self.validation_batches:
             return None
-        restored = self._restore(hr, seeds)
+        restored = self._restore(hr, batch["caption"], seeds)
         cutoff_hz = torch.full((len(hr),), self.validation_cutoff_hz, device=hr.device)
         output, rate = restored["output"], self.model.sample_rate
         nyquist = torch.full_like(cutoff_hz, rate / 2)
@@ -117,21 +117,24 @@ class FlowMatchingModule(LightningModule):
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         self.log("train/gradient_norm", norm)
 
-    def loss_terms(self, hr: Tensor, seeds: list[int]) -> dict[str, Tensor]:
+    def loss_terms(self, hr: Tensor, captions: list[str], seeds: list[int]) -> dict[str, Tensor]:
         """The named terms of the loss of `hr` [b, c, time], an example's draws from its own of the `seeds`."""
         with torch.autocast(hr.device.type, enabled=False):
             lr = self.degradation(hr, seeded(seeds)).lr
-        estimate = self.model.estimate(hr, lr, seeded(seeds, hr.device))
+        estimate = self.model.estimate(hr, lr, captions, seeded(seeds, hr.device))
         return self.loss(estimate)
 
-    def _restore(self, hr: Tensor, seeds: list[int]) -> dict[str, Tensor]:
+    def _restore(self, hr: Tensor, captions: list[str], seeds: list[int]) -> dict[str, Tensor]:
+        """The clips low-passed and restored, told what training tells of them: caption and roll-offs."""
         low_pass = LowPassFilter("chebyshev1", 8, self.validation_cutoff_hz)
         generators = seeded(seeds)
+        model = self.model
         with torch.autocast(hr.device.type, enabled=False):
-            lr = degrade(hr, [low_pass] * len(hr), self.model.sample_rate)
-            output = self.model.enhance(
+            lr = degrade(hr, [low_pass] * len(hr), model.sample_rate)
+            output = model.restore(
                 lr,
+                model.guide(model.conditioner.known(lr, hr, captions, model.sample_rate)),
                 torch.full((len(hr),), self.validation_cutoff_hz),
-                lambda frames: normal([len(hr), self.model.codec.latent_dim, frames], generators),
+                lambda frames: normal([len(hr), model.codec.latent_dim, frames], generators),
             )
         return {"input": lr, "output": output, "reference": hr}

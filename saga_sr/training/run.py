@@ -17,6 +17,7 @@ from lightning.pytorch.strategies import FSDPStrategy
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
+from saga_sr.backbones.stable_audio import read_convention
 from saga_sr.command_line import cause
 from saga_sr.data.datamodule import AudioData
 from saga_sr.errors import ConfigError, SagaError
@@ -27,6 +28,8 @@ from saga_sr.runs import FAILED, FINISHED, RECORD, RUNNING, STOPPED, read_record
 from saga_sr.training import record
 from saga_sr.training.card import model_card
 from saga_sr.training.checkpoints import WholeCheckpointIO, newest_whole
+from saga_sr.training.initialisation import REPORT as INIT_REPORT
+from saga_sr.training.initialisation import initialise
 from saga_sr.training.loggers import announce, finish, publish
 from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
@@ -35,7 +38,18 @@ from saga_sr.training.processes import is_first, processes_to_start, run_in_proc
 logger = logging.getLogger(__name__)
 
 # What a run writes; begun anew, it loses these.
-CONTENTS = ("checkpoints", "csv", "tensorboard", "wandb", "auditions", "profile", "model", RECORD, "config.yaml")
+CONTENTS = (
+    "checkpoints",
+    "csv",
+    "tensorboard",
+    "wandb",
+    "auditions",
+    "profile",
+    "model",
+    RECORD,
+    "config.yaml",
+    INIT_REPORT,
+)
 
 
 def run(config: DictConfig) -> dict[str, float]:
@@ -52,6 +66,10 @@ def run(config: DictConfig) -> dict[str, float]:
     """
     output = Path(config.paths.output_dir)
     output.mkdir(parents=True, exist_ok=True)
+    if config.init_from and config.init_as == "converted":
+        if "convention" not in config.backbone:
+            raise ConfigError("init_from reads Stable Audio's weights, which need backbone=saga_small or saga_full.")
+        config.backbone.convention = read_convention(Path(config.init_from))
     earlier = read_record(output) if config.resume != "never" else None
     if earlier and earlier["status"] == FINISHED:
         if not config.sweep.resume:
@@ -160,7 +178,10 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
     rehearse(module)
     trainer = make_trainer(config)
     if checkpoint is None:
-        fit_latent_statistics(model, data, config.statistics_clips)
+        # Weights from elsewhere know the codec's latents as they are.
+        fit_statistics(model, data, config.statistics_clips, normalise=not config.init_from)
+        if config.init_from:
+            initialise(model, Path(config.init_from), output)
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
     logger.info("Training %.2f M parameters for %d steps into %s", size / 1e6, trainer.max_steps, output)
     announce(trainer.loggers, cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)))
@@ -178,7 +199,7 @@ def rehearse(module: FlowMatchingModule) -> None:
     """Take the loss of a few frames, so that parts that do not fit are found before anything slow starts."""
     codec = module.model.codec
     with torch.no_grad():
-        module.loss_terms(0.1 * torch.randn(1, codec.channels, 8 * codec.hop_length), [module.seed])
+        module.loss_terms(0.1 * torch.randn(1, codec.channels, 8 * codec.hop_length), [""], [module.seed])
 
 
 def make_trainer(config: DictConfig) -> lightning.Trainer:
@@ -201,11 +222,11 @@ def make_trainer(config: DictConfig) -> lightning.Trainer:
     return trainer
 
 
-def fit_latent_statistics(model: SuperResolver, data: AudioData, clips: int) -> None:
-    """Normalise the codec's latents on the first `clips` training crops."""
+def fit_statistics(model: SuperResolver, data: AudioData, clips: int, normalise: bool) -> None:
+    """Measure latents and roll-offs on the first `clips` training crops."""
     if clips:
         batches = data.statistics_batches(clips)
-        model.codec.fit_statistics(tqdm(batches, desc="Latent statistics", delay=2, leave=False))
+        model.fit_statistics(tqdm(batches, desc="Statistics", delay=2, leave=False), normalise)
 
 
 def export(

@@ -75,7 +75,7 @@ def test_equals_an_independent_implementation(
     # The other implementation takes in as many channels as it gives out, so there is none to join here.
     ours = Saga(10, 0, width, depth, heads, 20, condition, 24, time_features=32)
     ours.load_state_dict(theirs_in_ours(theirs))
-    found = ours(z, t, Conditioning(z[:, :0], text, mask, None, glob)).value
+    found = ours(z, t, Conditioning(z[:, :0], text, mask, glob)).value
     assert found.abs().max() > 0.1 and torch.allclose(found, expected, atol=1e-4)
 
 
@@ -88,7 +88,7 @@ def test_the_paper_has_a_thousand_million_parameters() -> None:
 def test_it_starts_without_the_convolutions_and_works_without_text_and_global_condition() -> None:
     model = Saga(6, 6, 32, 1, 2)
     assert not model.conv_in.weight.any() and not model.conv_out.weight.any()
-    assert model.accepts == {"concat"}
+    assert model.cross_attention_dim is None and model.global_dim is None
     assert model(torch.randn(2, 6, 9), torch.rand(2), Conditioning(torch.randn(2, 6, 9))).value.shape == (2, 6, 9)
 
 

@@ -24,13 +24,13 @@ def noise(seed: int, n: int = 20_000) -> Tensor:
     return 0.1 * torch.randn(1, n, generator=torch.Generator().manual_seed(seed))
 
 
-def as_it_is(lr: Tensor, cutoff_hz: Tensor) -> Tensor:
+def as_it_is(lr: Tensor, cutoff_hz: Tensor, captions: list[str]) -> Tensor:
     return lr
 
 
 def comparison() -> Comparison:
     clips = [Clip(f"clip {i}", noise(i)) for i in range(3)] + [Clip("longer", noise(3, 30_000))]
-    methods = {"input": as_it_is, "output": lambda lr, cutoff_hz: lr + noise(9, lr.shape[-1])}
+    methods = {"input": as_it_is, "output": lambda lr, cutoff_hz, _: lr + noise(9, lr.shape[-1])}
     return compare_methods(clips, methods, [4000, 8000], RATE, batch_size=2, examples=2)
 
 
@@ -54,7 +54,7 @@ def test_the_summary_has_the_mean_of_every_metric_by_cutoff_and_method(tmp_path:
 def test_methods_get_what_was_low_passed_and_are_measured_against_the_clip() -> None:
     seen: dict[int, Tensor] = {}
 
-    def keeps(lr: Tensor, cutoff_hz: Tensor) -> Tensor:
+    def keeps(lr: Tensor, cutoff_hz: Tensor, captions: list[str]) -> Tensor:
         seen[int(cutoff_hz[0])] = lr
         return lr
 
@@ -82,7 +82,7 @@ def test_batches_do_not_change_the_figures() -> None:
 def test_a_failing_clip_is_named_counted_and_left_out_and_its_batch_done(
     fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails(lr: Tensor, cutoff_hz: Tensor) -> Tensor:
+    def fails(lr: Tensor, cutoff_hz: Tensor, captions: list[str]) -> Tensor:
         broken = (lr.abs().amax(dim=(1, 2)) > 1)[:, None, None]
         if not broken.any():
             return lr
@@ -99,7 +99,7 @@ def test_a_failing_clip_is_named_counted_and_left_out_and_its_batch_done(
 
 
 def test_nothing_to_compare_is_an_error_that_says_why() -> None:
-    def fails(lr: Tensor, cutoff_hz: Tensor) -> Tensor:
+    def fails(lr: Tensor, cutoff_hz: Tensor, captions: list[str]) -> Tensor:
         raise AudioError("this one is broken.")
 
     with pytest.raises(AudioError, match="a at 4000 Hz: this one is broken"):

@@ -50,7 +50,7 @@ def noise(seed: int, n: int = 8000) -> Tensor:
 
 def compared(n: int = 8000) -> Comparison:
     clips = [Clip(f"clip <{i}>", noise(i, n), "white noise") for i in range(2)]
-    methods = {"input": lambda lr, cutoff: lr, "output": lambda lr, cutoff: 0.5 * lr}
+    methods = {"input": lambda lr, cutoff, _: lr, "output": lambda lr, cutoff, _: 0.5 * lr}
     return compare_methods(clips, methods, [4000, 8000], RATE, examples=1)
 
 

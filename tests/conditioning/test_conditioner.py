@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from text_encoder import make_text_encoder
+
+from saga_sr.audio.degradation import LowPassFilter, degrade
+from saga_sr.conditioning.acoustic import AcousticCondition
+from saga_sr.conditioning.conditioner import Conditioner
+from saga_sr.conditioning.numbers import DurationCondition, RolloffCondition
+from saga_sr.conditioning.text import TextCondition
+from saga_sr.conditioning.types import Known
+from saga_sr.errors import ConfigError
+
+RATE = 44_100
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Conditioner:
+    return whole(make_text_encoder(tmp_path_factory.mktemp("text")))
+
+
+def whole(text: Path, rate: float = 0.2, dropped_with_text: bool = False) -> Conditioner:
+    torch.manual_seed(0)
+    return Conditioner(
+        AcousticCondition(dropout=rate, null_value=-5.0),
+        DurationCondition(24),
+        TextCondition(str(text), 24, max_tokens=8, dropout=rate),
+        RolloffCondition(24, dropout=rate, dropped_with_text=dropped_with_text),
+        cross_attention_dim=24,
+        global_dim=96,
+    )
+
+
+def known(batch: int, caption: str = "a dog") -> Known:
+    return Known([caption] * batch, 1.5, torch.tensor([[0.2, 0.9]]).expand(batch, 2))
+
+
+@torch.no_grad()
+def test_each_condition_is_dropped_on_its_own_at_its_rate(full: Conditioner) -> None:
+    n = 4000
+    made = full.train()(torch.ones(n, 2, 3), known(n), torch.Generator().manual_seed(0))
+    no_acoustic = (made.concat == -5).all(dim=(1, 2))
+    no_text = ~made.cross_attention[:, :8].any(dim=(1, 2))
+    no_rolloff = ~made.cross_attention[:, 10:].any(dim=(1, 2))
+    assert torch.equal(no_rolloff, ~made.global_[:, 48:].any(dim=1))  # both ways together
+    for dropped in (no_acoustic, no_text, no_rolloff):
+        assert float(dropped.float().mean()) == pytest.approx(0.2, abs=0.03)
+    for pair in ((no_acoustic, no_text), (no_text, no_rolloff), (no_acoustic, no_rolloff)):
+        assert float((pair[0] & pair[1]).float().mean()) == pytest.approx(0.04, abs=0.015)
+    # Duration stays in every example.
+    assert made.cross_attention[:, 8:10].any(dim=(1, 2)).all() and made.global_[:, :48].any(dim=1).all()
+
+
+@torch.no_grad()
+def test_the_official_way_drops_all_tokens_with_the_text_and_keeps_what_is_beside_the_time(tmp_path: Path) -> None:
+    conditioner = whole(make_text_encoder(tmp_path / "text"), dropped_with_text=True).train()
+    made = conditioner(torch.ones(500, 2, 3), known(500), torch.Generator().manual_seed(0))
+    no_text = ~made.cross_attention[:, :8].any(dim=(1, 2))
+    assert 50 < int(no_text.sum()) < 160
+    assert torch.equal(no_text, ~made.cross_attention[:, 10:].any(dim=(1, 2)))
+    assert made.global_[:, 48:].any(dim=1).all()
+
+
+@torch.no_grad()
+def test_nothing_is_dropped_or_disturbed_outside_training(full: Conditioner) -> None:
+    z = torch.randn(50, 2, 3)
+    made = full.eval()(z, known(50))
+    assert torch.equal(made.concat, z) and made.cross_attention[:, :4].any(dim=2).all()
+
+
+def test_noise_is_added_to_z_lr_in_training() -> None:
+    conditioner = Conditioner(AcousticCondition(dropout=0.0, noise=0.05)).train()
+    noisy = conditioner(torch.zeros(50, 20, 20), known(50, ""), torch.Generator().manual_seed(0)).concat
+    assert float(noisy.std()) == pytest.approx(0.05, rel=0.05)
+
+
+def test_a_seed_means_the_same_draws(full: Conditioner) -> None:
+    z = torch.randn(8, 2, 3)
+    first, again = (full.train()(z, known(8), torch.Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(first.concat, again.concat) and torch.equal(first.cross_attention, again.cross_attention)
+
+
+def test_full_band_is_what_training_heard(full: Conditioner) -> None:
+    torch.manual_seed(0)
+    noise = torch.randn(1, 1, 20_000)
+    clips = [degrade(noise, [LowPassFilter("elliptic", 10, hz)], RATE) for hz in torch.linspace(1000, 16_000, 41)]
+    assert len(list(full.measuring(iter(clips), RATE))) == 41
+    # 95 % of the clips lie below 15,250 Hz, and 98.5 % of white noise lies below 98.5 % of its band.
+    assert float(full.rolloff.full_band) == pytest.approx(0.985 * 15_250 / 22_050, abs=0.01)
+    asked = full.asked(clips[0], ["a dog"], 0.5, RATE)
+    assert float(asked.rolloff[0, 1]) == pytest.approx(0.5 * float(full.rolloff.full_band))
+    assert float(asked.rolloff[0, 0]) == pytest.approx(0.985 * 1000 / 22_050, abs=0.02)
+
+
+def test_what_a_model_was_not_trained_with_cannot_be_asked_of_it(full: Conditioner) -> None:
+    plain, audio = Conditioner(AcousticCondition()), torch.randn(1, 1, 5000)
+    with pytest.raises(ConfigError, match=r"trained without text .* leave the prompt out"):
+        plain.asked(audio, ["a dog"], 1.0, RATE)
+    with pytest.raises(ConfigError, match="trained without roll-off"):
+        plain.asked(audio, [""], 0.9, RATE)
+    for wrong in (0.0, 1.1, -1.0, float("nan")):
+        with pytest.raises(ConfigError, match="must lie above 0 and at most at 1"):
+            full.asked(audio, [""], wrong, RATE)
+
+
+def test_widths_that_differ_from_the_conditions_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"conditioning\.global_dim=None but the conditions make it 48"):
+        Conditioner(AcousticCondition(), DurationCondition(24))
+    with pytest.raises(ConfigError, match=r"conditioning\.cross_attention_dim=16 but the conditions make it 24"):
+        Conditioner(AcousticCondition(), rolloff=RolloffCondition(24), cross_attention_dim=16, global_dim=48)
+    with pytest.raises(ConfigError, match=r"conditioning\.acoustic\.dropout=1.5 is not a probability"):
+        AcousticCondition(dropout=1.5)

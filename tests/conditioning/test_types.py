@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import torch
+
+from saga_sr.conditioning import Conditioning
+from saga_sr.conditioning.types import Place
+
+
+def test_dropping_takes_the_null_value_of_each_condition_and_leaves_the_others() -> None:
+    full = Conditioning(
+        concat=torch.ones(2, 3, 4),
+        cross_attention=torch.ones(2, 5, 6),
+        global_=torch.ones(2, 8),
+        concat_null=-5.0,
+        places={"text": Place((0, 3)), "rolloff": Place((3, 5), (4, 8))},
+    )
+    acoustic = full.drop({"acoustic"})
+    assert torch.equal(acoustic.concat, torch.full((2, 3, 4), -5.0))
+    assert acoustic.cross_attention is full.cross_attention
+    text = full.drop({"text"})
+    assert text.cross_attention[:, :, 0].tolist() == [[0, 0, 0, 1, 1]] * 2 and torch.equal(text.global_, full.global_)
+    rolloff = full.drop({"rolloff"})
+    assert rolloff.cross_attention[:, :, 0].tolist() == [[1, 1, 1, 0, 0]] * 2
+    assert rolloff.global_.tolist() == [[1, 1, 1, 1, 0, 0, 0, 0]] * 2
+    everything = full.drop({"text", "rolloff", "acoustic"})
+    assert not everything.cross_attention.any() and float(everything.global_.sum()) == 8
+    assert full.drop(set()) is full and full.drop({"unheard of"}) is full
+
+
+def test_rows_choose_the_examples() -> None:
+    full = Conditioning(concat=torch.ones(3, 1, 1), global_=torch.ones(3, 2), places={"text": Place((0, 0), (0, 2))})
+    rows = torch.tensor([True, False, True])
+    assert full.drop({"acoustic"}, rows).concat.flatten().tolist() == [0, 1, 0]
+    assert full.drop({"text"}, rows).global_[:, 0].tolist() == [0, 1, 0]
+
+
+def test_stacking_keeps_order_and_repeating_keeps_rows_together() -> None:
+    first, second = (Conditioning(concat=torch.full((2, 1, 1), value)) for value in (1.0, 2.0))
+    stacked = Conditioning.stack([first, second])
+    assert stacked.concat.flatten().tolist() == [1, 1, 2, 2] and stacked.parts == {"concat"}
+    prepared = Conditioning(concat=stacked.concat[1:3], keys_values=(torch.tensor([[1.0], [2.0]]),)).repeat(2)
+    assert prepared.concat.flatten().tolist() == prepared.keys_values[0].flatten().tolist() == [1, 1, 2, 2]
