@@ -16,7 +16,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, HydraException, InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationToMissingValueError,
+    MissingMandatoryValue,
+)
 
 from saga_sr.errors import SagaError
 
@@ -40,7 +45,7 @@ def answer_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig]
             return task(config)
         except KeyboardInterrupt:
             sys.exit("Stopped.")
-        except (MissingMandatoryValue, SagaError, InstantiationException) as error:
+        except (MissingMandatoryValue, InterpolationToMissingValueError, SagaError, InstantiationException) as error:
             message = f"error: {cause(error)}"
             if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
                 logger.error(message)
@@ -97,8 +102,13 @@ class JobFailed(CompactHydraException):
     """A job of a sweep failed with a message that has been shown."""
 
 
-def run_name(overrides: str) -> str:
-    """A folder's name for a run with `overrides`, `a=1,b=2`: no separators, and not too long for a disk."""
+def run_name(overrides: str, leave_out: str = "") -> str:
+    """A folder's name for a run with `overrides`, `a=1,b=2`: no separators, and not too long for a disk.
+
+    Args:
+        leave_out: an override that the name goes without.
+    """
+    overrides = re.sub(rf"(^|,){leave_out}=[^,]*", "", overrides).strip(",") if leave_out else overrides
     name = re.sub(r"[^\w.,=+-]+", "_", overrides).strip("_") or "default"
     if len(name) <= LONGEST_NAME:
         return name
@@ -111,6 +121,9 @@ OmegaConf.register_new_resolver("times", lambda a, b: a * b, replace=True)
 
 def cause(error: BaseException) -> str:
     """The message of the `SagaError` behind `error`, or what it says, in a line."""
+    if isinstance(error, InterpolationToMissingValueError):
+        name = str(error).splitlines()[0].rpartition(" ")[2]
+        return f"{name} is required for {error.full_key}; add {name}=... to the command."
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key or 'a value'} is required; add {error.full_key}=... to the command."
     inner: BaseException | None = error

@@ -148,6 +148,8 @@ def _with_assets(config: Any, folder: Path) -> Any:
     Raises:
         PackageError: one that leads out of it.
     """
+    if isinstance(config, list):
+        return [_with_assets(item, folder) for item in config]
     if not isinstance(config, dict):
         return config
     found = {key: _with_assets(value, folder) for key, value in config.items()}

@@ -65,7 +65,7 @@ def test_examples_of_a_batch_do_not_mix(model: SuperResolver) -> None:
 @pytest.fixture(scope="module")
 def saga(tmp_path_factory: pytest.TempPathFactory) -> SuperResolver:
     text = make_text_encoder(tmp_path_factory.mktemp("text"))
-    settings = ["conditioning=text_rolloff", f"conditioning.text.path={text}", "guidance=nested"]
+    settings = ["conditioning=text_rolloff", f"text_encoder={text}", "guidance=nested"]
     return awake(build(model_config(*settings, tiny=TINY_SAGA)))
 
 

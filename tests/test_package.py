@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import json
 import shutil
 import subprocess
 import sys
@@ -8,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from conftest import awake, model_config
+from conftest import TINY_SAGA, awake, model_config
+from safetensors.torch import load_file
+from text_encoder import make_text_encoder
 
 import saga_sr
 from saga_sr.errors import PackageError
@@ -70,6 +74,58 @@ def test_missing_parts_are_named(package: Path, tmp_path: Path) -> None:
         (folder / name).unlink()
         with pytest.raises(PackageError, match=f"has no {name}"):
             load_package(folder)
+
+
+@pytest.fixture(scope="module")
+def with_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package whose model reads text, the encoder it was made with gone."""
+    folder = tmp_path_factory.mktemp("with_text")
+    text = make_text_encoder(folder / "encoder")
+    config = model_config("conditioning=text_rolloff", f"text_encoder={text}", tiny=TINY_SAGA)
+    model = awake(build(config))
+    model.conditioner.rolloff.full_band.fill_(0.5)
+    saved = save_package(model, config, folder / "model", "# Card")
+    assert config["conditioner"]["text"]["path"] == str(text)  # the caller's own is left alone
+    shutil.rmtree(text)
+    return saved
+
+
+def test_networks_from_elsewhere_travel_with_the_package(with_text: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(with_text, moved)
+    assert "encoder" not in (moved / "config.yaml").read_text().replace("t5", "").split("assets/")[0]
+    lr, cutoff, noise = 0.1 * torch.randn(1, 1, 5000), torch.tensor([5000.0]), torch.randn(1, 64, 80)
+    outputs = [
+        load_package(folder).enhance(lr, cutoff, lambda frames: noise, prompt="a dog", rolloff=0.8)
+        for folder in (with_text, moved)
+    ]
+    assert torch.equal(*outputs)
+    weights = load_file(moved / "model.safetensors")
+    assert not any("reader" in name or "encoder" in name for name in weights)
+    assert float(load_package(moved).conditioner.rolloff.full_band) == 0.5
+    shutil.rmtree(moved / "assets")
+    with pytest.raises(PackageError, match="There is no text encoder at"):
+        load_package(moved)
+
+
+@pytest.mark.parametrize("path", ["/etc", "../elsewhere", "assets/../../elsewhere", "assets"])
+def test_a_package_cannot_lead_out_of_itself(with_text: Path, tmp_path: Path, path: str) -> None:
+    evil = copy_with(with_text, tmp_path / "evil", lambda m: m["conditioner"]["text"].update(path=path))
+    with pytest.raises(PackageError, match="outside its own assets/"):
+        load_package(evil)
+
+
+def test_no_code_of_a_text_encoder_runs(with_text: Path, tmp_path: Path) -> None:
+    shutil.copytree(with_text, tmp_path / "m")
+    encoder = tmp_path / "m/assets/conditioner.text"
+    (encoder / "evil.py").write_text(f"open({str(tmp_path / 'owned')!r}, 'w')\n")
+    for name in ("config.json", "tokenizer_config.json"):
+        settings = json.loads((encoder / name).read_text())
+        settings["auto_map"] = {"AutoTokenizer": ["evil.Evil", "evil.Evil"], "AutoModel": "evil.Evil"}
+        (encoder / name).write_text(json.dumps(settings))
+    with contextlib.suppress(PackageError):
+        load_package(tmp_path / "m")
+    assert not (tmp_path / "owned").exists()
 
 
 @pytest.mark.parametrize("keep", [0, 5, 2000])

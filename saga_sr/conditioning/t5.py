@@ -90,11 +90,11 @@ def load_encoder(folder: Path) -> tuple[Any, Any]:
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    mend = "give the folder of a T5 encoder with its tokenizer and safetensors weights (conditioning.text.path=...)"
+    mend = "give the folder of a T5 encoder with its tokenizer and safetensors weights (text_encoder=...)"
     if not (folder / "config.json").is_file():
         raise WeightsError(f"There is no text encoder at {folder}; {mend}.")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         load: Any = T5EncoderModel.from_pretrained
         encoder, report = load(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True, dtype=torch.float32

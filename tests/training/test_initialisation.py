@@ -37,7 +37,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def our_model(text: Path, *overrides: str, conditioning: str = "text") -> SuperResolver:
-    settings = [f"conditioning={conditioning}", f"conditioning.text.path={text}", *overrides]
+    settings = [f"conditioning={conditioning}", f"text_encoder={text}", *overrides]
     return build(model_config(*settings, tiny=OURS)).eval()
 
 
@@ -191,7 +191,7 @@ def test_a_run_starts_from_them(tmp_path: Path, text: Path, init_as: str) -> Non
         "trainer.accelerator=cpu", "ema=none", "optimizer.lr=0",
     ]  # fmt: skip
     run = program(
-        "train.py", *OURS, *quick, "conditioning=text_rolloff", f"conditioning.text.path={text}", "guidance=nested",
+        "train.py", *OURS, *quick, "conditioning=text_rolloff", f"text_encoder={text}", "guidance=nested",
         f"init_from={path}", f"init_as={init_as}", f"hydra.run.dir={tmp_path / 'run'}",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr

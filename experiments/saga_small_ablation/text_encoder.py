@@ -1,0 +1,44 @@
+"""Write a small text encoder for this study: a T5 of random weights over the words that the built-in data speaks of.
+
+    python experiments/saga_small_ablation/text_encoder.py outputs/text_encoder
+
+Stands in for T5-base, which cannot be had without a network. It is frozen like that one; random layers keep words apart,
+and what they mean is learned by the projection and the cross-attention behind it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
+
+from saga_sr.data.synthetic import SyntheticAudio
+
+CLIPS = 400
+SPECIAL = ["<pad>", "</s>", "<unk>"]
+
+
+def main(folder: Path) -> None:
+    """Collect the words of some captions, and write tokenizer and encoder into `folder`."""
+    data = SyntheticAudio(CLIPS, num_samples=2048, seed=12345)
+    captions = [data[i]["caption"] for i in range(CLIPS)]
+    split = pre_tokenizers.Whitespace()
+    words = sorted({word for caption in captions for word, _ in split.pre_tokenize_str(caption)})
+    vocabulary = {word: i for i, word in enumerate(SPECIAL + words)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = split
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=128
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    T5EncoderModel(
+        T5Config(vocab_size=len(vocabulary), d_model=256, d_kv=32, d_ff=512, num_layers=2, num_heads=8)
+    ).save_pretrained(folder)
+    print(f"{len(words)} words in {folder}; for example: {captions[0]}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
