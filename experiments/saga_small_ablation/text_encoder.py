@@ -2,8 +2,8 @@
 
     python experiments/saga_small_ablation/text_encoder.py outputs/text_encoder
 
-Stands in for T5-base, which cannot be had without a network. It is frozen like that one; random layers keep words apart,
-and what they mean is learned by the projection and the cross-attention behind it.
+Stands in for T5-base, which cannot be had without a network. It is frozen like that one; random layers keep words
+apart, and what they mean is learned by the projection and the cross-attention behind it.
 """
 
 from __future__ import annotations
