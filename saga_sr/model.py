@@ -10,7 +10,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from saga_sr.audio.low_band import MODES, replace_low_band
+from saga_sr.audio.low_band import checked_mode, replace_low_band
 from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
@@ -72,12 +72,10 @@ class SuperResolver(nn.Module):
         self.objective = objective
         self.sampler = sampler
         self.guidance = guidance
-        self.low_band = low_band
+        self.low_band = checked_mode(low_band)
         self._check()
 
     def _check(self) -> None:
-        if self.low_band not in MODES:
-            raise ConfigError(f"low_band={self.low_band!r} is not known; choose one of {', '.join(MODES)}.")
         if self.backbone.latent_dim != self.codec.latent_dim:
             raise ConfigError(
                 f"backbone.latent_dim={self.backbone.latent_dim} differs from "

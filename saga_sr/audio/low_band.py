@@ -13,6 +13,18 @@ from saga_sr.errors import ConfigError
 MODES = ("crossfade", "hard", "energy_matched", "off")
 
 
+def checked_mode(mode: object) -> str:
+    """`mode`, if it is one of `replace_low_band`'s.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    name = "off" if mode is False else str(mode)  # what YAML makes of a bare off
+    if name not in MODES:
+        raise ConfigError(f"low_band={name!r} is not known; choose one of {', '.join(MODES)}.")
+    return name
+
+
 def replace_low_band(
     output: Tensor, lr: Tensor, cutoff_hz: Tensor, sample_rate: int, mode: str = "crossfade"
 ) -> Tensor:
@@ -31,9 +43,7 @@ def replace_low_band(
 
     Source: SAGA-SR (arXiv 2509.24924) and its code; the cross-fade is the ablation plan's step 2'.
     """
-    if mode not in MODES:
-        raise ConfigError(f"low_band={mode!r} is not known; choose one of {', '.join(MODES)}.")
-    if mode == "off":
+    if checked_mode(mode) == "off":
         return output
     edge = cutoff_hz.to(output).clamp(min=1)[:, None, None, None]
     # Where the cross-fade would reach past Nyquist there is no band to fill: all of it is the input's.

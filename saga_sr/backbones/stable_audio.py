@@ -121,7 +121,7 @@ def read_weights(path: Path) -> StableAudioWeights:
         raise WeightsError(f"There are no weights at {path}; give init_from=PATH of a Stable Audio folder or file.")
     folder = path if path.is_dir() else path.parent
     if (path / "transformer").is_dir():
-        return _named(_from_diffusers(path), _convention_of_scheduler(path))
+        return name_tensors(_from_diffusers(path), _convention_of_scheduler(path))
     if path.is_dir():
         found = [path / name for name in ("model.safetensors", "model.ckpt") if (path / name).is_file()]
         if not found:
@@ -143,7 +143,7 @@ def read_weights(path: Path) -> StableAudioWeights:
     scale = float(settings.get("pretransform", {}).get("scale", 1.0))
     if any(name.startswith("conditioners.input_cutoff_ratio.") for name in tensors):
         convention = "velocity"  # the official SAGA-SR code has our own
-    return _named(tensors, convention, scale)
+    return name_tensors(tensors, convention, scale)
 
 
 def read_convention(path: Path) -> str:
@@ -161,7 +161,7 @@ def read_convention(path: Path) -> str:
     return convention
 
 
-def _named(tensors: Tensors, convention: str | None, latent_scale: float = 1.0) -> StableAudioWeights:
+def name_tensors(tensors: Tensors, convention: str | None = None, latent_scale: float = 1.0) -> StableAudioWeights:
     """Tensors in the original's words, without prefix, by our names.
 
     Raises:

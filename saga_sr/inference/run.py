@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from saga_sr.audio.files import SUFFIXES, find_audio
+from saga_sr.audio.low_band import checked_mode
 from saga_sr.errors import AudioError, ConfigError
 from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel, branches
 from saga_sr.flow.sampler import Sampler
@@ -65,11 +66,11 @@ def run(config: DictConfig) -> None:
 
 
 def load_model(config: DictConfig) -> SuperResolver:
-    """The model package `config.model` with the sampler and guidance settings that `config` gives.
+    """The model package `config.model` with the settings of sampling and low band that `config` gives.
 
     Raises:
         PackageError: the package cannot be read.
-        ConfigError: settings that the package's sampler or guidance does not have.
+        ConfigError: settings that there are not.
     """
     model = load_package(config.model).to(pick_device(config.device))
     given = config.sampler
@@ -78,6 +79,8 @@ def load_model(config: DictConfig) -> SuperResolver:
         steps=model.sampler.steps if given.steps is None else given.steps,
         power=model.sampler.power if given.power is None else given.power,
     )
+    if config.low_band is not None:
+        model.low_band = checked_mode(config.low_band)
     model.guidance = choose_guidance(model.guidance, config.guidance)
     if any(value is not None for value in config.guidance.values()):
         check_guidable(model)

@@ -1,0 +1,193 @@
+"""SAGA's transformer against stable-audio-tools' with the same weights; guided sampling in one forward against three.
+
+    pip install --no-deps stable-audio-tools==0.0.19
+    python benchmarks/saga.py small full
+
+Ours and theirs take turns in one run; the ratios are medians of the turns' ratios. On a GPU (bfloat16 only) each is
+also compiled, and the model FLOP utilisation is printed (of an H200's 989 TFLOP/s).
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from stable_audio_tools.models.dit import DiffusionTransformer
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from saga_sr.backbones.saga import Saga
+from saga_sr.backbones.stable_audio import name_tensors
+from saga_sr.codecs.mdct import MDCT
+from saga_sr.conditioning import Conditioning
+from saga_sr.conditioning.acoustic import AcousticCondition
+from saga_sr.conditioning.conditioner import Conditioner
+from saga_sr.conditioning.types import Place
+from saga_sr.flow.guidance import Nested, branches
+from saga_sr.flow.objective import FlowMatching
+from saga_sr.flow.sampler import Sampler
+from saga_sr.model import Guide, SuperResolver
+
+SIZES = {"small": (512, 8, 8, 512, 1024), "full": (1536, 24, 24, 768, 1536)}
+LATENT, FRAMES, TOKENS = 64, 128, 130  # 5.9 s; 128 of text and 2 numbers
+TURNS, STEPS = 7, 10
+PEAK_FLOPS = 989e12
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+Call = Callable[[], object]
+
+
+def make(size: str) -> tuple[Saga, nn.Module]:
+    """Both implementations with the same weights, none of them zero."""
+    width, depth, heads, condition, glob = SIZES[size]
+    torch.manual_seed(0)
+    theirs = DiffusionTransformer(
+        io_channels=LATENT, input_concat_dim=LATENT, embed_dim=width, depth=depth, num_heads=heads,
+        cond_token_dim=condition, project_cond_tokens=False, global_cond_dim=glob,
+        transformer_type="continuous_transformer",
+    )  # fmt: skip
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    ours = Saga(LATENT, LATENT, width, depth, heads, condition, condition, glob)
+    ours.load_state_dict(name_tensors(theirs.state_dict()).backbone)
+    return ours.to(DEVICE), theirs.to(DEVICE)
+
+
+def inputs(size: str, batch: int) -> tuple[Tensor, Tensor, Conditioning]:
+    """z_t, t and what guides them."""
+    *_, condition, glob = SIZES[size]
+    draw = torch.Generator().manual_seed(1)
+    z, z_lr = (torch.randn(batch, LATENT, FRAMES, generator=draw).to(DEVICE) for _ in range(2))
+    tokens = torch.randn(batch, TOKENS, condition, generator=draw).to(DEVICE)
+    beside = torch.randn(batch, glob, generator=draw).to(DEVICE)
+    t = torch.rand(batch, generator=draw).to(DEVICE)
+    return z, t, Conditioning(z_lr, tokens, global_=beside, places={"text": Place((0, TOKENS))})
+
+
+def take_turns(calls: dict[str, Call]) -> dict[str, list[float]]:
+    """Seconds of each call in each turn."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(TURNS + 1):
+        for name, call in calls.items():
+            begin = time.perf_counter()
+            call()
+            if DEVICE.type == "cuda":
+                torch.cuda.synchronize()
+            if turn:
+                seconds[name].append(time.perf_counter() - begin)
+    return seconds
+
+
+def row(title: str, seconds: dict[str, list[float]], ours: str, theirs: str, flops: float = 0.0) -> None:
+    """A row of the table: both medians, and the median of the turns' ratios."""
+    first, second = (statistics.median(seconds[name]) for name in (ours, theirs))
+    ratio = statistics.median(a / b for a, b in zip(seconds[ours], seconds[theirs], strict=True))
+    used = f" | {100 * flops / first / PEAK_FLOPS:.0f} %" if DEVICE.type == "cuda" else ""
+    print(f"| {title} | {1000 * first:.0f} ms | {1000 * second:.0f} ms | {ratio:.2f}{used} |", flush=True)
+
+
+def against_stable_audio_tools(size: str, precision: str, compiled: bool) -> None:
+    """Forward, gradient, and the training step as each package takes it."""
+    batch = {"small": 4, "full": 1}[size] if DEVICE.type == "cpu" else 16
+    ours, theirs = make(size)
+    z, t, conditioning = inputs(size, batch)
+    beside = {"cross_attn_cond": conditioning.cross_attention, "global_embed": conditioning.global_}
+    run_ours, run_theirs = (torch.compile(m) if compiled else m for m in (ours, theirs))
+
+    def forward(which: str, recompute: bool = False) -> Tensor:
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=precision == "bf16"):
+            if which == "ours":
+                return run_ours(z, t, conditioning).value.float()
+            joined = {"input_concat_cond": conditioning.concat, "use_checkpointing": recompute}
+            return run_theirs(z, t, **beside, **joined).float()
+
+    def gradient(which: str, recompute: bool = False) -> None:
+        for parameter in (ours if which == "ours" else theirs).parameters():
+            parameter.grad = None
+        (forward(which, recompute) - z).square().mean().backward()
+
+    flops = 0.0
+    with torch.no_grad():
+        difference = (forward("ours") - forward("theirs")).abs().max() / forward("theirs").abs().max()
+        with FlopCounterMode(display=False) as counter:
+            ours(z, t, conditioning)
+        flops = counter.get_total_flops()
+        seconds = take_turns({"ours": lambda: forward("ours"), "theirs": lambda: forward("theirs")})
+    name = f"{size}, {precision}{', compiled' if compiled else ''}, batch {batch}"
+    print(f"<!-- {name}: outputs differ by {difference:.1e} of the largest -->")
+    row(f"{name}: forward", seconds, "ours", "theirs", flops)
+    calls: dict[str, Call] = {
+        "ours": lambda: gradient("ours"),
+        "theirs": lambda: gradient("theirs"),
+        "theirs, recomputing": lambda: gradient("theirs", True),
+    }
+    seconds = take_turns(calls)
+    row(f"{name}: forward and gradient, theirs without recomputing", seconds, "ours", "theirs", 3 * flops)
+    row(f"{name}: forward and gradient, theirs as it comes (recomputing)", seconds, "ours", "theirs, recomputing")
+    if size == "small" or DEVICE.type == "cuda":  # two full ones with their moments need 34 GB
+        step_ours = torch.optim.AdamW(ours.parameters(), lr=0.0, fused=True)
+        step_theirs = torch.optim.AdamW(theirs.parameters(), lr=0.0)
+        calls = {
+            "ours": lambda: (gradient("ours"), step_ours.step()),
+            "theirs": lambda: (gradient("theirs"), step_theirs.step()),
+            "theirs, recomputing": lambda: (gradient("theirs", True), step_theirs.step()),
+        }
+        seconds = take_turns(calls)
+        row(f"{name}: training step with AdamW, theirs without recomputing", seconds, "ours", "theirs")
+        row(f"{name}: training step with AdamW, theirs as it comes", seconds, "ours", "theirs, recomputing")
+
+
+@torch.no_grad()
+def guided_sampling(size: str) -> None:
+    """Three branches of nested guidance: in one forward with the text read once, or one after another."""
+    ours, _ = make(size)
+    noise, _, conditioning = inputs(size, 1)
+    assert conditioning.concat is not None
+    model = SuperResolver(
+        MDCT(latent_dim=LATENT), _bare(ours), Conditioner(AcousticCondition()), FlowMatching("velocity"),
+        Sampler("euler", STEPS), Nested(),
+    ).to(DEVICE)  # fmt: skip
+    z_lr, weights = conditioning.concat, branches(Nested().weights, ("acoustic", "text"))
+    described = replace(conditioning, concat=None)
+
+    def together() -> Tensor:
+        with model._autocast(DEVICE):
+            stacked = Conditioning.stack([described.drop(dropped) for dropped in weights])
+            guide = Guide(weights, ours.prepare(stacked), 1)
+            return model.sampler(model.velocity(z_lr, guide), noise)
+
+    def one_after_another() -> Tensor:
+        whole = [(conditioning.drop(dropped), weight) for dropped, weight in weights.items()]
+
+        def field(z: Tensor, t: Tensor) -> Tensor:
+            return sum((w * ours(z, t, branch).value.float() for branch, w in whole), torch.zeros_like(z))
+
+        with model._autocast(DEVICE):
+            return model.sampler(field, noise)
+
+    difference = (together() - one_after_another()).abs().max() / one_after_another().abs().max()
+    print(f"<!-- {size}, guided: outputs differ by {difference:.1e} of the largest -->")
+    seconds = take_turns({"together": together, "one after another": one_after_another})
+    row(f"{size}, bf16: {STEPS} guided steps of 5.9 s, three branches", seconds, "together", "one after another")
+
+
+def _bare(backbone: Saga) -> Saga:
+    """The backbone as one that is told nothing but z_lr, since the guide is made by hand here."""
+    backbone.cross_attention_dim = backbone.global_dim = None
+    return backbone
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
+    print("| | ours | theirs | ratio |" + (" utilisation |" if DEVICE.type == "cuda" else ""))
+    print("|---|---|---|---|" + ("---|" if DEVICE.type == "cuda" else ""))
+    for chosen in sys.argv[1:] or ["small"]:
+        for kind in ("bf16",) if DEVICE.type == "cuda" else ("float32", "bf16"):
+            for with_compiler in (False, True) if DEVICE.type == "cuda" else (False,):
+                against_stable_audio_tools(chosen, kind, with_compiler)
+        guided_sampling(chosen)
