@@ -33,7 +33,7 @@ def model(config: dict) -> SuperResolver:
 
 
 def known(*targets: float) -> Known:
-    return Known(["a dog"] * len(targets), 1.0, torch.tensor([[0.2, target] for target in targets]))
+    return Known(["a dog"] * len(targets), torch.tensor([[0.2, target] for target in targets]))
 
 
 def test_the_time_convention_of_loaded_weights_is_not_reversed() -> None:

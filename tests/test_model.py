@@ -85,7 +85,7 @@ def test_guidance_runs_its_branches_as_one_batch_and_follows_the_formula(
 ) -> None:
     monkeypatch.setattr("saga_sr.model.has_fast_bfloat16", lambda kind: False)
     z, t, z_lr = audio(2, 64, 10), torch.tensor([0.2, 0.6]), audio(2, 64, 10, seed=1)
-    known = Known(["a dog", "rain"], 1.0, torch.tensor([[0.2, 0.7], [0.3, 0.9]]))
+    known = Known(["a dog", "rain"], torch.tensor([[0.2, 0.7], [0.3, 0.9]]))
     monkeypatch.setattr(saga, "guidance", guidance)
     calls: list[int] = []
     handle = saga.backbone.register_forward_hook(lambda *args: calls.append(len(args[1][0])))

@@ -79,7 +79,7 @@ class Conditioner(nn.Module):
         rolloff = lr.new_zeros(len(lr), 2)
         if self.rolloff is not None:
             rolloff = torch.stack([self.rolloff.measure(audio, sample_rate) for audio in (lr, hr)], dim=1)
-        return Known(captions, lr.shape[-1] / sample_rate, rolloff)
+        return Known(captions, rolloff)
 
     def asked(self, lr: Tensor, captions: Sequence[str], rolloff: float | Tensor, sample_rate: int) -> Known:
         """What a user says of clips `lr` [b, c, time]: what they contain, and the roll-off to reach, 1 being full band.
@@ -93,11 +93,11 @@ class Conditioner(nn.Module):
         if self.rolloff is None:
             if (target != 1).any():
                 raise ConfigError("This model was trained without roll-off and cannot be asked for one; leave it out.")
-            return Known(captions, lr.shape[-1] / sample_rate, lr.new_zeros(len(lr), 2))
+            return Known(captions, lr.new_zeros(len(lr), 2))
         if not ((target > 0) & (target <= 1)).all():
             raise ConfigError(f"rolloff={rolloff} must lie above 0 and at most at 1, which is full band.")
         own = self.rolloff.measure(lr, sample_rate)
-        return Known(captions, lr.shape[-1] / sample_rate, torch.stack([own, target * self.rolloff.full_band], dim=1))
+        return Known(captions, torch.stack([own, target * self.rolloff.full_band], dim=1))
 
     def measuring(self, batches: Iterable[Tensor], sample_rate: int) -> Iterator[Tensor]:
         """`batches` of wide-band audio [b, c, time] as they come; at their end, what full band means is known."""
@@ -132,7 +132,7 @@ class Conditioner(nn.Module):
             tokens.append(self.text(known.captions, device))
             places["text"] = Place(tokens=(0, self.text.max_tokens))
         if self.duration is not None:
-            duration = self.duration(known.seconds, len(known.captions))
+            duration = self.duration(len(known.captions))
             tokens.append(duration)
             columns.append(duration.flatten(1))
         if self.rolloff is not None:

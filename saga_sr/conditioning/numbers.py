@@ -32,24 +32,27 @@ class NumberEmbedding(nn.Module):
 class DurationCondition(nn.Module):
     """Where a clip begins and how long it is, as Stable Audio's `seconds_start` and `seconds_total`.
 
-    A crop or a chunk is a clip of its own: it begins at 0, in training and at inference alike.
+    A crop is a clip of its own that begins at 0. All crops of a training have one length, so that is what the model
+    is told of any chunk of a recording later: it has learned no other number.
 
     Args:
         width: of an embedding.
+        num_samples, sample_rate: length of training's crops, in samples at so many Hz.
         max_seconds: what the embedding's range ends at.
     """
 
-    def __init__(self, width: int, max_seconds: float = 512.0) -> None:
+    def __init__(self, width: int, num_samples: int, sample_rate: int, max_seconds: float = 512.0) -> None:
         super().__init__()
         self.width = width
+        self.total_s = num_samples / sample_rate
         self.max_seconds = max_seconds
         self.start = NumberEmbedding(width)
         self.total = NumberEmbedding(width)
 
-    def forward(self, seconds: float, batch: int) -> Tensor:
-        """Embeddings [b, 2, width] of clips of `seconds`."""
+    def forward(self, batch: int) -> Tensor:
+        """Embeddings [b, 2, width] of a batch of clips."""
         zero = self.start.frequency.new_zeros(batch)
-        return torch.stack([self.start(zero), self.total(zero + seconds / self.max_seconds)], dim=1)
+        return torch.stack([self.start(zero), self.total(zero + self.total_s / self.max_seconds)], dim=1)
 
 
 class RolloffCondition(nn.Module):

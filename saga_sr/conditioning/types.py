@@ -19,12 +19,10 @@ class Known:
 
     Attributes:
         captions: what each clip contains; empty where unknown.
-        seconds: length of the clips.
         rolloff: [b, 2], roll-off of the input and of the target as shares of Nyquist.
     """
 
     captions: Sequence[str]
-    seconds: float
     rolloff: Tensor
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -111,9 +111,9 @@ def _restored(
     low_pass = LowPassFilter("chebyshev1", 8, cutoff_hz)
     excerpts = degrade(audio.excerpts()[None].to(device), [low_pass], model.sample_rate)
     known = model.conditioner.asked(excerpts, [options.prompt], options.rolloff, model.sample_rate)
-    for length, same_length in groupby(plan, key=lambda span: span[1] - span[0]):
+    guide = model.guide(known)
+    for _, same_length in groupby(plan, key=lambda span: span[1] - span[0]):
         spans = list(same_length)
-        guide = model.guide(replace(known, seconds=length / model.sample_rate))
         for i in range(0, len(spans), options.batch_size):
             batch = spans[i : i + options.batch_size]
             lr = torch.stack([audio.read(*span) for span in batch]).to(device)

@@ -26,7 +26,7 @@ def whole(text: Path, rate: float = 0.2, dropped_with_text: bool = False) -> Con
     torch.manual_seed(0)
     return Conditioner(
         AcousticCondition(dropout=rate, null_value=-5.0),
-        DurationCondition(24),
+        DurationCondition(24, 65_536, RATE),
         TextCondition(str(text), 24, max_tokens=8, dropout=rate),
         RolloffCondition(24, dropout=rate, dropped_with_text=dropped_with_text),
         cross_attention_dim=24,
@@ -35,7 +35,7 @@ def whole(text: Path, rate: float = 0.2, dropped_with_text: bool = False) -> Con
 
 
 def known(batch: int, caption: str = "a dog") -> Known:
-    return Known([caption] * batch, 1.5, torch.tensor([[0.2, 0.9]]).expand(batch, 2))
+    return Known([caption] * batch, torch.tensor([[0.2, 0.9]]).expand(batch, 2))
 
 
 @torch.no_grad()
@@ -108,7 +108,7 @@ def test_what_a_model_was_not_trained_with_cannot_be_asked_of_it(full: Condition
 
 def test_widths_that_differ_from_the_conditions_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"conditioning\.global_dim=None but the conditions make it 48"):
-        Conditioner(AcousticCondition(), DurationCondition(24))
+        Conditioner(AcousticCondition(), DurationCondition(24, 65_536, RATE))
     with pytest.raises(ConfigError, match=r"conditioning\.cross_attention_dim=16 but the conditions make it 24"):
         Conditioner(AcousticCondition(), rolloff=RolloffCondition(24), cross_attention_dim=16, global_dim=48)
     with pytest.raises(ConfigError, match=r"conditioning\.acoustic\.dropout=1.5 is not a probability"):

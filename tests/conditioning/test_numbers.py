@@ -23,10 +23,11 @@ def test_a_number_is_embedded_as_in_an_independent_implementation() -> None:
 
 
 def test_the_length_of_a_clip_is_told_and_its_begin_is_zero() -> None:
-    condition = DurationCondition(8)
-    short, long = condition(1.0, 2), condition(5.0, 2)
-    assert short.shape == (2, 2, 8) and torch.equal(short[:, 0], long[:, 0])
-    assert not torch.allclose(short[:, 1], long[:, 1])
+    condition = DurationCondition(8, 65_536, 44_100)
+    embedded = condition(2)
+    assert embedded.shape == (2, 2, 8)
+    assert torch.allclose(embedded[0, 0], condition.start(torch.tensor([0.0]))[0])
+    assert torch.allclose(embedded[1, 1], condition.total(torch.tensor([1.486 / 512]))[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("spectrum", ["magnitude", "power"])

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import TINY_SAGA, awake, model_config
+from text_encoder import make_text_encoder
 
 from saga_sr.audio.files import AudioReader, inspect_audio, read_audio, write_audio
 from saga_sr.audio.resample import resample
@@ -14,7 +16,7 @@ from saga_sr.errors import AudioError, ConfigError
 from saga_sr.inference.enhance import EnhanceOptions, enhance_file
 from saga_sr.inference.source import ResampledSource
 from saga_sr.model import SuperResolver
-from saga_sr.package import load_package
+from saga_sr.package import build, load_package
 
 RATE = 44_100
 
@@ -108,3 +110,16 @@ def test_silence_and_impossible_options_are_refused_and_leave_nothing(model: Sup
         with pytest.raises(ConfigError):
             enhance_file(model, tmp_path / "in.wav", tmp_path / "out.wav", options)
     assert [p.name for p in tmp_path.iterdir()] == ["in.wav"]
+
+
+def test_a_prompt_is_read_once_per_file(tmp_path: Path) -> None:
+    text = make_text_encoder(tmp_path / "text")
+    settings = ["conditioning=text_rolloff", f"text_encoder={text}", "guidance=nested"]
+    model = awake(build(model_config(*settings, tiny=TINY_SAGA)))
+    calls: list[int] = []
+    model.backbone.blocks[0].cross_attention.to_kv.register_forward_hook(lambda *args: calls.append(1))
+    source = tmp_path / "long.wav"
+    write_audio(source, 0.1 * torch.randn(2, 5 * 44_100 // 2), 44_100)
+    options = EnhanceOptions(chunk_s=0.5, overlap_s=0.1, cutoff_hz=4000, prompt="a dog", rolloff=0.8)
+    assert enhance_file(model, source, tmp_path / "out.wav", options).restored
+    assert calls == [1]
