@@ -134,11 +134,6 @@ def read_weights(path: Path) -> StableAudioWeights:
     settings = _json(folder / "model_config.json").get("model", {})
     objective = settings.get("diffusion", {}).get("diffusion_objective", "v") if settings else None
     convention = {"v": "v_prediction", "rectified_flow": "rectified_flow"}.get(str(objective))
-    if objective and convention is None:
-        raise WeightsError(
-            f"{folder / 'model_config.json'} names the objective {objective!r}, of which saga-sr has no velocity; "
-            "start from a v or rectified_flow model, or say init_as=raw."
-        )
     _check_options(settings.get("diffusion", {}).get("config", {}), folder / "model_config.json")
     scale = float(settings.get("pretransform", {}).get("scale", 1.0))
     if any(name.startswith("conditioners.input_cutoff_ratio.") for name in tensors):
@@ -155,8 +150,8 @@ def read_convention(path: Path) -> str:
     convention = read_weights(path).convention
     if convention is None:
         raise WeightsError(
-            f"Nothing beside {path} says whether it is a v or a rectified_flow model; put its model_config.json (or "
-            "the diffusers scheduler/) there, or say init_as=raw to take the weights as they are."
+            f"Nothing beside {path} says that it is a v or a rectified_flow model; put its model_config.json (or the "
+            "diffusers scheduler/) there, or say init_as=raw to take the weights as they are."
         )
     return convention
 
@@ -259,7 +254,7 @@ def _convention_of_scheduler(folder: Path) -> str | None:
     settings = _json(folder / "scheduler" / "scheduler_config.json")
     if "Flow" in str(settings.get("_class_name")):
         return "rectified_flow"
-    return {"v_prediction": "v_prediction"}.get(str(settings.get("prediction_type")))
+    return "v_prediction" if settings.get("prediction_type") == "v_prediction" else None
 
 
 def _load(path: Path) -> Tensors:
