@@ -247,7 +247,11 @@ def test_unknown_names_are_answered_with_the_valid_ones(tmp_path: Path) -> None:
 def test_help_lists_the_groups_and_the_whole_configuration_can_be_printed() -> None:
     done = program("train.py", "--help")
     assert done.returncode == 0
-    for line in ("loss: gaussian_nll, mod1, mod2, mse", "trainer: cpu, ddp, default, fsdp, gpu", "hparams_search: optuna"):
+    for line in (
+        "loss: gaussian_nll, mod1, mod2, mse",
+        "trainer: cpu, ddp, default, fsdp, gpu",
+        "hparams_search: optuna",
+    ):
         assert line in done.stdout, line
     done = program("train.py", "experiment=demo", "--cfg", "job", "--resolve")
     assert done.returncode == 0 and "latent_dim: 512" in done.stdout and "${" not in done.stdout

@@ -81,3 +81,27 @@ def test_every_step_trains_and_restores_with_every_codec(name: str, codec: str, 
     assert all(part.grad is not None and part.grad.any() for part in parts.values())
     restored = model.eval().enhance(audio, torch.tensor([4000.0, 4000.0]))
     assert restored.shape == audio.shape and restored.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "loss"),
+    [
+        ("jat_v2", 1024, "VelocityMSE"),
+        ("jat_v3", 1280, "VelocityMSE"),
+        ("jat_mod1", 1280, None),
+        ("jat_mod2", 1280, None),
+    ],
+)
+def test_jat_recipes_have_the_seeds_numbers(name: str, backbone: int, loss: str | None) -> None:
+    config = recipe(name, "codec.path=/codec")
+    assert config["backbone"]["width"] == backbone and config["backbone"]["kv_heads"] == 4
+    assert config["data"]["batch_size"] == 28 and config["trainer"]["max_steps"] == 100_000
+    assert config["optimizer"]["lr"] == 1e-4 and config["scheduler"]["warmup_steps"] == 500
+    acoustic = config["conditioning"]["acoustic"]
+    assert (acoustic["dropout"], acoustic["noise"]) == (0.1, 0.05)
+    assert config["guidance"]["scale"] == 3 and config["sampler"]["steps"] == 50
+    assert config["objective"]["prediction"] == "data" and config["codec"]["latent_dim"] == 1024
+    target = config["loss"]["_target_"].rpartition(".")[2]
+    assert target == (loss or "LatentPerceptual")
+    if loss is None:
+        assert list(config["loss"]["terms"])[-1] == ("consistency" if name == "jat_mod2" else "multi_scale")

@@ -19,7 +19,8 @@ from conftest import ROOT
 from diffusers import AutoencoderOobleck
 from torch import Tensor, nn
 
-from saga_sr.codecs.oobleck import Oobleck, inputs_seen
+from saga_sr.codecs.chunked import inputs_seen
+from saga_sr.codecs.oobleck import Oobleck
 from saga_sr.errors import ConfigError, WeightsError
 
 RATE, HOP, LATENT = 8000, 8, 4
