@@ -40,6 +40,15 @@ class Guide:
     clips: int
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Clips with their whole band and without: latents [b, latent_dim, frame] of both, and what is known of them."""
+
+    z_hr: Tensor
+    z_lr: Tensor
+    known: Known
+
+
 class SuperResolver(nn.Module):
     """Restores missing high frequencies: low-passed audio in, wide-band audio out, both at `sample_rate`.
 
@@ -108,15 +117,23 @@ class SuperResolver(nn.Module):
         else:
             deque(batches, maxlen=0)
 
-    def estimate(self, hr: Tensor, lr: Tensor, captions: list[str], generators: Generators = None) -> Estimate:
-        """What the network makes of a batch of pairs [b, c, time] at random times, for a loss to judge."""
-        z_hr, z_lr = self._encode(hr), self._encode(lr)
-        example = self.objective.corrupt(z_hr, generators)
+    @torch.no_grad()
+    def pair(self, hr: Tensor, lr: Tensor, captions: list[str]) -> Pair:
+        """Training's view of clips `hr` [b, c, time] and their low-passed `lr`."""
         with torch.autocast(hr.device.type, enabled=False):
             known = self.conditioner.known(lr, hr, captions, self.sample_rate)
-        conditioning = self.conditioner(z_lr, known, generators)
+        return Pair(self._encode(hr), self._encode(lr), known)
+
+    def stored_pair(self, hr: Tensor, lr: Tensor, captions: list[str], rolloff: Tensor) -> Pair:
+        """The same of raw latents [b, latent_dim, frame] and roll-offs [b, spectrum, 2] that were prepared before."""
+        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), self.conditioner.recalled(captions, rolloff))
+
+    def estimate(self, pair: Pair, generators: Generators = None) -> Estimate:
+        """What the network makes of a batch of pairs at random times, for a loss to judge."""
+        example = self.objective.corrupt(pair.z_hr, generators)
+        conditioning = self.conditioner(pair.z_lr, pair.known, generators)
         prediction = self.backbone(example.z_t, example.t, conditioning)
-        return self.objective.estimate(prediction.value, example, z_lr, prediction.variance)
+        return self.objective.estimate(prediction.value, example, pair.z_lr, prediction.variance)
 
     @torch.no_grad()
     def _encode(self, audio: Tensor) -> Tensor:

@@ -73,7 +73,8 @@ def test_every_step_trains_and_restores_with_every_codec(name: str, codec: str, 
     model = awake(build(OmegaConf.to_container(composed.model, resolve=True)))
     audio = 0.1 * torch.randn(2, composed.data.channels, 4000)
     model.fit_statistics(iter([audio]))
-    estimate = model.train().estimate(audio, 0.5 * audio, ["a dog", ""], torch.Generator().manual_seed(0))
+    pair = model.train().pair(audio, 0.5 * audio, ["a dog", ""])
+    estimate = model.estimate(pair, torch.Generator().manual_seed(0))
     (estimate.velocity - estimate.target_velocity).square().mean().backward()
     parts = {"backbone.to_tokens.weight": model.backbone.to_tokens.weight}
     if "step0" not in name:

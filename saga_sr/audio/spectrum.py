@@ -17,6 +17,8 @@ EDGE_DB = 15.0
 CLICKS = 0.02
 # No recording is cut lower; a bass drum alone is.
 LOWEST_EDGE_HZ = 500.0
+# What a roll-off can be the share of.
+SPECTRA = ("magnitude", "power")
 
 
 def stft(audio: Tensor, n_fft: int = N_FFT, hop: int = HOP) -> Tensor:
@@ -62,9 +64,18 @@ def rolloff_hz(audio: Tensor, sample_rate: int, fraction: float = 0.985, spectru
 
     Source: SAGA-SR (arXiv 2509.24924); the paper says power, its code sums magnitudes.
     """
-    if spectrum not in ("magnitude", "power"):
-        raise ConfigError(f"rolloff spectrum={spectrum!r} is not known; choose magnitude or power.")
+    if spectrum not in SPECTRA:
+        raise ConfigError(f"rolloff spectrum={spectrum!r} is not known; choose {' or '.join(SPECTRA)}.")
+    return _rolloff_hz(stft(audio).abs(), sample_rate, fraction, spectrum)
+
+
+def rolloffs_hz(audio: Tensor, sample_rate: int, fraction: float = 0.985) -> Tensor:
+    """`rolloff_hz` by each of `SPECTRA`: [b, c, time] -> [b, spectrum]."""
     magnitude = stft(audio).abs()
+    return torch.stack([_rolloff_hz(magnitude, sample_rate, fraction, spectrum) for spectrum in SPECTRA], dim=1)
+
+
+def _rolloff_hz(magnitude: Tensor, sample_rate: int, fraction: float, spectrum: str) -> Tensor:
     total = (magnitude.square() if spectrum == "power" else magnitude).sum(dim=(1, 3)).double().cumsum(dim=-1)
     index = (total < fraction * total[:, -1:]).sum(dim=-1)
     return index * (sample_rate / N_FFT)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.errors import DataError
 
 
@@ -44,13 +45,18 @@ class Codec(nn.Module, ABC):
 
     def encode(self, audio: Tensor) -> Tensor:
         """Normalised latent [b, latent_dim, frame] of `audio` [b, c, time]; other channel counts are folded."""
-        return (self.analyse(self._fold(audio)) - self.latent_mean) / self.latent_scale
+        return self.normalise(self.analyse(self.fold(audio)))
+
+    def normalise(self, raw: Tensor) -> Tensor:
+        """The latent [b, latent_dim, frame] of a raw one."""
+        return (raw.float() - self.latent_mean) / self.latent_scale
 
     def decode(self, latent: Tensor, length: int) -> Tensor:
         """Audio [b, channels, length] of a normalised latent."""
         return self.synthesise(latent.float() * self.latent_scale + self.latent_mean, length)
 
-    def _fold(self, audio: Tensor) -> Tensor:
+    def fold(self, audio: Tensor) -> Tensor:
+        """`audio` [b, c, time] with this codec's number of channels: mono is repeated, others are mixed to mono."""
         if audio.shape[1] == self.channels:
             return audio
         mono = audio.mean(dim=1, keepdim=True)
@@ -60,22 +66,23 @@ class Codec(nn.Module, ABC):
     def fit_statistics(self, batches: Iterable[Tensor]) -> None:
         """Set mean and scale so that the latents of `batches` of audio [b, c, time] have mean 0 and variance 1.
 
-        Sums are kept in float64. A channel that never moves keeps scale 1e-4 of the loudest.
-
         Raises:
             DataError: the batches hold no sound.
         """
-        count = 0
-        total = torch.zeros(self.latent_dim, dtype=torch.float64)
-        squares = torch.zeros(self.latent_dim, dtype=torch.float64)
+        sums = ChannelSums.none(self.latent_dim)
         for audio in batches:
-            raw = self.analyse(self._fold(audio)).double().cpu()
-            count += raw.shape[0] * raw.shape[2]
-            total += raw.sum(dim=(0, 2))
-            squares += raw.square().sum(dim=(0, 2))
-        mean = total / max(count, 1)
-        scale = (squares / max(count, 1) - mean.square()).clamp(min=0).sqrt()
-        if not scale.max() > 0:
+            sums += ChannelSums.of(self.analyse(self.fold(audio)))
+        self.set_statistics(*sums.mean_and_deviation())
+
+    def set_statistics(self, mean: Tensor, deviation: Tensor) -> None:
+        """Normalise by the mean and standard deviation [latent_dim] of each channel.
+
+        A channel that never moves keeps scale 1e-4 of the loudest.
+
+        Raises:
+            DataError: no channel moves.
+        """
+        if not deviation.max() > 0:
             raise DataError("The training audio is silent, so latents cannot be normalised; give audio with sound.")
         self.latent_mean.copy_(mean[:, None])
-        self.latent_scale.copy_(scale.clamp(min=1e-4 * float(scale.max()))[:, None])
+        self.latent_scale.copy_(deviation.clamp(min=1e-4 * float(deviation.max()))[:, None])

@@ -8,15 +8,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from saga_sr.audio.spectrum import SPECTRA
 from saga_sr.conditioning.acoustic import AcousticCondition
-from saga_sr.conditioning.numbers import DurationCondition, RolloffCondition
+from saga_sr.conditioning.numbers import DurationCondition, RolloffCondition, full_band
 from saga_sr.conditioning.text import TextCondition
 from saga_sr.conditioning.types import Conditioning, Known, Place
 from saga_sr.draws import Generators, uniform
 from saga_sr.errors import ConfigError
-
-# Full band is the roll-off that this share of the training clips lies below.
-FULL_BAND_QUANTILE = 0.95
 
 
 class Conditioner(nn.Module):
@@ -81,6 +79,11 @@ class Conditioner(nn.Module):
             rolloff = torch.stack([self.rolloff.measure(audio, sample_rate) for audio in (lr, hr)], dim=1)
         return Known(captions, rolloff)
 
+    def recalled(self, captions: list[str], rolloff: Tensor) -> Known:
+        """What prepared latents have stored: captions, and the roll-offs [b, spectrum, 2] of both sides by `SPECTRA`."""
+        measured = SPECTRA.index(self.rolloff.spectrum) if self.rolloff is not None else 0
+        return Known(captions, rolloff[:, measured])
+
     def asked(self, lr: Tensor, captions: Sequence[str], rolloff: float | Tensor, sample_rate: int) -> Known:
         """What a user says of clips `lr` [b, c, time]: what they contain, and the roll-off to reach, 1 being full band.
 
@@ -108,7 +111,12 @@ class Conditioner(nn.Module):
         for batch in batches:
             measured.append(self.rolloff.measure(batch, sample_rate))
             yield batch
-        self.rolloff.full_band.copy_(torch.cat(measured).quantile(FULL_BAND_QUANTILE))
+        self.rolloff.full_band.copy_(full_band(torch.cat(measured)))
+
+    def recall_full_band(self, by_spectrum: Tensor) -> None:
+        """Take what full band means, [spectrum] by `SPECTRA`, from data that was measured before."""
+        if self.rolloff is not None:
+            self.rolloff.full_band.copy_(by_spectrum[SPECTRA.index(self.rolloff.spectrum)])
 
     def forward(self, z_lr: Tensor, known: Known, generators: Generators = None) -> Conditioning:
         """Condition on `z_lr` [b, c, frame] and `known`; in training mode `generators` draw noise and dropout."""

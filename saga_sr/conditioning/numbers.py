@@ -7,9 +7,17 @@ import math
 import torch
 from torch import Tensor, nn
 
-from saga_sr.audio.spectrum import rolloff_hz
+from saga_sr.audio.spectrum import SPECTRA, rolloff_hz
 from saga_sr.conditioning.dropout import probability
 from saga_sr.errors import ConfigError
+
+# Full band is the roll-off that this share of the training clips lies below.
+FULL_BAND_QUANTILE = 0.95
+
+
+def full_band(rolloffs: Tensor) -> Tensor:
+    """What full band means to a model whose wide-band training clips have the `rolloffs` [clip]."""
+    return rolloffs.quantile(FULL_BAND_QUANTILE)
 
 
 class NumberEmbedding(nn.Module):
@@ -80,8 +88,8 @@ class RolloffCondition(nn.Module):
         self, width: int, dropout: float = 0.1, spectrum: str = "magnitude", dropped_with_text: bool = False
     ) -> None:
         super().__init__()
-        if spectrum not in ("magnitude", "power"):
-            raise ConfigError(f"conditioning.rolloff.spectrum={spectrum!r} is not known; choose magnitude or power.")
+        if spectrum not in SPECTRA:
+            raise ConfigError(f"conditioning.rolloff.spectrum={spectrum!r} is not known; choose {' or '.join(SPECTRA)}.")
         self.width = width
         self.dropout = 0.0 if dropped_with_text else probability("rolloff", dropout)
         self.spectrum = spectrum

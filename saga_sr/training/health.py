@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
 from saga_sr.errors import TrainingError
+from saga_sr.training.module import FlowMatchingModule
 
 logger = logging.getLogger(__name__)
 
@@ -91,9 +92,8 @@ class Throughput(Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        count, _, length = batch["hr"].shape
-        self.samples += count * trainer.world_size
-        self.audio_s += count * trainer.world_size * length / pl_module.model.sample_rate  # type: ignore[union-attr]
+        self.samples += len(batch["index"]) * trainer.world_size
+        self.audio_s += cast(FlowMatchingModule, pl_module).seconds(batch) * trainer.world_size
         self.batch_end = time.perf_counter()
         if (trainer.fit_loop.total_batch_idx + 1) % self.every:
             return

@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from saga_sr.audio.degradation import LowPassDegradation, LowPassFilter, degrade
 from saga_sr.draws import normal, seeded
 from saga_sr.evaluation.metrics import lsd, lsd_band, si_sdr
-from saga_sr.model import SuperResolver
+from saga_sr.model import Pair, SuperResolver
 
 # Seeds of one run's examples. Validation has the first ones, in every run.
 SEEDS_PER_RUN = 2**32
@@ -61,18 +61,18 @@ class FlowMatchingModule(LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         first = (self.seed + 1) * SEEDS_PER_RUN
-        terms = self.loss_terms(batch["hr"], batch["caption"], [first + index for index in batch["index"].tolist()])
+        terms = self.loss_terms(batch, [first + index for index in batch["index"].tolist()])
         loss = torch.stack(list(terms.values())).sum()
         logged = {f"train/{name}": value.detach() for name, value in terms.items()}
         several = self.trainer.world_size > 1
-        self.log_dict({"train/loss": loss.detach(), **logged}, batch_size=len(batch["hr"]), sync_dist=several)
+        self.log_dict({"train/loss": loss.detach(), **logged}, batch_size=len(batch["index"]), sync_dist=several)
         self.log("loss", loss.detach(), prog_bar=True, logger=False)
         return loss
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Tensor] | None:
         """Log the loss; for the first batches also restore the clips and measure them."""
         hr, seeds = batch["hr"], batch["index"].tolist()
-        loss = torch.stack(list(self.loss_terms(hr, batch["caption"], seeds).values())).sum()
+        loss = torch.stack(list(self.loss_terms(batch, seeds).values())).sum()
         self.log("val/loss", loss, batch_size=len(hr), sync_dist=True, prog_bar=True)
         if batch_index >= self.validation_batches:
             return None
@@ -117,12 +117,28 @@ class FlowMatchingModule(LightningModule):
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
         self.log("train/gradient_norm", norm)
 
-    def loss_terms(self, hr: Tensor, captions: list[str], seeds: list[int]) -> dict[str, Tensor]:
-        """The named terms of the loss of `hr` [b, c, time], an example's draws from its own of the `seeds`."""
+    def loss_terms(self, batch: dict[str, Any], seeds: list[int]) -> dict[str, Tensor]:
+        """The named terms of the loss of a batch, an example's draws from its own of the `seeds`.
+
+        Args:
+            batch: `caption`, and either audio `hr` [b, c, time] or prepared latents (see `LatentShards`).
+        """
+        pair = self._pair(batch, seeds)
+        return self.loss(self.model.estimate(pair, seeded(seeds, pair.z_hr.device)))
+
+    def _pair(self, batch: dict[str, Any], seeds: list[int]) -> Pair:
+        if "hr" not in batch:
+            return self.model.stored_pair(batch["z_hr"], batch["z_lr"], batch["caption"], batch["rolloff"])
+        hr = batch["hr"]
         with torch.autocast(hr.device.type, enabled=False):
             lr = self.degradation(hr, seeded(seeds)).lr
-        estimate = self.model.estimate(hr, lr, captions, seeded(seeds, hr.device))
-        return self.loss(estimate)
+        return self.model.pair(hr, lr, batch["caption"])
+
+    def seconds(self, batch: dict[str, Any]) -> float:
+        """How much audio a batch stands for, all its items together."""
+        codec = self.model.codec
+        length = batch["hr"].shape[-1] if "hr" in batch else batch["z_hr"].shape[-1] * codec.hop_length
+        return len(batch["index"]) * length / codec.sample_rate
 
     def _restore(self, hr: Tensor, captions: list[str], seeds: list[int]) -> dict[str, Tensor]:
         """The clips low-passed and restored, told what training tells of them: caption and roll-offs."""

@@ -199,7 +199,8 @@ def rehearse(module: FlowMatchingModule) -> None:
     """Take the loss of a few frames, so that parts that do not fit are found before anything slow starts."""
     codec = module.model.codec
     with torch.no_grad():
-        module.loss_terms(0.1 * torch.randn(1, codec.channels, 8 * codec.hop_length), [""], [module.seed])
+        hr = 0.1 * torch.randn(1, codec.channels, 8 * codec.hop_length)
+        module.loss_terms({"hr": hr, "caption": [""]}, [module.seed])
 
 
 def make_trainer(config: DictConfig) -> lightning.Trainer:
