@@ -14,6 +14,7 @@ from saga_sr.audio.low_band import checked_mode, replace_low_band
 from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
+from saga_sr.codecs.statistics import LatentStatistics
 from saga_sr.conditioning import Conditioning
 from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.conditioning.types import Known
@@ -116,6 +117,17 @@ class SuperResolver(nn.Module):
             self.codec.fit_statistics(batches)
         else:
             deque(batches, maxlen=0)
+
+    def recall_statistics(self, statistics: LatentStatistics, where: str, normalise: bool = True) -> None:
+        """Take what latents (unless not to `normalise`) and roll-offs are like from data prepared in the folder `where`.
+
+        Raises:
+            DataError: they are of another codec.
+        """
+        statistics.check(self.codec, where)
+        if normalise:
+            self.codec.set_statistics(statistics.mean, statistics.deviation)
+        self.conditioner.recall_full_band(statistics.full_band)
 
     @torch.no_grad()
     def pair(self, hr: Tensor, lr: Tensor, captions: list[str]) -> Pair:

@@ -80,7 +80,7 @@ class Conditioner(nn.Module):
         return Known(captions, rolloff)
 
     def recalled(self, captions: list[str], rolloff: Tensor) -> Known:
-        """What prepared latents have stored: captions, and the roll-offs [b, spectrum, 2] of both sides by `SPECTRA`."""
+        """What is stored with prepared latents: captions, and roll-offs [b, spectrum, 2] of both, by `SPECTRA`."""
         measured = SPECTRA.index(self.rolloff.spectrum) if self.rolloff is not None else 0
         return Known(captions, rolloff[:, measured])
 

@@ -89,7 +89,9 @@ class RolloffCondition(nn.Module):
     ) -> None:
         super().__init__()
         if spectrum not in SPECTRA:
-            raise ConfigError(f"conditioning.rolloff.spectrum={spectrum!r} is not known; choose {' or '.join(SPECTRA)}.")
+            raise ConfigError(
+                f"conditioning.rolloff.spectrum={spectrum!r} is not known; choose {' or '.join(SPECTRA)}."
+            )
         self.width = width
         self.dropout = 0.0 if dropped_with_text else probability("rolloff", dropout)
         self.spectrum = spectrum

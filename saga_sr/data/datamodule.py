@@ -6,9 +6,9 @@ import logging
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import lightning
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from saga_sr.codecs.statistics import LatentStatistics
 from saga_sr.data.captions import Captions, read_captions
 from saga_sr.data.folder import AudioFolder, Split, split_folder
 from saga_sr.data.pool import ClipPool
@@ -39,6 +40,16 @@ def _yield_to_training(worker: int) -> None:
     """Let training's own threads go first where cores are few: a worker only has to keep its queue filled."""
     os.nice(5)
     torch.set_num_threads(1)
+
+
+class Measured(Protocol):
+    """A model that learns what latents and roll-offs are like, from audio or from what was measured before."""
+
+    def fit_statistics(self, batches: Iterable[Tensor], normalise: bool) -> None:
+        """From batches of audio [b, c, time]."""
+
+    def recall_statistics(self, statistics: LatentStatistics, where: str, normalise: bool) -> None:
+        """From those of prepared latents in the folder `where`."""
 
 
 class AudioData(lightning.LightningDataModule, ABC):
@@ -99,6 +110,12 @@ class AudioData(lightning.LightningDataModule, ABC):
     @abstractmethod
     def held_out_dataset(self, size: int, num_samples: int, seed: int) -> Dataset[dict[str, Any]]:
         """`size` crops that share nothing with training."""
+
+    def fit_statistics(self, model: Measured, clips: int, normalise: bool) -> None:
+        """Have `model` measure its latents (unless not to `normalise`) and roll-offs on the first `clips` crops."""
+        if clips:
+            batches = self.statistics_batches(clips)
+            model.fit_statistics(tqdm(batches, desc="Statistics", delay=2, leave=False), normalise)
 
     @abstractmethod
     def describe(self) -> str:
@@ -231,7 +248,7 @@ class FolderData(AudioData):
         if self._split is None:
             # Not by the run's seed: what one run holds out, no other run may have trained on.
             split = split_folder(self.path, self.validation_fraction, seed=0)
-            self._caption([info.path for info in (*split.train, *split.validation)])
+            self._caption(split.readable)
             self._split = split
         return self._split
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from saga_sr.audio.files import AudioInfo, AudioReader, find_audio, inspect_audio
 from saga_sr.audio.resample import resample
 from saga_sr.data.captions import Captions
-from saga_sr.errors import AudioError, DataError
+from saga_sr.errors import AudioError, ConfigError, DataError
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,12 @@ class Split:
 
     train: tuple[AudioInfo, ...]
     validation: tuple[AudioInfo, ...]
+    unreadable: Mapping[Path, str]
+
+    @property
+    def readable(self) -> list[Path]:
+        """All files that can be read."""
+        return [info.path for info in (*self.train, *self.validation)]
 
 
 def split_folder(folder: str | Path, validation_fraction: float, seed: int) -> Split:
@@ -39,24 +45,36 @@ def split_folder(folder: str | Path, validation_fraction: float, seed: int) -> S
         AudioError: the folder is missing or holds no audio.
         DataError: fewer than two files can be read.
     """
+    return split_files(find_audio(folder), validation_fraction, seed, str(folder))
+
+
+def split_files(files: Sequence[Path], validation_fraction: float, seed: int, where: str) -> Split:
+    """`split_folder` of `files`, which `where` names.
+
+    Raises:
+        ConfigError: a fraction that is none.
+        DataError: fewer than two files can be read.
+    """
+    if not 0 < validation_fraction < 1:
+        raise ConfigError(f"validation_fraction={validation_fraction} must lie between 0 and 1.")
     readable: list[AudioInfo] = []
-    bad: list[str] = []
-    for path in find_audio(folder):
+    bad: dict[Path, str] = {}
+    for path in files:
         try:
             readable.append(inspect_audio(path))
         except AudioError as error:
-            bad.append(str(error))
+            bad[path] = str(error)
     if bad:
-        logger.warning("%d of %d files are left out: %s", len(bad), len(bad) + len(readable), " ".join(bad))
+        logger.warning("%d of %d files are left out: %s", len(bad), len(files), " ".join(bad.values()))
     if len(readable) < 2:
         raise DataError(
-            f"{folder} holds {len(readable)} readable audio file(s), but training and validation need one each; "
+            f"{where} holds {len(readable)} readable audio file(s), but training and validation need one each; "
             "add recordings or choose another folder."
         )
     order = np.random.default_rng(seed).permutation(len(readable))
     held_out = min(max(round(validation_fraction * len(readable)), 1), len(readable) - 1)
     chosen = [readable[i] for i in order]
-    return Split(train=tuple(chosen[held_out:]), validation=tuple(chosen[:held_out]))
+    return Split(train=tuple(chosen[held_out:]), validation=tuple(chosen[:held_out]), unreadable=bad)
 
 
 class AudioFolder(Dataset[dict[str, Any]]):

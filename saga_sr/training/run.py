@@ -15,7 +15,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from lightning.pytorch.strategies import FSDPStrategy
 from omegaconf import DictConfig, OmegaConf
-from tqdm import tqdm
 
 from saga_sr.backbones.stable_audio import read_convention
 from saga_sr.command_line import cause
@@ -179,7 +178,7 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
     trainer = make_trainer(config)
     if checkpoint is None:
         # Weights from elsewhere know the codec's latents as they are.
-        fit_statistics(model, data, config.statistics_clips, normalise=not config.init_from)
+        data.fit_statistics(model, config.statistics_clips, normalise=not config.init_from)
         if config.init_from:
             initialise(model, Path(config.init_from), output)
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -221,13 +220,6 @@ def make_trainer(config: DictConfig) -> lightning.Trainer:
     if config.ema and isinstance(trainer.strategy, FSDPStrategy):
         raise ConfigError("trainer=fsdp shards the weights, which cannot be averaged then; add ema=none.")
     return trainer
-
-
-def fit_statistics(model: SuperResolver, data: AudioData, clips: int, normalise: bool) -> None:
-    """Measure latents and roll-offs on the first `clips` training crops."""
-    if clips:
-        batches = data.statistics_batches(clips)
-        model.fit_statistics(tqdm(batches, desc="Statistics", delay=2, leave=False), normalise)
 
 
 def export(

@@ -1,0 +1,1 @@
+"""Audio, once through the codec, into shards of latents that training streams."""

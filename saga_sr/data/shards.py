@@ -1,0 +1,141 @@
+"""Shards of latents, read in a shuffled order that depends on nothing but a seed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import zlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from litdata import StreamingDataset
+from litdata.streaming.downloader import get_downloader
+
+from saga_sr.codecs.statistics import checksum
+from saga_sr.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+TRIES = 64
+
+
+class Shards:
+    """The items of a folder of litdata shards, here or in object storage, by number; damaged ones are known as such.
+
+    Attributes:
+        lengths: number of items of each shard.
+        lost: the shards that could not be read, by name.
+
+    Raises:
+        DataError: there is no index.
+    """
+
+    def __init__(self, place: str, cache: str | None = None) -> None:
+        self.place = place
+        chunks = json.loads(fetch(place, "index.json"))["chunks"]
+        # One item at a time is decoded, since they are asked for in any order.
+        self.stream = StreamingDataset(place, cache_dir=cache, batch_decode=0)
+        self.names = [str(chunk["filename"]) for chunk in chunks]
+        self.lengths = np.array([chunk["chunk_size"] for chunk in chunks])
+        self.first = np.concatenate([[0], np.cumsum(self.lengths)])
+        self.lost: dict[str, str] = {}
+        # Shared by the processes that load: how many items were replaced.
+        self.replaced = torch.zeros((), dtype=torch.int64).share_memory_()
+        if "://" not in place:
+            self._look(chunks)
+
+    def _look(self, chunks: list[dict[str, Any]]) -> None:
+        for chunk in chunks:
+            path = Path(self.place) / chunk["filename"]
+            size = path.stat().st_size if path.is_file() else None
+            if size != chunk["chunk_bytes"]:
+                self._lose(chunk["filename"], "it is missing" if size is None else f"it has {size} bytes")
+
+    def _lose(self, name: str, reason: str) -> None:
+        if name not in self.lost:
+            self.lost[name] = reason
+            logger.warning("Shard %s of %s cannot be used (%s); others take its place.", name, self.place, reason)
+
+    def __len__(self) -> int:
+        return int(self.first[-1])
+
+    def get(self, number: int, rng: np.random.Generator) -> dict[str, Any]:
+        """Item `number`, or another one that `rng` draws where its shard is missing or it is damaged.
+
+        Raises:
+            DataError: many in a row are.
+        """
+        for _ in range(TRIES):
+            item = self._read(number)
+            if item is not None:
+                return item
+            self.replaced += 1
+            number = int(rng.integers(len(self)))
+        raise DataError(
+            f"{TRIES} items in a row of {self.place} cannot be read ({', '.join(list(self.lost)[:3])}, ...); copy the "
+            "folder again, or prepare it anew."
+        )
+
+    def _read(self, number: int) -> dict[str, Any] | None:
+        name = self.names[int(np.searchsorted(self.first, number, side="right")) - 1]
+        # A shard that is not there is not asked for again; one that is damaged in a place is good elsewhere.
+        if self.lost.get(name, DAMAGED) != DAMAGED:
+            return None
+        try:
+            item = self.stream[number]
+            content = item["latents"] if "latents" in item else item["audio"]
+            found = checksum(content) if isinstance(content, torch.Tensor) else zlib.crc32(content)
+            whole = found == item["checksum"]
+        except Exception as error:
+            # litdata raises whatever the broken bytes or the network lead it to.
+            self._lose(name, type(error).__name__)
+            return None
+        if not whole:
+            self._lose(name, DAMAGED)
+            return None
+        return item
+
+    def shuffled(self, epoch: int, seed: int, window: int) -> np.ndarray:
+        """The order of all items in an epoch: shards in random order, each spread over `window` of them.
+
+        So a reader needs about `window` shards at a time, and one new one for each that it is done with.
+        """
+        return _shuffled(tuple(self.lengths.tolist()), epoch, seed, window)
+
+
+DAMAGED = "its checksums are wrong"
+
+
+@lru_cache(maxsize=2)
+def _shuffled(lengths: tuple[int, ...], epoch: int, seed: int, window: int) -> np.ndarray:
+    rng = np.random.default_rng([seed, epoch])
+    places = rng.permutation(len(lengths))
+    keys = np.repeat(places, lengths) + window * rng.random(sum(lengths))
+    return np.argsort(keys, kind="stable")
+
+
+def fetch(path: str, name: str) -> bytes:
+    """A file beside the shards.
+
+    Raises:
+        DataError: it is not there.
+    """
+    mend = "give the output of python -m saga_sr.prepare once it is finished (data.path=...)"
+    if "://" not in path:
+        try:
+            return (Path(path) / name).read_bytes()
+        except OSError as error:
+            raise DataError(f"{path} has no {name} ({error.strerror}); {mend}.") from error
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / name
+        try:
+            get_downloader(path, folder, []).download_file(f"{path}/{name}", str(target))
+            return target.read_bytes()
+        except Exception as error:
+            # The clients of the stores have errors of their own.
+            reason = " ".join(str(error).split())[:200].rstrip(".")
+            raise DataError(f"{path}/{name} cannot be read ({reason}); {mend}.") from error
