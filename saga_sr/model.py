@@ -119,7 +119,7 @@ class SuperResolver(nn.Module):
             deque(batches, maxlen=0)
 
     def recall_statistics(self, statistics: LatentStatistics, where: str, normalise: bool = True) -> None:
-        """Take what latents (unless not to `normalise`) and roll-offs are like from data prepared in the folder `where`.
+        """Take what latents (unless not to `normalise`) and roll-offs are like from prepared data in `where`, a folder.
 
         Raises:
             DataError: they are of another codec.

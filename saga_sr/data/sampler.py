@@ -24,7 +24,8 @@ class EpochSampler(Sampler[int]):
         self.rank = rank
         self.world_size = world_size
         self.begin = begin
-        self.epoch = 0
+        # Loaders with workers ask for the first items before the trainer has told the epoch.
+        self.epoch = begin[0]
 
     def set_epoch(self, epoch: int) -> None:
         """Called by the trainer when an epoch begins."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
+import warnings
 import zlib
 from functools import lru_cache
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 from litdata import StreamingDataset
-from litdata.streaming.downloader import get_downloader
+from litdata.streaming.fs_provider import _get_fs_provider
 
 from saga_sr.codecs.statistics import checksum
 from saga_sr.errors import DataError
 
 logger = logging.getLogger(__name__)
+# Nothing is written to what litdata hands out.
+warnings.filterwarnings("ignore", "The given buffer is not writable")
 
 TRIES = 64
 
@@ -133,7 +136,7 @@ def fetch(path: str, name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / name
         try:
-            get_downloader(path, folder, []).download_file(f"{path}/{name}", str(target))
+            _get_fs_provider(path).download_file(f"{path}/{name}", str(target))
             return target.read_bytes()
         except Exception as error:
             # The clients of the stores have errors of their own.

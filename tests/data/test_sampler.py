@@ -14,6 +14,9 @@ def test_ranks_share_an_epoch_without_overlap_and_in_the_order_of_one() -> None:
 
 def test_an_interrupted_epoch_goes_on_and_the_next_ones_are_whole() -> None:
     whole, resumed = EpochSampler(24, 1, 2), EpochSampler(24, 1, 2, begin=(3, 5))
+    whole.set_epoch(3)
+    # Before the trainer has said a word, too.
+    assert list(resumed) == list(whole)[5:]
     for epoch, first in ((3, 5), (4, 0)):
         whole.set_epoch(epoch)
         resumed.set_epoch(epoch)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal as signals
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,10 +28,29 @@ class Engine(DataProcessor):
         raise KeyboardInterrupt
 
 
-def run_parts(
-    work: Callable[[str, str], None], parts: Sequence[str], workers: int, machine: int, machines: int
-) -> None:
-    """Call `work(part, folder)` for this machine's share of `parts`, in `workers` processes.
+class Work:
+    """What is done with a part; in a worker's process it ends with the parent, and leaves Ctrl-C to it."""
+
+    def __init__(self, work: Callable[[str], None]) -> None:
+        self.work = work
+        self.parent = os.getpid()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        signals.signal(signals.SIGINT, signals.SIG_IGN)
+        threading.Thread(target=self._end_with_parent, daemon=True).start()
+
+    def _end_with_parent(self) -> None:
+        while os.getppid() == self.parent:
+            time.sleep(1)
+        os._exit(1)
+
+    def __call__(self, part: str, folder: str) -> None:
+        self.work(part)
+
+
+def run_parts(work: Callable[[str], None], parts: Sequence[str], workers: int, machine: int, machines: int) -> None:
+    """Call `work(part)` for this machine's share of `parts`, in `workers` processes.
 
     Raises:
         DataError: the error of a worker, as it put it.
@@ -38,7 +60,7 @@ def run_parts(
             engine = Engine(
                 input_dir=None, output_dir=str(folder / "out"), num_workers=workers, fast_dev_run=False, verbose=False
             )
-            engine.run(LambdaMapRecipe(work, list(parts)))
+            engine.run(LambdaMapRecipe(Work(work), list(parts)))
         except RuntimeError as error:
             # It hands a worker's traceback on as text.
             said = re.search(r"^saga_sr\.errors\.\w+: (.*)", str(error), re.MULTILINE)

@@ -11,11 +11,9 @@ import functools
 import io
 import itertools
 import json
-import multiprocessing
 import os
 import queue
 import shutil
-import signal
 import sys
 import tempfile
 import zlib
@@ -65,7 +63,7 @@ def done_file(output: Path, part: str) -> Path:
     return output / JOB / "done" / f"{part}.safetensors"
 
 
-def prepare_part(part: str, _: str, output: Path, settings: Settings, device: str) -> None:
+def prepare_part(part: str, output: Path, settings: Settings, device: str) -> None:
     """Make the shard of `part`, unless it is there; what a worker of the engine does.
 
     Raises:
@@ -73,9 +71,6 @@ def prepare_part(part: str, _: str, output: Path, settings: Settings, device: st
     """
     if done_file(output, part).exists():
         return
-    if multiprocessing.parent_process() is not None:
-        # Ctrl-C is the parent's to answer; it stops its workers.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     try:
         _prepare(part, output, settings, _preparer(json.dumps([settings.codec, settings.degradation]), device))
@@ -109,7 +104,6 @@ def _prepare(part: str, output: Path, settings: Settings, preparer: Preparer) ->
                 writer.add_item(count, item)
                 count += 1
             tally.seconds += sum(sounding) / settings.sample_rate
-            _stop_with_parent()
         if count:
             _publish(writer, aside, folder / f"{part}.bin", tally)
     finally:
@@ -129,13 +123,6 @@ def _publish(writer: BinaryWriter, aside: Path, target: Path, tally: Tally) -> N
         os.fsync(file.fileno())
     written.replace(target)
     tally.shard, tally.config = shard | {"filename": target.name}, index["config"]
-
-
-def _stop_with_parent() -> None:
-    """A worker whose parent was killed does not go on alone."""
-    parent = multiprocessing.parent_process()
-    if parent is not None and not parent.is_alive():
-        os._exit(1)
 
 
 def _batches(

@@ -173,7 +173,7 @@ def read_plan(output: Path) -> Plan | None:
     """The plan below `output`, or None where there is none yet."""
     try:
         return Plan(**json.loads((output / JOB / PLAN).read_text()))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
