@@ -1,0 +1,113 @@
+"""Preparation against a plain loop over files, and training from latents against training from audio.
+
+    python benchmarks/preparation.py AUDIO_FOLDER
+
+The plain loop does the same to each clip, with the same functions, one clip and one version at a time, in one process
+that may use all cores: read, resample, low-pass, encode, save. Both start with nothing and end with files on the disk.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from saga_sr.audio.degradation import LowPassDegradation
+from saga_sr.audio.files import AudioReader, find_audio, inspect_audio
+from saga_sr.audio.resample import resample
+from saga_sr.audio.spectrum import rolloffs_hz
+from saga_sr.codecs.mdct import MDCT
+from saga_sr.draws import seeded
+
+TURNS = 3
+RATE, LENGTH, VERSIONS = 44_100, 262_144, 2
+STEPS = 60
+
+
+def plain_loop(folder: Path, output: Path) -> None:
+    codec, low_pass = MDCT(RATE, 512, 0.5), LowPassDegradation(RATE)
+    count = 0
+    for path in tqdm(find_audio(folder), desc="Plain loop", leave=False):
+        with AudioReader(path) as reader:
+            audio = resample(reader.read(0, reader.info.frames), reader.info.sample_rate, RATE)
+        audio = audio.mean(dim=0, keepdim=True)
+        for clip in audio.split(LENGTH, dim=1):
+            hr = clip[None]
+            made = {"hr": codec.analyse(hr).half(), "rolloff": rolloffs_hz(hr, RATE)}
+            for version in range(VERSIONS):
+                lr = low_pass(hr, seeded([count])).lr
+                made[f"lr{version}"] = codec.analyse(lr).half()
+                made[f"rolloff{version}"] = rolloffs_hz(lr, RATE)
+                count += 1
+            torch.save(made, output / f"{count}.pt")
+
+
+def ours(folder: Path, output: Path) -> None:
+    command = ["-m", "saga_sr.prepare", f"data.path={folder}", f"output={output}", f"degradations={VERSIONS}"]
+    subprocess.run([sys.executable, *command], check=True, capture_output=True)
+
+
+def preparation(folder: Path, work: Path) -> None:
+    hours = sum(inspect_audio(path).duration_s for path in find_audio(folder)) / 3600
+    spent: dict[str, list[float]] = {"plain loop": [], "prepare": []}
+    for turn in range(TURNS):
+        for name, run in (("plain loop", plain_loop), ("prepare", ours)):
+            output = work / f"{name}-{turn}"
+            output.mkdir()
+            begin = time.perf_counter()
+            run(folder, output)
+            spent[name].append(time.perf_counter() - begin)
+            if (name, turn) != ("prepare", TURNS - 1):
+                shutil.rmtree(output)
+    ratio = statistics.median(a / b for a, b in zip(spent["plain loop"], spent["prepare"], strict=True))
+    print(f"{hours:.2f} h of audio, {len(find_audio(folder))} files, {VERSIONS} versions of each clip")
+    print("| | s | hours of audio per hour |\n|---|---|---|")
+    for name, seconds in spent.items():
+        middle = statistics.median(seconds)
+        print(f"| {name} | {middle:.1f} | {hours / middle * 3600:.0f} |")
+    print(f"ratio {ratio:.2f}")
+
+
+def training(folder: Path, latents: Path, work: Path) -> None:
+    """The same small model from both, in turns; figures of the second half of each run."""
+    sources = {
+        "audio": ["data=folder", f"data.path={folder}"],
+        "latents": ["data=latents", f"data.path={latents}"],
+    }
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in sources}
+    for turn in range(TURNS):
+        for name, overrides in sources.items():
+            run = work / f"train-{name}-{turn}"
+            command = [
+                "train.py", *overrides, f"hydra.run.dir={run}", f"trainer.max_steps={STEPS}", "logger=csv", "ema=none",
+                "trainer.val_check_interval=1000", "statistics_clips=8", "data.validation_size=1", "data.batch_size=16",
+            ]  # fmt: skip
+            subprocess.run([sys.executable, *command], check=True, capture_output=True)
+            with (run / "csv/metrics.csv").open() as file:
+                rows = [row for row in csv.DictReader(file) if row.get("system/samples_per_s")][STEPS // 20 :]
+            found[name].append((
+                statistics.median(float(row["system/samples_per_s"]) for row in rows),
+                statistics.mean(float(row["system/waiting_for_data"]) for row in rows),
+            ))  # fmt: skip
+    print("| training from | samples/s | waiting for data |\n|---|---|---|")
+    for name, figures in found.items():
+        speed, waiting = (statistics.median(values) for values in zip(*figures, strict=True))
+        print(f"| {name} | {speed:.1f} | {100 * waiting:.1f} % |")
+    pairs = zip(found["latents"], found["audio"], strict=True)
+    print(f"ratio {statistics.median(a[0] / b[0] for a, b in pairs):.2f}")
+
+
+if __name__ == "__main__":
+    source = Path(sys.argv[1]).absolute()
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        preparation(source, place)
+        training(source, place / f"prepare-{TURNS - 1}", place)
