@@ -1,0 +1,71 @@
+"""Draw this study's pictures: `python experiments/jat_losses/pictures.py outputs/jat_losses`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from saga_sr.audio.files import read_audio
+from saga_sr.audio.spectrum import bin_frequencies, log_power
+from saga_sr.evaluation.spectrograms import spectrogram_figure
+from saga_sr.evaluation.sweep import find_runs
+
+HERE = Path(__file__).parent
+RATE = 44_100
+COLOURS = {"mse": "#7f7f7f", "mod1": "#d62728", "mod2": "#17a673"}
+PANELS = {"val/lsd_hf": "validation LSD-HF (4 kHz)", "val/lsd": "validation LSD", "val/si_sdr": "validation SI-SDR (dB)"}
+runs = [run for run in find_runs([Path(sys.argv[1])]) if run.record["status"] == "finished"]
+
+figure = Figure(figsize=(11, 4), dpi=110)
+FigureCanvasAgg(figure)
+axes = figure.subplots(1, 3)
+for run in runs:
+    loss = run.overrides["loss"]
+    for axis, name in zip(axes, PANELS, strict=True):
+        first = run.overrides["seed"] == "1"
+        axis.plot(
+            *zip(*run.curves[name], strict=True), color=COLOURS[loss], linewidth=1, marker="o", markersize=2.5,
+            label=loss if first else None,
+        )  # fmt: skip
+for axis, title in zip(axes, PANELS.values(), strict=True):
+    axis.set_xlabel("training step")
+    axis.set_ylabel(title)
+    axis.grid(alpha=0.25)
+figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=3, fontsize=8, frameon=False)
+figure.subplots_adjust(0.055, 0.22, 0.995, 0.98, 0.24)
+figure.savefig(HERE / "curves.png")
+
+
+def sound(run_folder: Path, clip: int, name: str) -> torch.Tensor:
+    return read_audio(run_folder / f"auditions/{clip}_{name}.flac")[0]
+
+
+audios = {"before (4 kHz)": sound(runs[0].folder, 1, "input")}
+for run in runs:
+    if run.overrides["seed"] == "1":
+        audios[run.overrides["loss"]] = sound(run.folder, 1, "output")
+audios["reference"] = sound(runs[0].folder, 1, "reference")
+spectrogram_figure(audios, RATE, 4000).savefig(HERE / "clip.png", dpi=60)
+
+# How much of what is above the cutoff there is, at which frequency: over the auditioned clips and all seeds.
+figure = Figure(figsize=(8, 3.6), dpi=110)
+FigureCanvasAgg(figure)
+axis = figure.subplots()
+khz = bin_frequencies(RATE) / 1000
+clips = sorted({path.name.partition("_")[0] for path in runs[0].folder.glob("auditions/*_output.flac")})
+for loss, colour in {**COLOURS, "reference": "black"}.items():
+    chosen = runs[:1] if loss == "reference" else [run for run in runs if run.overrides["loss"] == loss]
+    name = "reference" if loss == "reference" else "output"
+    level = torch.stack([log_power(sound(run.folder, int(clip), name)).mean(dim=(0, 2)) for run in chosen for clip in clips])
+    axis.plot(khz, 10 * level.mean(dim=0), color=colour, linewidth=1, label=loss)
+axis.axvline(4, color="black", linewidth=0.5, linestyle=":")
+axis.set_xlabel("frequency (kHz)")
+axis.set_ylabel("mean level (dB)")
+axis.grid(alpha=0.25)
+axis.legend(frameon=False, fontsize=8)
+figure.subplots_adjust(0.09, 0.16, 0.99, 0.97)
+figure.savefig(HERE / "level.png")
