@@ -6,6 +6,7 @@ Or what a file or folder of weights holds: `python -m saga_sr.inspect file=PATH`
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,10 +35,10 @@ def main() -> None:
     @answer_errors
     def answer(config: DictConfig) -> None:
         if config.file is not None:
-            print(listing(Path(config.file)))
+            say(listing(Path(config.file)))
         else:
             titles = names if others else [HydraConfig.get().runtime.choices["backbone"]]
-            print(comparison(dict(zip(titles, [config, *composed], strict=True))))
+            say(comparison(dict(zip(titles, [config, *composed], strict=True))))
 
     sys.argv[1:] = first
     answer()
@@ -70,6 +71,15 @@ def is_setting(argument: str) -> bool:
     return not argument.startswith("-") and "=" in argument
 
 
+def say(text: str) -> None:
+    """Print `text`, to whoever reads on."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # `| head` has seen enough; what is left over must not be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def comparison(configs: Mapping[str, DictConfig]) -> str:
     """A table of what the models of `configs` cost, by their names.
 
@@ -88,9 +98,10 @@ def listing(path: Path) -> str:
     Raises:
         SagaError: nothing that saga-sr reads.
     """
-    from saga_sr.inspection.tensors import describe, open_weights
+    from saga_sr.inspection.table import describe
+    from saga_sr.inspection.weights import open_weights
 
-    return describe(open_weights(path))
+    return describe(open_weights(path), str(path))
 
 
 if __name__ == "__main__":

@@ -7,22 +7,16 @@ a diffusers folder (`transformer/`, `projection_model/`, `scheduler/`), and a ch
 from __future__ import annotations
 
 import json
-import pickle
 import re
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from saga_sr.errors import WeightsError
-
-Tensors = dict[str, Tensor]
+from saga_sr.tensor_files import Tensors, load_tensors
 
 # What the original names of a block become. Norms keep their fixed bias, which is zero.
 BLOCK = {
@@ -261,40 +255,6 @@ def _convention_of_scheduler(folder: Path) -> str | None:
     if "Flow" in str(settings.get("_class_name")):
         return "rectified_flow"
     return "v_prediction" if settings.get("prediction_type") == "v_prediction" else None
-
-
-def load_tensors(path: Path) -> Tensors:
-    """The tensors in a file, without what lies around them in a checkpoint.
-
-    Raises:
-        WeightsError: a damaged file, or one without tensors.
-    """
-    state = load_saved(path)
-    while isinstance(state, dict) and not any(isinstance(value, Tensor) for value in state.values()):
-        state = next((state[name] for name in ("state_dict", "model") if isinstance(state.get(name), dict)), None)
-    if not isinstance(state, dict):
-        raise WeightsError(f"{path} holds no tensors; give a checkpoint of Stable Audio or SAGA-SR.")
-    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
-
-
-def load_saved(path: Path) -> Any:
-    """All that is in a file: of safetensors a dict; from a pickle only tensors and plain values, and no code of it runs.
-
-    Tensors are read from the disk only where they are looked at, but for pickles of PyTorch before 1.6.
-
-    Raises:
-        WeightsError: a damaged file.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise WeightsError(
-            f"{path} cannot be read ({reason}); it is missing, truncated, or holds more than tensors: copy it again, "
-            "or save its weights as safetensors."
-        ) from error
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -114,8 +114,8 @@ def _from_package(path: Path, mend: str) -> Any:
     return network
 
 
-def package_names(saved: Any) -> dict[str, str]:
-    """What the tensors of the package's file, loaded as `saved`, become in `DacModel`, by their names there.
+def package_names(path: Path, saved: Any) -> dict[str, str]:
+    """What the tensors of the package's file at `path`, loaded as `saved`, become in `DacModel`, by their names there.
 
     Raises:
         WeightsError: another file, or another network.
@@ -130,7 +130,9 @@ def package_names(saved: Any) -> dict[str, str]:
             for own, source in sources.items()
         }
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"These are not the weights of a DAC that can be read ({_reason(error)}).") from error
+        raise WeightsError(
+            f"{path} holds no DAC that can be read ({_reason(error)}); give weights_44khz.pth of descript-audio-codec."
+        ) from error
 
 
 def _outline(sizes: dict[str, Any]) -> Any:
@@ -188,7 +190,7 @@ def _copy(state: dict[str, Tensor], network: nn.Module) -> None:
     """
     for layer, sources in _paired(state, network):
         tensors = {name: state[source] for name, source in sources.items()}
-        if WEIGHT_NORM <= tensors.keys():
+        if tensors.keys() >= WEIGHT_NORM:
             # Weight normalisation, multiplied out.
             tensors["weight"] = torch._weight_norm(tensors.pop("weight_v"), tensors.pop("weight_g"), 0)
         own = dict(layer.named_parameters(recurse=False))

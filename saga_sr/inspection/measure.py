@@ -1,4 +1,4 @@
-"""What a computation takes, of tensors that may have no values: operations, memory kept for backward, memory at once."""
+"""What a computation takes, even of tensors without values: operations, memory kept for backward, memory at once."""
 
 from __future__ import annotations
 

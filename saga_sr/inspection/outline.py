@@ -19,11 +19,8 @@ from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.conditioning.types import Known
 from saga_sr.errors import ConfigError
 from saga_sr.flow.guidance import Branch, branches
-from saga_sr.inspection.stand_ins import UnreadCodec, UnreadText
+from saga_sr.inspection.stand_ins import T5_BASE_WIDTH, UnreadCodec, UnreadText
 from saga_sr.model import SuperResolver
-
-# Of T5-base, which Stable Audio and SAGA-SR read captions with.
-USUAL_ENCODER_WIDTH = 768
 
 
 @dataclass(frozen=True)
@@ -85,9 +82,7 @@ def outline(config: DictConfig) -> Outline:
     if isinstance(codec, UnreadCodec):
         left_out.append("the codec's network, since no codec.path is given")
     if isinstance(conditioner.text, UnreadText):
-        left_out.append(
-            f"the text encoder, since no text_encoder is given (it is taken to be {USUAL_ENCODER_WIDTH} wide)"
-        )
+        left_out.append(f"the text encoder, since no text_encoder is given (it is taken to be {T5_BASE_WIDTH} wide)")
     fake = FakeTensorMode()
     with fake, torch.device("cuda"):
         backbone = instantiate(config.backbone)
@@ -108,7 +103,7 @@ def outline(config: DictConfig) -> Outline:
 def _codec(config: DictConfig) -> Codec:
     if _has_path(config.codec):
         return instantiate(config.codec)
-    network = get_class(config.codec._target_)
+    network: Any = get_class(config.codec._target_)
     if not hasattr(network, "PUBLISHED_HOP"):
         raise ConfigError(f"The sizes of {network.__name__} are in its weights alone; give codec.path=...")
     channels = config.codec.get("channels", network.PUBLISHED_CHANNELS)
@@ -119,8 +114,8 @@ def _conditioner(config: DictConfig) -> Conditioner:
     text = config.conditioning.text
     if text is None or _has_path(text):
         return instantiate(config.conditioning)
-    unread = UnreadText(text.width, text.max_tokens, text.dropout, USUAL_ENCODER_WIDTH)
-    return instantiate(config.conditioning, text=unread)
+    unread = f"{UnreadText.__module__}.{UnreadText.__name__}"
+    return instantiate(config.conditioning, text={"_target_": unread, "path": None})
 
 
 def _has_path(settings: DictConfig) -> bool:

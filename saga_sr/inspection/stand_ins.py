@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from saga_sr.codecs.codec import Codec
 
+# Of T5-base's embeddings, which Stable Audio and SAGA-SR read captions with.
+T5_BASE_WIDTH = 768
+
 
 class UnreadCodec(Codec):
     """A codec of which only the sizes are known; its latents hold nothing."""
@@ -26,16 +29,16 @@ class UnreadText(nn.Module):
     """A `TextCondition` whose encoder is not there: no caption has any tokens.
 
     Args:
+        path: None, in the place of the encoder's.
         width, max_tokens, dropout: see `TextCondition`.
-        encoder_width: of the encoder's embeddings.
     """
 
-    def __init__(self, width: int, max_tokens: int, dropout: float, encoder_width: int) -> None:
+    def __init__(self, path: None, width: int, max_tokens: int, dropout: float) -> None:
         super().__init__()
         self.width = width
         self.max_tokens = max_tokens
         self.dropout = dropout
-        self.project = nn.Linear(encoder_width, width) if width != encoder_width else None
+        self.project = nn.Linear(T5_BASE_WIDTH, width) if width != T5_BASE_WIDTH else None
 
     def forward(self, captions: Sequence[str], device: torch.device) -> Tensor:
         """Zeros [b, max_tokens, width]."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from saga_sr.inspection.cost import Cost
+from saga_sr.inspection.weights import Contents
 
 NOTHING = "-"
 # How the figures come about, below every comparison.
@@ -61,6 +63,19 @@ def compare(costs: Mapping[str, Cost]) -> str:
     columns = list(costs.values())
     rows = [["", *costs], *_model(columns), *_compute(columns), *_memories(columns)]
     return "\n".join([aligned(rows, right=True), "", *_left_out(costs), METHOD])
+
+
+def describe(contents: Contents, path: str) -> str:
+    """What was recognised at `path`, its tensors, and what becomes of them."""
+    rows = [["tensor", "shape", "dtype", "size", "becomes"]]
+    for entry in contents.entries:
+        shape = " x ".join(map(str, entry.shape)) or "scalar"
+        rows.append([entry.name, shape, entry.dtype, memory(entry.size), entry.ours or NOTHING])
+    numbers = sum(math.prod(entry.shape) for entry in contents.entries)
+    left = sum(entry.ours is None for entry in contents.entries)
+    size = memory(sum(entry.size for entry in contents.entries))
+    total = f"{len(contents.entries)} tensors of {count(numbers)} numbers, {size}; {left} become nothing here."
+    return "\n".join([f"{path}: {contents.recognised}", *contents.facts, "", aligned(rows), "", total])
 
 
 def _left_out(costs: Mapping[str, Cost]) -> list[str]:
