@@ -79,18 +79,12 @@ def cost(config: DictConfig) -> Cost:
     Raises:
         SagaError: a model that cannot be built.
     """
+    if min(config.data.num_samples, config.data.batch_size, config.chunk_s, config.batch_size) <= 0:
+        raise ConfigError("data.num_samples, data.batch_size, chunk_s and batch_size must all be positive.")
     plan = outline(config)
     codec, rate = plan.model.codec, plan.model.sample_rate
-    length = int(config.data.num_samples)
-    chunk = round(config.chunk_s * rate)
-    if min(length, chunk, config.data.batch_size, config.batch_size) < 1:
-        raise ConfigError("data.num_samples, data.batch_size, chunk_s and batch_size must all be positive.")
-    precision = str(config.trainer.precision)
-    if precision not in PRECISIONS:
-        raise ConfigError(
-            f"trainer.precision={precision} is not one that memory is estimated for; choose one of "
-            f"{', '.join(PRECISIONS)}."
-        )
+    length, chunk = int(config.data.num_samples), max(1, round(config.chunk_s * rate))
+    precision = _checked_precision(config)
     # PyTorch runs no backward for a GPU that is not there, and operations are as many everywhere.
     backbone = plan.backbone_on("cpu")
     forward, training = step_flops(plan, backbone, plan.frames(length))
@@ -113,9 +107,19 @@ def cost(config: DictConfig) -> Cost:
         clip_s=length / rate,
         sampled=config.batch_size,
         chunk_s=chunk / rate,
-        precision="bf16-mixed" if precision == "auto" else precision,
+        precision=precision,
         left_out=plan.left_out,
     )
+
+
+def _checked_precision(config: DictConfig) -> str:
+    precision = str(config.trainer.precision)
+    if precision not in PRECISIONS:
+        raise ConfigError(
+            f"trainer.precision={precision} is not one that memory is estimated for; choose one of "
+            f"{', '.join(PRECISIONS)}."
+        )
+    return "bf16-mixed" if precision == "auto" else precision
 
 
 def step_flops(plan: Outline, backbone: Backbone, frames: int) -> tuple[int, int]:

@@ -21,11 +21,11 @@ device's library and fragmentation take comes on top."""
 
 
 def count(number: float, unit: str = "") -> str:
-    """`number` with three or four digits and a prefix: 762 M, 12.3 k, 1.06 G."""
+    """`number` with a prefix: 12.3 k, 1,057 M, 84.8 GFLOP. Without a unit, M is the largest."""
     if not number:
         return NOTHING
     for prefix, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
+        if number >= size and (unit or size < 1e9):
             return f"{_digits(number / size)} {prefix}{unit}"
     return f"{_digits(number)} {unit}".rstrip()
 
