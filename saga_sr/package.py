@@ -106,7 +106,7 @@ def load_package(path: str | Path, device: str = "cpu") -> SuperResolver:
         PackageError: it is missing, incomplete, truncated, or asks for code outside the model's rooms.
     """
     folder = Path(path)
-    config = _read_config(folder)
+    config = read_config(folder)
     try:
         model = build(_with_assets(config["model"], folder))
     except PackageError:
@@ -164,7 +164,12 @@ def _with_assets(config: Any, folder: Path) -> Any:
     return found
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """What the package at `folder` says of its model, without making anything of it.
+
+    Raises:
+        PackageError: it is missing, incomplete or damaged.
+    """
     if not folder.is_dir():
         raise PackageError(f"There is no model package at {folder}; give the folder that holds config.yaml.")
     for name in ("config.yaml", "model.safetensors"):

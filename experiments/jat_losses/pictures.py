@@ -17,7 +17,11 @@ from saga_sr.evaluation.sweep import find_runs
 HERE = Path(__file__).parent
 RATE = 44_100
 COLOURS = {"mse": "#7f7f7f", "mod1": "#d62728", "mod2": "#17a673"}
-PANELS = {"val/lsd_hf": "validation LSD-HF (4 kHz)", "val/lsd": "validation LSD", "val/si_sdr": "validation SI-SDR (dB)"}
+PANELS = {
+    "val/lsd_hf": "validation LSD-HF (4 kHz)",
+    "val/lsd": "validation LSD",
+    "val/si_sdr": "validation SI-SDR (dB)",
+}
 runs = [run for run in find_runs([Path(sys.argv[1])]) if run.record["status"] == "finished"]
 
 figure = Figure(figsize=(11, 4), dpi=110)
@@ -60,7 +64,9 @@ clips = sorted({path.name.partition("_")[0] for path in runs[0].folder.glob("aud
 for loss, colour in {**COLOURS, "reference": "black"}.items():
     chosen = runs[:1] if loss == "reference" else [run for run in runs if run.overrides["loss"] == loss]
     name = "reference" if loss == "reference" else "output"
-    level = torch.stack([log_power(sound(run.folder, int(clip), name)).mean(dim=(0, 2)) for run in chosen for clip in clips])
+    level = torch.stack(
+        [log_power(sound(run.folder, int(clip), name)).mean(dim=(0, 2)) for run in chosen for clip in clips]
+    )
     axis.plot(khz, 10 * level.mean(dim=0), color=colour, linewidth=1, label=loss)
 axis.axvline(4, color="black", linewidth=0.5, linestyle=":")
 axis.set_xlabel("frequency (kHz)")

@@ -7,20 +7,16 @@ a diffusers folder (`transformer/`, `projection_model/`, `scheduler/`), and a ch
 from __future__ import annotations
 
 import json
-import pickle
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from saga_sr.errors import WeightsError
-
-Tensors = dict[str, Tensor]
+from saga_sr.tensor_files import Tensors, load_tensors
 
 # What the original names of a block become. Norms keep their fixed bias, which is zero.
 BLOCK = {
@@ -111,17 +107,21 @@ class StableAudioWeights:
     ignored: list[str] = field(default_factory=list)
 
 
-def read_weights(path: Path) -> StableAudioWeights:
+def read_weights(path: Path, load: Callable[[Path], Tensors] | None = None) -> StableAudioWeights:
     """Read the weights at `path`, a file or a folder in one of the three layouts.
+
+    Args:
+        load: reads the tensors in a file, `load_tensors` where left out; given another, one can see where they go.
 
     Raises:
         WeightsError: nothing there, another layout, a damaged file.
     """
     if not path.exists():
         raise WeightsError(f"There are no weights at {path}; give init_from=PATH of a Stable Audio folder or file.")
+    load = load or load_tensors
     folder = path if path.is_dir() else path.parent
     if (path / "transformer").is_dir():
-        return name_tensors(_from_diffusers(path), _convention_of_scheduler(path))
+        return name_tensors(_from_diffusers(path, load), _convention_of_scheduler(path))
     if path.is_dir():
         found = [path / name for name in ("model.safetensors", "model.ckpt") if (path / name).is_file()]
         if not found:
@@ -130,7 +130,7 @@ def read_weights(path: Path) -> StableAudioWeights:
                 "folder or file that Stable Audio's weights were published as."
             )
         path = found[0]
-    tensors = _original(_load(path), path)
+    tensors = _original(load(path), path)
     settings = _json(folder / "model_config.json").get("model", {})
     objective = settings.get("diffusion", {}).get("diffusion_objective", "v") if settings else None
     convention = {"v": "v_prediction", "rectified_flow": "rectified_flow"}.get(str(objective))
@@ -204,9 +204,9 @@ def _original(state: Tensors, path: Path) -> Tensors:
     return tensors
 
 
-def _from_diffusers(folder: Path) -> Tensors:
+def _from_diffusers(folder: Path, load: Callable[[Path], Tensors]) -> Tensors:
     """The transformer and the number embeddings of a diffusers folder, in the original's words."""
-    state = _load(folder / "transformer" / "diffusion_pytorch_model.safetensors")
+    state = load(folder / "transformer" / "diffusion_pytorch_model.safetensors")
     tensors: Tensors = {}
     blocks: dict[str, Tensors] = {}
     for name, tensor in state.items():
@@ -219,7 +219,7 @@ def _from_diffusers(folder: Path) -> Tensors:
     for i, block_state in blocks.items():
         tensors |= {f"transformer.layers.{i}.{name}": tensor for name, tensor in _joined(block_state).items()}
     numbers = folder / "projection_model" / "diffusion_pytorch_model.safetensors"
-    for name, tensor in (_load(numbers) if numbers.is_file() else {}).items():
+    for name, tensor in (load(numbers) if numbers.is_file() else {}).items():
         match = re.fullmatch(r"(start|end)_number_conditioner\.time_positional_embedding\.(.+)", name)
         number = {"start": "seconds_start", "end": "seconds_total"}[match[1]] if match else ""
         text = name.replace("text_projection.", "conditioners.prompt.proj_out.")
@@ -255,25 +255,6 @@ def _convention_of_scheduler(folder: Path) -> str | None:
     if "Flow" in str(settings.get("_class_name")):
         return "rectified_flow"
     return "v_prediction" if settings.get("prediction_type") == "v_prediction" else None
-
-
-def _load(path: Path) -> Tensors:
-    """The tensors in a file; from a pickle nothing else is taken, and no code of it runs."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise WeightsError(
-            f"{path} cannot be read ({reason}); it is missing, truncated, or holds more than tensors: copy it again, "
-            "or save its weights as safetensors."
-        ) from error
-    while isinstance(state, dict) and not any(isinstance(value, Tensor) for value in state.values()):
-        state = next((state[name] for name in ("state_dict", "model") if isinstance(state.get(name), dict)), None)
-    if not isinstance(state, dict):
-        raise WeightsError(f"{path} holds no tensors; give a checkpoint of Stable Audio or SAGA-SR.")
-    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def _json(path: Path) -> dict[str, Any]:

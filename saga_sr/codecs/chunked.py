@@ -28,9 +28,16 @@ class ChunkedCodec(Codec):
         sample_rate, channels, latent_dim, hop_length: see `Codec`.
         chunk_s: seconds of audio that are in the network at once, a batch's items counted together.
 
+    Attributes:
+        PUBLISHED_CHANNELS, PUBLISHED_HOP: `channels` and `hop_length` of the network as it was published, for who has
+            no weights at hand; an instance states its own.
+
     Raises:
         ConfigError: `chunk_s` is not positive.
     """
+
+    PUBLISHED_CHANNELS: int
+    PUBLISHED_HOP: int
 
     def __init__(
         self, network: Any, sample_rate: int, channels: int, latent_dim: int, hop_length: int, chunk_s: float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 
 from saga_sr.codecs.chunked import ChunkedCodec, check_stated
 from saga_sr.errors import ConfigError, WeightsError
+
+# The package's direction and length of a weight that is kept normalised.
+WEIGHT_NORM = {"weight_v", "weight_g"}
 
 
 class DAC(ChunkedCodec):
@@ -30,6 +34,9 @@ class DAC(ChunkedCodec):
             is not positive.
         WeightsError: no such network can be read at `path`.
     """
+
+    PUBLISHED_CHANNELS = 1
+    PUBLISHED_HOP = 512
 
     def __init__(
         self,
@@ -96,13 +103,51 @@ def _from_folder(folder: Path, mend: str) -> Any:
 
 def _from_package(path: Path, mend: str) -> Any:
     """The package's own file: `{"state_dict": ..., "metadata": {"kwargs": ...}}`."""
-    from transformers import DacConfig, DacModel
-
     try:
         saved: Any = torch.load(path, map_location="cpu", weights_only=True)
-        state, sizes = saved["state_dict"], saved["metadata"]["kwargs"]
-        rates = list(sizes["encoder_rates"])
-        config = DacConfig(
+        network = _outline(saved["metadata"]["kwargs"])
+        _copy(saved["state_dict"], network)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"The codec at {path} cannot be read ({_reason(error)}); {mend}.") from error
+    except pickle.UnpicklingError as error:
+        raise WeightsError(f"The codec at {path} cannot be read, it holds more than tensors; {mend}.") from error
+    return network
+
+
+def package_names(path: Path, saved: Any) -> dict[str, str]:
+    """What the tensors of the package's file at `path`, loaded as `saved`, become in `DacModel`, by their names there.
+
+    Raises:
+        WeightsError: another file, or another network.
+    """
+    try:
+        with torch.device("meta"):
+            network = _outline(saved["metadata"]["kwargs"])
+        layers = {layer: name for name, layer in network.named_modules()}
+        return {
+            source: f"{layers[layer]}.{'weight' if own in WEIGHT_NORM else own}"
+            for layer, sources in _paired(saved["state_dict"], network)
+            for own, source in sources.items()
+        }
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            f"{path} holds no DAC that can be read ({_reason(error)}); give weights_44khz.pth of descript-audio-codec."
+        ) from error
+
+
+def _outline(sizes: dict[str, Any]) -> Any:
+    """A `DacModel` of the package's `sizes`.
+
+    Raises:
+        ValueError: it cannot have them.
+    """
+    from transformers import DacConfig, DacModel
+
+    rates = list(sizes["encoder_rates"])
+    if list(sizes["decoder_rates"]) != rates[::-1]:
+        raise ValueError("its decoder is not the encoder's mirror image")
+    return DacModel(
+        DacConfig(
             encoder_hidden_size=sizes["encoder_dim"],
             downsampling_ratios=rates,
             decoder_hidden_size=sizes["decoder_dim"],
@@ -111,20 +156,13 @@ def _from_package(path: Path, mend: str) -> Any:
             codebook_dim=sizes["codebook_dim"],
             sampling_rate=sizes["sample_rate"],
         )
-        if list(sizes["decoder_rates"]) != rates[::-1]:
-            raise ValueError("its decoder is not the encoder's mirror image")
-        network = DacModel(config)
-        _copy(state, network)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"The codec at {path} cannot be read ({_reason(error)}); {mend}.") from error
-    except pickle.UnpicklingError as error:
-        raise WeightsError(f"The codec at {path} cannot be read, it holds more than tensors; {mend}.") from error
-    return network
+    )
 
 
-@torch.no_grad()
-def _copy(state: dict[str, Tensor], network: nn.Module) -> None:
-    """Give `network` the package's tensors: both list a part's layers in the same order, under other names.
+def _paired(state: dict[str, Tensor], network: nn.Module) -> Iterator[tuple[nn.Module, dict[str, str]]]:
+    """Each layer of `network` with the names of the package's tensors for it, by what they are in the layer.
+
+    Both list a part's layers in the same order, under other names.
 
     Raises:
         ValueError: other layers.
@@ -137,11 +175,22 @@ def _copy(state: dict[str, Tensor], network: nn.Module) -> None:
         if list(module.parameters(recurse=False))
     ]
     groups = [
-        {name.rpartition(".")[2]: state[name] for name in names}
+        {name.rpartition(".")[2]: name for name in names}
         for _, names in itertools.groupby(state, key=lambda name: name.rpartition(".")[0])
     ]
-    for layer, tensors in zip(layers, groups, strict=True):
-        if "weight_v" in tensors:
+    return zip(layers, groups, strict=True)
+
+
+@torch.no_grad()
+def _copy(state: dict[str, Tensor], network: nn.Module) -> None:
+    """Give `network` the package's tensors.
+
+    Raises:
+        ValueError: other layers.
+    """
+    for layer, sources in _paired(state, network):
+        tensors = {name: state[source] for name, source in sources.items()}
+        if tensors.keys() >= WEIGHT_NORM:
             # Weight normalisation, multiplied out.
             tensors["weight"] = torch._weight_norm(tensors.pop("weight_v"), tensors.pop("weight_g"), 0)
         own = dict(layer.named_parameters(recurse=False))

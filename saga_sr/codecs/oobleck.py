@@ -29,6 +29,9 @@ class Oobleck(ChunkedCodec):
         WeightsError: no such network can be read at `path`.
     """
 
+    PUBLISHED_CHANNELS = 2
+    PUBLISHED_HOP = 2048
+
     def __init__(
         self, path: str, sample_rate: int = 44_100, channels: int = 2, latent_dim: int = 64, chunk_s: float = 30.0
     ) -> None:
@@ -56,7 +59,7 @@ def load_oobleck(path: Path) -> Any:
         WeightsError: it is missing, incomplete, damaged or something else.
     """
     folder = path / "vae" if (path / "vae" / "config.json").is_file() else path
-    _check_folder(folder)
+    check_folder(folder)
     from diffusers import AutoencoderOobleck
 
     try:
@@ -85,7 +88,12 @@ def load_oobleck(path: Path) -> Any:
     return network.float()
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
+    """See whether `folder` is an autoencoder's, before it is read.
+
+    Raises:
+        WeightsError: it is not.
+    """
     mend = "give the folder of Stable Audio's autoencoder or pipeline in diffusers' format (codec.path=...)"
     if not folder.is_dir():
         raise WeightsError(f"There is no folder {folder}, and nothing is downloaded; {mend}.")

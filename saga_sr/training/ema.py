@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import lightning
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
@@ -37,3 +38,8 @@ class EMA(WeightAveraging):
             raise ConfigError(f"ema.decay={decay} must lie in [0, 1).")
         # Buffers (a codec's statistics) are copied, not averaged.
         super().__init__(use_buffers=False, multi_avg_fn=growing_average(decay))
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        # The model is moved to its device only later, and an average elsewhere would cost a copy of it every step.
+        self._device = trainer.strategy.root_device
+        super().setup(trainer, pl_module, stage)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import torch
 from lightning import LightningModule, Trainer
 from torch.utils.data import DataLoader
@@ -41,3 +43,9 @@ def test_training_ends_with_the_average_that_the_formula_gives() -> None:
         decay = min(0.6, (1 + n) / (10 + n))
         expected = decay * expected + (1 - decay) * value
     assert abs(float(module.weight) - expected) < 1e-4 and expected < 29.5
+
+
+def test_the_average_is_where_the_weights_will_be() -> None:
+    callback, trainer = EMA(0.6), SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta")))
+    callback.setup(trainer, Walk(), "fit")  # type: ignore[arg-type]
+    assert all(parameter.device.type == "meta" for parameter in callback._average_model.parameters())

@@ -1,0 +1,238 @@
+"""What a file or folder of weights holds, in any layout that is read here, and what each tensor would become."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from saga_sr.backbones.stable_audio import MARK, read_weights
+from saga_sr.codecs.dac import package_names
+from saga_sr.codecs.oobleck import check_folder
+from saga_sr.errors import PackageError, WeightsError
+from saga_sr.package import ASSETS, build, read_config
+from saga_sr.tensor_files import Tensors, load_saved, load_tensors
+
+READ = (
+    "a model package, a checkpoint of training, Stable Audio's or SAGA-SR's weights, or the folder or file of a DAC, "
+    "an Oobleck autoencoder or a T5 encoder"
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tensor in a file.
+
+    Attributes:
+        name, shape, dtype: in the file.
+        size: bytes.
+        ours: the name of what it would become; None where nothing takes it.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    size: int
+    ours: str | None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file or folder was recognised as, what else it says (a sentence each), and its tensors."""
+
+    recognised: str
+    facts: list[str]
+    entries: list[Entry]
+
+
+def open_weights(path: Path) -> Contents:
+    """What is at `path`. Tensors are not read where their shapes suffice, and no code of a file runs.
+
+    Raises:
+        WeightsError: nothing there, a damaged file, or a layout that is not read here.
+        PackageError: a damaged model package.
+    """
+    if not path.exists():
+        raise WeightsError(f"There is nothing at {path}; give file=PATH of {READ}.")
+    if path.suffix == ".safetensors" and any((path.parent / f"config.{kind}").is_file() for kind in ("yaml", "json")):
+        path = path.parent
+    contents = _folder(path) if path.is_dir() else _file(path)
+    if contents is None:
+        raise WeightsError(f"{path} is of no layout that is read here; give {READ}.")
+    return contents
+
+
+def _folder(folder: Path) -> Contents | None:
+    if (folder / "model" / "config.yaml").is_file():
+        folder = folder / "model"  # of a run
+    if (folder / "config.yaml").is_file():
+        return _package(folder)
+    if (folder / "transformer").is_dir():
+        return _stable_audio(folder)
+    for place in (folder, folder / "vae"):
+        config = _config(place)
+        kind = config.get("_class_name", config.get("model_type"))
+        if kind in NETWORKS:
+            return NETWORKS[kind](place, config)
+    if any((folder / f"model.{kind}").is_file() for kind in ("safetensors", "ckpt")):
+        return _stable_audio(folder)
+    return None
+
+
+def _file(path: Path) -> Contents | None:
+    saved = load_saved(path)
+    tensors = dict(_nested(saved))
+    if any(name.endswith(MARK) for name in tensors):
+        return _stable_audio(path)
+    if any(name.startswith("state_dict.model.backbone.") for name in tensors):
+        return _checkpoint(saved, tensors)
+    if isinstance(saved, dict) and "metadata" in saved and "state_dict" in saved:
+        names = package_names(path, saved)
+        entries = _entries(saved["state_dict"], {source: f"codec: {name}" for source, name in names.items()})
+        return Contents("a file of descript-audio-codec, for codec=dac codec.path=PATH", [], entries)
+    return None
+
+
+def _package(folder: Path) -> Contents:
+    config = read_config(folder)
+    settings = config["model"]
+    with torch.device("meta"):
+        backbone = build(settings.get("backbone"))
+    if not isinstance(backbone, nn.Module):
+        raise PackageError(f"{folder / 'config.yaml'} does not describe a SuperResolver; export the model again.")
+    tensors = load_tensors(folder / "model.safetensors")
+    taken = {f"backbone.{name}" for name in backbone.state_dict()}
+    taken |= {name for name in tensors if name.partition(".")[0] in {"codec", "conditioner"} & settings.keys()}
+    entries = _entries(tensors, {name: name for name in taken})
+    for asset in sorted((folder / ASSETS).glob("*")):
+        entries += [
+            replace(entry, name=f"{ASSETS}/{asset.name}: {entry.name}") for entry in open_weights(asset).entries
+        ]
+    parts = [
+        f"{part}: {str(value['_target_']).rpartition('.')[2]}"
+        for part, value in settings.items()
+        if isinstance(value, dict) and "_target_" in value
+    ]
+    return Contents("a model package, for infer.py", [f"saga_sr {config.get('saga_sr')}", *parts], entries)
+
+
+def _checkpoint(saved: dict[str, Any], tensors: Tensors) -> Contents:
+    ours = {}
+    for name in tensors:
+        for state in ("state_dict.model.", "current_model_state.model."):
+            if name.startswith(state):
+                ours[name] = name.removeprefix(state)
+        if name.startswith("optimizer_states."):
+            ours[name] = "the optimiser's state"
+    facts = [f"step {saved.get('global_step')}"]
+    if "current_model_state" in saved:
+        facts.append("state_dict holds the averaged weights, current_model_state those in training")
+    return Contents("a checkpoint of a training, for resume=PATH", facts, _entries(tensors, ours))
+
+
+def _stable_audio(path: Path) -> Contents:
+    """Where tensors go is seen by sending marks through the reader instead: each a single number of as many axes."""
+    sources: Tensors = {}
+    diffusers = (path / "transformer").is_dir()
+
+    def load_marks(file: Path) -> Tensors:
+        marks = {}
+        for name, tensor in load_tensors(file).items():
+            marks[name] = torch.full([1] * tensor.ndim, len(sources))
+            sources[f"{file.parent.name}/{name}" if diffusers else name] = tensor
+        return marks
+
+    weights = read_weights(path, load_marks)
+    names, ours = list(sources), {}
+    for room, marked in (("backbone", weights.backbone), ("conditioner", weights.conditioner)):
+        for name, mark in marked.items():
+            numbers = mark.flatten().tolist()
+            for i, number in enumerate(numbers):
+                part = f" ({i + 1} of {len(numbers)})" if len(numbers) > 1 else ""
+                ours[names[number]] = f"{room}.{name}{part}"
+    layout = "diffusers' layout" if diffusers else "the original layout"
+    if weights.convention == "velocity":
+        layout = "the layout of SAGA-SR's code"
+    facts = [
+        f"predicts {weights.convention}" if weights.convention else "nothing beside it says what it predicts",
+        f"latents are divided by {weights.latent_scale:g}",
+    ]
+    return Contents(f"Stable Audio's transformer in {layout}, for init_from=PATH", facts, _entries(sources, ours))
+
+
+def _oobleck(folder: Path, config: dict[str, Any]) -> Contents:
+    from diffusers import AutoencoderOobleck
+
+    check_folder(folder)
+    recognised = "an Oobleck autoencoder, for codec=oobleck codec.path=PATH"
+    return _network(folder, lambda: AutoencoderOobleck.from_config(config), "codec", recognised)
+
+
+def _dac(folder: Path, config: dict[str, Any]) -> Contents:
+    from transformers import DacConfig, DacModel
+
+    recognised = "a DAC of transformers, for codec=dac codec.path=PATH"
+    return _network(folder, lambda: DacModel(DacConfig.from_dict(config)), "codec", recognised)
+
+
+def _t5(folder: Path, config: dict[str, Any]) -> Contents:
+    from transformers import T5Config, T5EncoderModel
+
+    recognised = "a T5 encoder, for text_encoder=PATH"
+    return _network(folder, lambda: T5EncoderModel(T5Config.from_dict(config)), "text encoder", recognised)
+
+
+# What config.json calls them.
+NETWORKS = {"AutoencoderOobleck": _oobleck, "dac": _dac, "t5": _t5}
+
+
+def _network(folder: Path, make: Callable[[], Any], part: str, recognised: str) -> Contents:
+    """The weights of a network whose own names are kept, and which of them it takes."""
+    try:
+        with torch.device("meta"):
+            own = make().state_dict()
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, ZeroDivisionError) as error:
+        raise WeightsError(
+            f"{folder / 'config.json'} describes no network that can be made ({error}); copy the folder again."
+        ) from error
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise WeightsError(f"{folder} holds no safetensors weights; copy the folder whole.")
+    tensors = {name: tensor for file in files for name, tensor in load_tensors(file).items()}
+    taken = (name for name in tensors if name in own and own[name].shape == tensors[name].shape)
+    return Contents(recognised, [], _entries(tensors, {name: f"{part}: {name}" for name in taken}))
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """The `config.json` in `folder`, empty where there is none."""
+    path = folder / "config.json"
+    if not path.is_file():
+        return {}
+    try:
+        config = json.loads(path.read_text())
+    except ValueError as error:
+        raise WeightsError(f"{path} is not valid JSON ({error}); copy the folder again.") from error
+    return config if isinstance(config, dict) else {}
+
+
+def _nested(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+    """The tensors in `value` and all that it holds, by the names on the way to them."""
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, dict | list | tuple):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            # Lightning calls a callback by all its settings, in braces.
+            word = str(key).partition("{")[0]
+            yield from _nested(item, f"{name}.{word}" if name else word)
+
+
+def _entries(tensors: Tensors, ours: dict[str, str]) -> list[Entry]:
+    return [
+        Entry(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), tensor.nbytes, ours.get(name))
+        for name, tensor in tensors.items()
+    ]
