@@ -22,7 +22,7 @@ PANELS = {
     "val/lsd": "validation LSD",
     "val/si_sdr": "validation SI-SDR (dB)",
 }
-runs = [run for run in find_runs([Path(sys.argv[1])]) if run.record["status"] == "finished"]
+runs = [run for run in find_runs([Path(sys.argv[1])]) if run.status == "finished"]
 
 figure = Figure(figsize=(11, 4), dpi=110)
 FigureCanvasAgg(figure)
