@@ -26,7 +26,16 @@ from saga_sr.command_line import CONF_DIR, answer_errors, start
 from saga_sr.data.preparation.engine import run_parts
 from saga_sr.data.preparation.finish import finish, missing_parts
 from saga_sr.data.preparation.part import done_file, prepare_part
-from saga_sr.data.preparation.plan import SUMMARY, Plan, Settings, check_same, list_files, make_plan, read_plan
+from saga_sr.data.preparation.plan import (
+    SUMMARY,
+    Plan,
+    Settings,
+    check_same,
+    list_files,
+    make_plan,
+    read_plan,
+    writing,
+)
 from saga_sr.errors import ConfigError, DataError
 from saga_sr.hardware import pick_device
 
@@ -64,10 +73,11 @@ def main(config: DictConfig) -> None:
         return
     if missing:
         raise DataError(
-            f"{len(missing)} of {len(plan.parts)} parts are not there, since a worker ended before its time (out of "
-            "memory?); run the same command again, with fewer num_workers if it happens again."
+            f"{len(missing)} of {len(plan.parts)} parts are not there; run the same command again for them."
         )
-    report(finish(output, plan), output)
+    with writing(output):
+        summary = finish(output, plan)
+    report(summary, output)
 
 
 def read_settings(config: DictConfig, codec: Codec) -> Settings:
@@ -100,20 +110,17 @@ def the_plan(config: DictConfig, settings: Settings, output: Path, clips: int) -
     """The plan that is there, if it is for the same job, or a new one, which the first machine makes."""
     path = Path(config.data.path)
     plan = read_plan(output)
-    if plan is not None:
-        check_same(plan, settings, list_files(path), output)
-        return plan
-    if config.machine > 0:
+    if plan is None and config.machine == 0:
+        captions = Path(config.data.captions) if config.data.captions else None
+        with writing(output):
+            return make_plan(path, captions, settings, output, clips)
+    if plan is None:
         logger.info("Waiting for machine 0 to plan ...")
-        while (plan := read_plan(output)) is None:
-            time.sleep(POLL)
-        return plan
-    try:
-        return make_plan(path, Path(config.data.captions) if config.data.captions else None, settings, output, clips)
-    except OSError as error:
-        raise DataError(
-            f"{output} cannot be written ({error.strerror}); choose another output or free some space."
-        ) from error
+    while plan is None:
+        time.sleep(POLL)
+        plan = read_plan(output)
+    check_same(plan, settings, list_files(path), output)
+    return plan
 
 
 def number_of_workers(config: DictConfig) -> int:

@@ -72,6 +72,17 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(folder: Path, whol
     assert results(output) == results(whole)
 
 
+def test_a_worker_that_is_killed_is_told_of(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    run = start(folder, output)
+    while run.poll() is None and done_parts(output) < 2:
+        time.sleep(0.02)
+    workers = [child for child in psutil.Process(run.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    workers[0].kill()
+    assert run.wait(timeout=60) == 1
+    assert (tmp_path / "out.log").read_text().splitlines()[-1].startswith("error: A worker ended before its time")
+
+
 def test_machines_share_a_job(folder: Path, whole: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     runs = [start(folder, output, "machines=2", f"machine={i}", "num_workers=1") for i in (1, 0)]

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +21,25 @@ from saga_sr.errors import DataError
 
 
 class Engine(DataProcessor):
-    """litdata's, with Ctrl-C answered by an exception where litdata leaves the process at once, with status 0."""
+    """litdata's, but it ends when a worker does, and answers Ctrl-C.
+
+    A worker that is killed may hold the lock of the queue of parts: litdata lets the others wait for it for minutes,
+    and then calls what they have done the whole. On Ctrl-C it leaves the process at once, with status 0.
+    """
+
+    def _create_process_workers(self, *arguments: Any, **named: Any) -> None:
+        super()._create_process_workers(*arguments, **named)
+        threading.Thread(target=self._end_together, daemon=True).start()
+
+    def _end_together(self) -> None:
+        running = list(self.workers)
+        while running:
+            wait([worker.sentinel for worker in running])
+            running = [worker for worker in running if worker.exitcode is None]
+            if any(worker.exitcode for worker in self.workers):
+                for worker in running:
+                    worker.terminate()
+                return
 
     def _signal_handler(self, signal: Any, frame: Any) -> NoReturn:
         for worker in self.workers:
@@ -53,7 +72,7 @@ def run_parts(work: Callable[[str], None], parts: Sequence[str], workers: int, m
     """Call `work(part)` for this machine's share of `parts`, in `workers` processes.
 
     Raises:
-        DataError: the error of a worker, as it put it.
+        DataError: the error of a worker, as it put it, or one that was killed.
     """
     with _environment(machine, machines) as folder:
         try:
@@ -61,12 +80,19 @@ def run_parts(work: Callable[[str], None], parts: Sequence[str], workers: int, m
                 input_dir=None, output_dir=str(folder / "out"), num_workers=workers, fast_dev_run=False, verbose=False
             )
             engine.run(LambdaMapRecipe(Work(work), list(parts)))
+            for worker in engine.workers:
+                worker.join()
         except RuntimeError as error:
             # It hands a worker's traceback on as text.
             said = re.search(r"^saga_sr\.errors\.\w+: (.*)", str(error), re.MULTILINE)
             if said is None:
                 raise
             raise DataError(said[1]) from error
+    if any(worker.exitcode for worker in engine.workers):
+        raise DataError(
+            "A worker ended before its time (out of memory?); run the same command again, with fewer num_workers if it "
+            "happens again."
+        )
 
 
 @contextmanager

@@ -6,7 +6,6 @@ that was killed left of a part is overwritten by whoever takes it up again, byte
 
 from __future__ import annotations
 
-import errno
 import functools
 import io
 import itertools
@@ -37,7 +36,7 @@ from saga_sr.audio.spectrum import bandwidth_hz, rolloffs_hz
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.statistics import ChannelSums, checksum
 from saga_sr.data.folder import SILENCE_RMS
-from saga_sr.data.preparation.plan import JOB, TRAIN, VALIDATION, Clip, Settings, read_clips, write_bytes
+from saga_sr.data.preparation.plan import JOB, TRAIN, VALIDATION, Clip, Settings, read_clips, write_bytes, writing
 from saga_sr.draws import seeded
 from saga_sr.errors import AudioError, DataError
 from saga_sr.hardware import pick_device
@@ -72,14 +71,9 @@ def prepare_part(part: str, output: Path, settings: Settings, device: str) -> No
     if done_file(output, part).exists():
         return
     torch.set_num_threads(1)
-    try:
-        _prepare(part, output, settings, _preparer(json.dumps([settings.codec, settings.degradation]), device))
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise DataError(
-            f"The disk of {output} is full; what was finished is kept: free some space and run the same command again."
-        ) from error
+    preparer = _preparer(json.dumps([settings.codec, settings.degradation]), device)
+    with writing(output):
+        _prepare(part, output, settings, preparer)
 
 
 def _prepare(part: str, output: Path, settings: Settings, preparer: Preparer) -> None:

@@ -7,11 +7,13 @@ its number. So the shards depend neither on the number of workers nor on what wa
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -219,6 +221,24 @@ def state(path: Path) -> list[Any]:
 def part_file(output: Path, part: str) -> Path:
     """Where the clips of a part are listed."""
     return output / JOB / "parts" / f"{part}.json"
+
+
+@contextmanager
+def writing(output: Path) -> Iterator[None]:
+    """Answer a disk that does not take what is written below `output`.
+
+    Raises:
+        DataError: it is full, read-only, or gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(
+                f"The disk of {output} is full; what was finished is kept: free some space and run the same command "
+                "again."
+            ) from error
+        raise DataError(f"{output} cannot be written ({error.strerror}); choose another output.") from error
 
 
 def write_json(path: Path, content: Any) -> None:
