@@ -155,7 +155,12 @@ def progress(output: Path, plan: Plan) -> Iterator[None]:
             done = (len(plan.parts) - len(waiting)) * per_part
             rate = (done - first) / max((time.monotonic() - begin) / 60, 1e-9)
             bar.set_postfix_str(f"{rate:.2f} h of audio/min", refresh=False)
-            bar.update(done - bar.n)
+            try:
+                bar.update(done - bar.n)
+            except OSError:
+                # Whoever read it has gone. tqdm keeps its lock then, and closing the bar would wait for it.
+                bar.disable = True
+                return
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -44,6 +44,11 @@ def log_power(audio: Tensor) -> Tensor:
     return torch.log10(stft(audio).abs().square() + 1e-8)
 
 
+def _power(spectrum: Tensor) -> Tensor:
+    """|X|^2 of a complex spectrum, several times as fast as by `abs`, which guards against overflow."""
+    return spectrum.real.square() + spectrum.imag.square()
+
+
 def bin_frequencies(sample_rate: int, device: torch.device | None = None, n_fft: int = N_FFT) -> Tensor:
     """Centre frequency of each bin, [n_fft / 2 + 1]."""
     return torch.arange(n_fft // 2 + 1, device=device) * (sample_rate / n_fft)
@@ -66,17 +71,17 @@ def rolloff_hz(audio: Tensor, sample_rate: int, fraction: float = 0.985, spectru
     """
     if spectrum not in SPECTRA:
         raise ConfigError(f"rolloff spectrum={spectrum!r} is not known; choose {' or '.join(SPECTRA)}.")
-    return _rolloff_hz(stft(audio).abs(), sample_rate, fraction, spectrum)
+    return _rolloff_hz(_power(stft(audio)), sample_rate, fraction, spectrum)
 
 
 def rolloffs_hz(audio: Tensor, sample_rate: int, fraction: float = 0.985) -> Tensor:
     """`rolloff_hz` by each of `SPECTRA`: [b, c, time] -> [b, spectrum]."""
-    magnitude = stft(audio).abs()
-    return torch.stack([_rolloff_hz(magnitude, sample_rate, fraction, spectrum) for spectrum in SPECTRA], dim=1)
+    power = _power(stft(audio))
+    return torch.stack([_rolloff_hz(power, sample_rate, fraction, spectrum) for spectrum in SPECTRA], dim=1)
 
 
-def _rolloff_hz(magnitude: Tensor, sample_rate: int, fraction: float, spectrum: str) -> Tensor:
-    total = (magnitude.square() if spectrum == "power" else magnitude).sum(dim=(1, 3)).double().cumsum(dim=-1)
+def _rolloff_hz(power: Tensor, sample_rate: int, fraction: float, spectrum: str) -> Tensor:
+    total = (power if spectrum == "power" else power.sqrt()).sum(dim=(1, 3)).double().cumsum(dim=-1)
     index = (total < fraction * total[:, -1:]).sum(dim=-1)
     return index * (sample_rate / N_FFT)
 
@@ -95,7 +100,7 @@ def bandwidth_hz(audio: Tensor, sample_rate: int) -> Tensor:
     """
     # A long-term mean needs no overlapping frames. The loudest moments of each frequency are left out, so that a click
     # does not make a band-limited recording look full band.
-    power = stft(audio, hop=N_FFT).abs().square().mean(dim=1).sort(dim=-1).values
+    power = _power(stft(audio, hop=N_FFT)).mean(dim=1).sort(dim=-1).values
     kept = max(1, int((1 - CLICKS) * power.shape[-1]))
     level = power[..., :kept].mean(dim=-1).clamp(min=1e-30).log10() * 10
     level = torch.maximum(level, level.amax(dim=-1, keepdim=True) - FLOOR_DB)
