@@ -14,7 +14,7 @@ from saga_sr.audio.low_band import checked_mode, replace_low_band
 from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
-from saga_sr.codecs.statistics import LatentStatistics
+from saga_sr.codecs.prepared import LatentStatistics
 from saga_sr.conditioning import Conditioning
 from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.conditioning.types import Known

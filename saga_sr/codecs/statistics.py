@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-
-from saga_sr.errors import DataError
-
-if TYPE_CHECKING:
-    from saga_sr.codecs.codec import Codec
 
 
 @dataclass(frozen=True)
@@ -50,54 +43,3 @@ class ChannelSums:
     def mean_and_deviation(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation [latent_dim] of each channel; zeros of no frames."""
         return self.mean, (self.squares / max(self.count, 1)).sqrt()
-
-
-@dataclass(frozen=True)
-class LatentStatistics:
-    """What is known of prepared latents as a whole.
-
-    Attributes:
-        mean, deviation: [latent_dim] of each channel of the raw latents.
-        full_band: [spectrum], the roll-off that counts as full band, by each of `SPECTRA`.
-        fingerprint: what the codec made of a known sound, see `fingerprint`.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-    full_band: Tensor
-    fingerprint: Tensor
-
-    @classmethod
-    def of(cls, codec: Codec, sums: ChannelSums, full_band: Tensor) -> LatentStatistics:
-        """Those of latents that `codec` made."""
-        return cls(*sums.mean_and_deviation(), full_band, fingerprint(codec))
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The attributes by name."""
-        return dict(vars(self))
-
-    def check(self, codec: Codec, where: str) -> None:
-        """See whether `codec` is the one whose latents these are of.
-
-        Raises:
-            DataError: it is another, or has other weights or settings.
-        """
-        made = fingerprint(codec)
-        if made.shape != self.fingerprint.shape or (made - self.fingerprint).norm() > 0.01 * self.fingerprint.norm():
-            raise DataError(
-                f"The latents in {where} were made by another codec than this {type(codec).__name__}, or with other "
-                "settings or weights; choose the one that its README.md names, or prepare them anew."
-            )
-
-
-@torch.no_grad()
-def fingerprint(codec: Codec) -> Tensor:
-    """The raw latent [latent_dim, frame] of a short burst of noise: it tells codecs, settings and weights apart."""
-    length = 16 * codec.hop_length
-    noise = torch.randn(1, codec.channels, length, generator=torch.Generator().manual_seed(0))
-    return codec.analyse(0.1 * noise.to(codec.latent_mean.device))[0].float().cpu().contiguous()
-
-
-def checksum(tensor: Tensor) -> int:
-    """CRC-32 of a tensor's numbers."""
-    return zlib.crc32(tensor.contiguous().numpy().tobytes())

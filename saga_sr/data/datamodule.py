@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from saga_sr.codecs.statistics import LatentStatistics
+from saga_sr.codecs.prepared import LatentStatistics
 from saga_sr.data.captions import Captions, read_captions
 from saga_sr.data.folder import AudioFolder, Split, split_folder
 from saga_sr.data.pool import ClipPool

@@ -14,7 +14,7 @@ from safetensors.torch import load
 from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
-from saga_sr.codecs.statistics import LatentStatistics
+from saga_sr.codecs.prepared import LatentStatistics
 from saga_sr.data.datamodule import AudioData, Measured
 from saga_sr.data.preparation.plan import STATISTICS, SUMMARY, TRAIN, VALIDATION
 from saga_sr.data.shards import Shards, fetch

@@ -6,7 +6,6 @@ import json
 import logging
 import tempfile
 import warnings
-import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import torch
 from litdata import StreamingDataset
 from litdata.streaming.fs_provider import _get_fs_provider
 
-from saga_sr.codecs.statistics import checksum
+from saga_sr.data.checksum import checksum
 from saga_sr.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -91,8 +90,7 @@ class Shards:
         try:
             item = self.stream[number]
             content = item["latents"] if "latents" in item else item["audio"]
-            found = checksum(content) if isinstance(content, torch.Tensor) else zlib.crc32(content)
-            whole = found == item["checksum"]
+            whole = checksum(content) == item["checksum"]
         except Exception as error:
             # litdata raises whatever the broken bytes or the network lead it to.
             self._lose(name, type(error).__name__)

@@ -14,7 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 import saga_sr
-from saga_sr.codecs.statistics import ChannelSums, LatentStatistics
+from saga_sr.codecs.prepared import LatentStatistics
+from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.conditioning.numbers import full_band
 from saga_sr.data.preparation.part import done_file
 from saga_sr.data.preparation.plan import STATISTICS, SUMMARY, TRAIN, VALIDATION, Plan, write_bytes, write_json

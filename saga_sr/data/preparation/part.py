@@ -15,7 +15,6 @@ import queue
 import shutil
 import sys
 import tempfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +33,8 @@ from saga_sr.audio.files import AudioReader
 from saga_sr.audio.resample import resample
 from saga_sr.audio.spectrum import bandwidth_hz, rolloffs_hz
 from saga_sr.codecs.codec import Codec
-from saga_sr.codecs.statistics import ChannelSums, checksum
+from saga_sr.codecs.statistics import ChannelSums
+from saga_sr.data.checksum import checksum
 from saga_sr.data.folder import SILENCE_RMS
 from saga_sr.data.preparation.plan import JOB, TRAIN, VALIDATION, Clip, Settings, read_clips, write_bytes, writing
 from saga_sr.draws import seeded
@@ -215,4 +215,4 @@ def _held_out(clip: Clip, audio: Tensor, settings: Settings) -> dict[str, Any]:
     data = io.BytesIO()
     soundfile.write(data, audio.clamp(-1, 1).T.numpy(), settings.sample_rate, format="FLAC", subtype="PCM_24")
     content = data.getvalue()
-    return {"audio": content, "caption": clip.caption, "name": clip.name, "checksum": zlib.crc32(content)}
+    return {"audio": content, "caption": clip.caption, "name": clip.name, "checksum": checksum(content)}
