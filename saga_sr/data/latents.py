@@ -133,29 +133,31 @@ class LatentData(AudioData):
     def summary(self) -> dict[str, Any]:
         """What was prepared."""
         if self._summary is None:
-            found = json.loads(fetch(self.path, SUMMARY))
-            made = found["settings"]
-            if made["sample_rate"] != self.sample_rate:
-                raise ConfigError(
-                    f"sample_rate={self.sample_rate} but {self.path} was prepared at {made['sample_rate']} Hz; choose "
-                    "its codec."
-                )
-            if self.num_samples > made["num_samples"]:
-                raise ConfigError(
-                    f"data.num_samples={self.num_samples} is longer than the clips of {self.path}; give at most "
-                    f"{made['num_samples']}, or prepare longer ones."
-                )
-            self._summary = found
+            self._summary = json.loads(fetch(self.path, SUMMARY))
         return self._summary
 
     def shards(self, side: str) -> Shards:
-        """Those of one side of the split."""
+        """Those of one side of the split.
+
+        Raises:
+            ConfigError: another sampling rate.
+        """
+        rate = self.summary["settings"]["sample_rate"]
+        if rate != self.sample_rate:
+            raise ConfigError(
+                f"sample_rate={self.sample_rate} but {self.path} was prepared at {rate} Hz; choose its codec."
+            )
         if side not in self._shards:
             self._shards[side] = Shards(f"{self.path}/{side}", self.cache)
         return self._shards[side]
 
     def train_dataset(self) -> Dataset[dict[str, Any]]:
-        hop_length = self.summary["settings"]["hop_length"]
+        hop_length, longest = (self.summary["settings"][name] for name in ("hop_length", "num_samples"))
+        if self.num_samples > longest:
+            raise ConfigError(
+                f"data.num_samples={self.num_samples} is longer than the clips of {self.path}; give at most {longest}, "
+                "or prepare longer ones."
+            )
         frames = self.num_samples // hop_length
         if frames < 1:
             raise ConfigError(

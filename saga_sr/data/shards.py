@@ -19,7 +19,9 @@ from saga_sr.data.checksum import checksum
 from saga_sr.errors import DataError
 
 logger = logging.getLogger(__name__)
-# Nothing is written to what litdata hands out.
+# How it reads is its own affair.
+logging.getLogger("litdata").setLevel(logging.WARNING)
+# Nothing is written to what it hands out.
 warnings.filterwarnings("ignore", "The given buffer is not writable")
 
 TRIES = 64

@@ -41,8 +41,8 @@ from saga_sr.draws import seeded
 from saga_sr.errors import AudioError, DataError
 from saga_sr.hardware import pick_device
 
-# Clips in the codec at once; small, since long ones come in several low-passed versions.
-TOGETHER = 4
+# Clips in the codec at once: few, since each comes in several low-passed versions; more are no faster.
+TOGETHER = 2
 SEEDS_PER_JOB = 2**32
 
 
