@@ -35,7 +35,7 @@ from saga_sr.model import Guide, SuperResolver
 
 SIZES = {"small": (512, 8, 8, 512, 1024), "full": (1536, 24, 24, 768, 1536)}
 LATENT, FRAMES, TOKENS = 64, 128, 130  # 5.9 s; 128 of text and 2 numbers
-TURNS, STEPS = 7, 3
+TURNS, STEPS = 7, 5
 PEAK_FLOPS = 989e12
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 Call = Callable[[], object]
