@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from tqdm import tqdm
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.errors import AudioError, SagaError
 from saga_sr.evaluation.metrics import measure
+from saga_sr.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -190,21 +192,18 @@ def _checked(name: str, output: Tensor, lr: Tensor) -> Tensor:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write `content` aside and rename it to `path`."""
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_text(json.dumps(content, indent=1) + "\n")
-    aside.replace(path)
+    """Write `content` as JSON that is whole or absent."""
+    write_whole(path, json.dumps(content, indent=1) + "\n")
 
 
 def write_rows(path: Path, result: Comparison) -> None:
     """All rows as CSV: one line per clip, cutoff and method."""
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["clip", "cutoff_hz", "method", *result.metrics])
-        for row in result.rows:
-            writer.writerow([row.clip, row.cutoff_hz, row.method, *(f"{v:.6g}" for v in row.metrics.values())])
-    aside.replace(path)
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(["clip", "cutoff_hz", "method", *result.metrics])
+    for row in result.rows:
+        writer.writerow([row.clip, row.cutoff_hz, row.method, *(f"{v:.6g}" for v in row.metrics.values())])
+    write_whole(path, table.getvalue())
 
 
 SHOWN = {

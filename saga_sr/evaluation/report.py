@@ -13,6 +13,7 @@ from saga_sr.evaluation.comparison import SHOWN, Comparison, Example
 from saga_sr.evaluation.curves import Series, curve_panel
 from saga_sr.evaluation.page import number, page, picture, player
 from saga_sr.evaluation.spectrograms import COLOURS, RANGE_DB, loudest_db, spectrogram_panel
+from saga_sr.whole_file import write_whole
 
 # Whether less is better; the rest is better the nearer to 0.
 LESS_IS_BETTER = {"lsd_hf": True, "lsd_lf": True, "lsd": True, "mel_l1": True, "si_sdr": False}
@@ -47,9 +48,7 @@ def write_report(path: Path, result: Comparison, title: str, facts: Mapping[str,
         _examples(result),
         _training(curves),
     ]
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_text(page(title, "".join(body)), encoding="utf-8")
-    return aside.replace(path)
+    return write_whole(path, page(title, "".join(body)))
 
 
 def _tile(result: Comparison, cutoff: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from saga_sr.errors import DataError
 from saga_sr.runs import FINISHED, RECORD, read_curves, read_record
+from saga_sr.whole_file import write_whole
 
 # Figures of a run, best first where the table is sorted: name, title, and whether less is better.
 FIGURES = {
@@ -134,12 +136,11 @@ def write_runs(path: Path, runs: Sequence[Run]) -> Path:
         for figure in FIGURES:
             row |= {f"final {figure}": run.final(figure), f"best {figure}": run.best(figure)}
         rows.append(row)
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return aside.replace(path)
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return write_whole(path, table.getvalue())
 
 
 def unfinished(runs: Sequence[Run]) -> list[Run]:

@@ -14,6 +14,7 @@ from saga_sr.evaluation.curves import Curve, runs_panel
 from saga_sr.evaluation.page import number, page, picture, player
 from saga_sr.evaluation.spectrograms import loudest_db, spectrogram_panel
 from saga_sr.evaluation.sweep import FIGURES, Run, Variant, differing, unfinished, variants
+from saga_sr.whole_file import write_whole
 
 CLIPS = "auditions"
 # Two decades of smoothing would hide what a seed does: a training curve is averaged over this share of its points.
@@ -35,9 +36,7 @@ def write_sweep_page(path: Path, runs: Sequence[Run], title: str) -> Path:
         _curves(gathered),
         _clips(gathered),
     ]
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_text(page(title, "".join(body)), encoding="utf-8")
-    return aside.replace(path)
+    return write_whole(path, page(title, "".join(body)))
 
 
 def _table(gathered: Sequence[Variant]) -> str:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from saga_sr.errors import ConfigError
 from saga_sr.runs import RECORD, RUNNING, read_record
+from saga_sr.whole_file import write_whole
 
 PACKAGES = ("saga-sr", "torch", "torchaudio", "lightning", "hydra-core", "numpy", "scipy", "transformers", "wandb")
 # What may differ when a run goes on: where it runs and what watches it, not what it computes.
@@ -22,10 +23,8 @@ MAY_DIFFER = ("trainer", "logger", "callbacks", "paths", "resume", "sweep", "val
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Write aside and rename."""
-    aside = folder / f".{RECORD}.part"
-    aside.write_text(json.dumps(record, indent=1))
-    aside.replace(folder / RECORD)
+    """Write the record of the run in `folder`."""
+    write_whole(folder / RECORD, json.dumps(record, indent=1))
 
 
 def update_record(folder: Path, **fields: Any) -> None:

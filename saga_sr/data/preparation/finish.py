@@ -18,7 +18,7 @@ from saga_sr.codecs.prepared import LatentStatistics
 from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.conditioning.numbers import full_band
 from saga_sr.data.preparation.part import done_file
-from saga_sr.data.preparation.plan import STATISTICS, SUMMARY, TRAIN, VALIDATION, Plan, write_bytes, write_json
+from saga_sr.data.preparation.plan import STATISTICS, SUMMARY, TRAIN, VALIDATION, Plan, write_file
 from saga_sr.errors import DataError
 
 CARD = "README.md"
@@ -67,10 +67,10 @@ def finish(output: Path, plan: Plan) -> dict[str, Any]:
     for name, side in sides.items():
         if not side.shards:
             raise DataError(f"None of the clips for {name} has sound that can be read; add recordings.")
-        write_json(output / name / "index.json", {"chunks": side.shards, "config": side.config})
+        write_file(output / name / "index.json", json.dumps({"chunks": side.shards, "config": side.config}))
     band = torch.stack([full_band(by_spectrum) for by_spectrum in torch.cat(rolloffs).T])
     statistics = LatentStatistics.of(codec, sums, band)
-    write_bytes(output / STATISTICS, save(statistics.tensors()))
+    write_file(output / STATISTICS, save(statistics.tensors()))
     summary = {
         "saga_sr": saga_sr.__version__,
         "files": {**plan.sources, "skipped": len(skipped)},
@@ -81,8 +81,8 @@ def finish(output: Path, plan: Plan) -> dict[str, Any]:
         "skipped": skipped,
         "settings": plan.settings,
     }
-    write_bytes(output / CARD, card(summary).encode())
-    write_json(output / SUMMARY, summary)
+    write_file(output / CARD, card(summary))
+    write_file(output / SUMMARY, json.dumps(summary))
     return summary
 
 

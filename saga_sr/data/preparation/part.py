@@ -36,7 +36,7 @@ from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.data.checksum import checksum
 from saga_sr.data.folder import SILENCE_RMS
-from saga_sr.data.preparation.plan import JOB, TRAIN, VALIDATION, Clip, Settings, read_clips, write_bytes, writing
+from saga_sr.data.preparation.plan import JOB, TRAIN, VALIDATION, Clip, Settings, read_clips, write_file, writing
 from saga_sr.draws import seeded
 from saga_sr.errors import AudioError, DataError
 from saga_sr.hardware import pick_device
@@ -104,7 +104,7 @@ def _prepare(part: str, output: Path, settings: Settings, preparer: Preparer) ->
         shutil.rmtree(aside, ignore_errors=True)
     tensors = {"mean": sums.mean, "squares": sums.squares, "rolloffs": torch.cat([torch.empty(0, 2), *rolloffs])}
     note = json.dumps({"count": sums.count, "items": count, **vars(tally)})
-    write_bytes(done_file(output, part), save(tensors, metadata={"note": note}))
+    write_file(done_file(output, part), save(tensors, metadata={"note": note}))
 
 
 def _publish(writer: BinaryWriter, aside: Path, target: Path, tally: Tally) -> None:

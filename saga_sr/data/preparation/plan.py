@@ -11,7 +11,6 @@ import errno
 import itertools
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from saga_sr.audio.files import AudioInfo, find_audio
 from saga_sr.data.captions import Captions, read_captions, read_table
 from saga_sr.data.folder import split_files
 from saga_sr.errors import ConfigError, DataError
+from saga_sr.whole_file import write_whole
 
 JOB, PLAN = "job", "plan.json"
 TRAIN, VALIDATION = "train", "validation"
@@ -145,7 +145,7 @@ def make_plan(path: Path, captions: Path | None, settings: Settings, output: Pat
             parts.append(f"{side}-{i:06d}")
             number = together[-1].number + 1
             seconds += sum(clip.frames / clip.sample_rate for clip in together)
-            write_json(part_file(output, parts[-1]), [asdict(clip) for clip in together])
+            write_file(part_file(output, parts[-1]), json.dumps([asdict(clip) for clip in together]))
     plan = Plan(
         settings=asdict(settings),
         files=[state(file) for file in files],
@@ -154,7 +154,7 @@ def make_plan(path: Path, captions: Path | None, settings: Settings, output: Pat
         seconds=seconds,
         sources={TRAIN: len(split.train), VALIDATION: len(split.validation)},
     )
-    write_json(output / JOB / PLAN, asdict(plan))
+    write_file(output / JOB / PLAN, json.dumps(asdict(plan)))
     return plan
 
 
@@ -241,20 +241,7 @@ def writing(output: Path) -> Iterator[None]:
         raise DataError(f"{output} cannot be written ({error.strerror}); choose another output.") from error
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write `content` aside and rename it."""
-    write_bytes(path, json.dumps(content).encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` aside, on the same disk, and rename it once it is there."""
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a whole file, in a folder that is made where it is not there yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(path, content)
