@@ -178,8 +178,8 @@ def report(summary: dict[str, Any], output: Path) -> None:
         logger.warning("Skipped: %s", reason)
     files, hours = summary["files"], summary["hours"]
     logger.info(
-        "%.2f h of %d files for training and %.2f h of %d held out are in %s; %d files were skipped.",
-        *(hours["train"], files["train"], hours["validation"], files["validation"], output, files["skipped"]),
+        "%.2f h of %d files for training and %.2f h of %d held out are in %s; %d files were skipped, or parts of them.",
+        *(hours["train"], files["train"], hours["validation"], files["validation"], output, files["damaged"]),
     )
 
 

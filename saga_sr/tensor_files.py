@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,13 @@ def load_saved(path: Path) -> Any:
         if path.suffix == ".safetensors":
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        # PyTorch's reason is a page of advice to trust the file.
+        raise WeightsError(
+            f"{path} cannot be read: it is damaged, or holds more than tensors, which could be code; copy it again, or "
+            "save its weights as safetensors."
+        ) from error
     except Exception as error:
         # Both readers raise whatever broken bytes lead them to.
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise WeightsError(
-            f"{path} cannot be read ({reason}); it is missing, truncated, or holds more than tensors: copy it again, "
-            "or save its weights as safetensors."
-        ) from error
+        raise WeightsError(f"{path} cannot be read ({reason}); it is missing or truncated: copy it again.") from error

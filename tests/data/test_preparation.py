@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def test_sums_stay_exact_where_the_mean_is_large_and_merge_in_any_way() -> None:
 def test_the_card_counts_and_names_what_was_skipped(folder: Path, output: Path) -> None:
     card = (output / "README.md").read_text()
     assert "| train | 6 |" in card and "| validation | 2 |" in card
-    assert "Files that could not be used (1)" in card and "bad.wav" in card
+    assert "Files that could not be used, or not whole (1)" in card and "bad.wav" in card
 
 
 def test_silence_is_left_out_and_a_damaged_file_is_named(tmp_path: Path) -> None:
@@ -143,11 +144,17 @@ def test_silence_is_left_out_and_a_damaged_file_is_named(tmp_path: Path) -> None
     soundfile.write(folder / "silent.wav", np.zeros(2 * LENGTH), RATE)
     damaged = folder / "0.flac"
     data = bytearray(damaged.read_bytes())
-    data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
+    # A place in the middle clip.
+    data[len(data) * 45 // 100 : len(data) * 55 // 100] = bytes(len(data) * 55 // 100 - len(data) * 45 // 100)
     damaged.write_bytes(data)
     made = prepared(folder, tmp_path / "out", replace(SETTINGS, validation_fraction=0.15))
     card = (made / "README.md").read_text()
     assert "2 silent clips" in card and "0.flac is damaged" in card
+    summary = json.loads((made / "prepared.json").read_text())
+    assert summary["clips"]["unreadable"] in (1, 2) and summary["files"]["damaged"] == 1
+    assert sum(summary["clips"].values()) == 6 * 3 + 2
+    # The rest of it is used, and silence is no file of the data.
+    assert summary["files"]["train"] + summary["files"]["validation"] == 6
 
 
 @pytest.mark.parametrize("kind", ["dac", "oobleck"])
@@ -184,7 +191,7 @@ def test_a_manifest_names_the_files(folder: Path, tmp_path: Path) -> None:
         list_files(tmp_path / "none.txt")
     (tmp_path / "gone.txt").write_text(f"{chosen[0]}\n{chosen[1]}\n/no/such.wav\n")
     plan = make_plan(tmp_path / "gone.txt", None, SETTINGS, tmp_path / "out", 3)
-    assert "no/such.wav" in next(iter(plan.skipped)) and plan.sources == {"train": 1, "validation": 1}
+    assert "no/such.wav" in next(iter(plan.skipped)) and len(plan.files) == 3
 
 
 def test_a_full_disk_stops_with_a_sentence_and_what_is_done_stays(

@@ -32,6 +32,7 @@ class Side:
     config: dict[str, Any] | None
     clips: int
     hours: float
+    files: set[str]
 
 
 def missing_parts(output: Path, plan: Plan) -> list[str]:
@@ -47,8 +48,8 @@ def finish(output: Path, plan: Plan) -> dict[str, Any]:
     Raises:
         DataError: one side has no sound.
     """
-    sides = {side: Side([], None, 0, 0.0) for side in (TRAIN, VALIDATION)}
-    skipped, silent = dict(plan.skipped), 0
+    sides = {side: Side([], None, 0, 0.0, set()) for side in (TRAIN, VALIDATION)}
+    skipped, silent, unreadable = dict(plan.skipped), 0, 0
     codec = instantiate(plan.settings["codec"])
     sums, rolloffs = ChannelSums.none(codec.latent_dim), []
     for part in plan.parts:
@@ -57,8 +58,11 @@ def finish(output: Path, plan: Plan) -> dict[str, Any]:
             note = json.loads(file.metadata()["note"])
             sums += ChannelSums(note["count"], file.get_tensor("mean"), file.get_tensor("squares"))
             rolloffs.append(file.get_tensor("rolloffs"))
-        skipped |= note["skipped"]
+        # A file that is damaged in several places is named by the first.
+        skipped = note["skipped"] | skipped
         silent += note["silent"]
+        unreadable += note["unreadable"]
+        side.files.update(note["files"])
         if note["shard"]:
             side.shards.append(note["shard"])
             side.config = note["config"]
@@ -73,8 +77,8 @@ def finish(output: Path, plan: Plan) -> dict[str, Any]:
     write_file(output / STATISTICS, save(statistics.tensors()))
     summary = {
         "saga_sr": saga_sr.__version__,
-        "files": {**plan.sources, "skipped": len(skipped)},
-        "clips": {name: side.clips for name, side in sides.items()} | {"silent": silent},
+        "files": {name: len(side.files) for name, side in sides.items()} | {"damaged": len(skipped)},
+        "clips": {name: side.clips for name, side in sides.items()} | {"silent": silent, "unreadable": unreadable},
         "hours": {name: round(side.hours, 4) for name, side in sides.items()},
         "shards": {name: len(side.shards) for name, side in sides.items()},
         "bytes": {name: sum(shard["chunk_bytes"] for shard in side.shards) for name, side in sides.items()},
@@ -105,7 +109,8 @@ below.
 
 `train/` holds the codec's latents of each clip and of its low-passed versions, with roll-offs and captions;
 `validation/` holds audio, from other files. Both are litdata shards. `statistics.safetensors` has mean and deviation of
-each latent channel over `train/`. {summary["clips"]["silent"]} silent clips were left out.
+each latent channel over `train/`. Left out: {summary["clips"]["silent"]} silent clips, and
+{summary["clips"]["unreadable"]} that cannot be read.
 
 ## Settings
 
@@ -113,7 +118,7 @@ each latent channel over `train/`. {summary["clips"]["silent"]} silent clips wer
 {yaml.safe_dump(summary["settings"], sort_keys=False).strip()}
 ```
 
-## Files that could not be used ({len(summary["skipped"])})
+## Files that could not be used, or not whole ({len(summary["skipped"])})
 
 {skipped}
 """

@@ -52,9 +52,16 @@ class Tally:
 
     seconds: float = 0.0
     silent: int = 0
+    unreadable: int = 0
+    files: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     shard: dict[str, Any] | None = None
     config: dict[str, Any] | None = None
+
+    def leave_out(self, path: str, clips: int, error: AudioError) -> None:
+        """Count clips of the file at `path` that cannot be read; what is said of a file is the first that was wrong."""
+        self.unreadable += clips
+        self.skipped.setdefault(path, str(error))
 
 
 def done_file(output: Path, part: str) -> Path:
@@ -98,6 +105,7 @@ def _prepare(part: str, output: Path, settings: Settings, preparer: Preparer) ->
                 writer.add_item(count, item)
                 count += 1
             tally.seconds += sum(sounding) / settings.sample_rate
+            tally.files += sorted({clip.path for clip in clips} - set(tally.files))
         if count:
             _publish(writer, aside, folder / f"{part}.bin", tally)
     finally:
@@ -124,22 +132,34 @@ def _batches(
 ) -> Iterator[tuple[list[Clip], Tensor, list[int]]]:
     """Clips that can be used, their audio [b, channels, num_samples], and how much of each is no padding."""
     chosen: list[tuple[Clip, Tensor, int]] = []
-    for path, group in itertools.groupby(clips, key=lambda clip: clip.path):
-        try:
-            with AudioReader(path) as reader:
-                for clip in group:
-                    audio, sounding = _read(reader, clip, settings, channels)
-                    if audio.square().mean().sqrt() <= SILENCE_RMS:
-                        tally.silent += 1
-                        continue
-                    chosen.append((clip, audio, sounding))
-                    if len(chosen) == TOGETHER:
-                        yield _stacked(chosen)
-                        chosen = []
-        except AudioError as error:
-            tally.skipped[path] = str(error)
+    for clip, audio, sounding in _readable(clips, settings, channels, tally):
+        if audio.square().mean().sqrt() <= SILENCE_RMS:
+            tally.silent += 1
+            continue
+        chosen.append((clip, audio, sounding))
+        if len(chosen) == TOGETHER:
+            yield _stacked(chosen)
+            chosen = []
     if chosen:
         yield _stacked(chosen)
+
+
+def _readable(clips: list[Clip], settings: Settings, channels: int, tally: Tally) -> Iterator[tuple[Clip, Tensor, int]]:
+    """Each clip that can be read; a file is opened once, and what is damaged in one place is good in others."""
+    for path, group in itertools.groupby(clips, key=lambda clip: clip.path):
+        waiting = list(group)
+        try:
+            with AudioReader(path) as reader:
+                while waiting:
+                    clip = waiting.pop(0)
+                    try:
+                        audio, sounding = _read(reader, clip, settings, channels)
+                    except AudioError as error:
+                        tally.leave_out(path, 1, error)
+                        continue
+                    yield clip, audio, sounding
+        except AudioError as error:
+            tally.leave_out(path, len(waiting), error)
 
 
 def _stacked(chosen: list[tuple[Clip, Tensor, int]]) -> tuple[list[Clip], Tensor, list[int]]:

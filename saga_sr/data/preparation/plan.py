@@ -93,7 +93,6 @@ class Plan:
         skipped: why, by path, of those that cannot be read.
         parts: names, those of training first.
         seconds: of audio in all parts.
-        sources: number of files on each side.
     """
 
     settings: dict[str, Any]
@@ -101,7 +100,6 @@ class Plan:
     skipped: dict[str, str]
     parts: list[str]
     seconds: float
-    sources: dict[str, int]
 
 
 def list_files(path: Path) -> list[Path]:
@@ -152,7 +150,6 @@ def make_plan(path: Path, captions: Path | None, settings: Settings, output: Pat
         skipped={str(file): reason for file, reason in split.unreadable.items()},
         parts=parts,
         seconds=seconds,
-        sources={TRAIN: len(split.train), VALIDATION: len(split.validation)},
     )
     write_file(output / JOB / PLAN, json.dumps(asdict(plan)))
     return plan
