@@ -58,13 +58,17 @@ def ours(folder: Path, output: Path) -> None:
 def preparation(folder: Path, work: Path) -> None:
     hours = sum(inspect_audio(path).duration_s for path in find_audio(folder)) / 3600
     spent: dict[str, list[float]] = {"plain loop": [], "prepare": []}
+    between: list[tuple[float, float]] = []
     for turn in range(TURNS):
         for name, run in (("plain loop", plain_loop), ("prepare", ours)):
             output = work / f"{name}-{turn}"
             output.mkdir()
             begin = time.perf_counter()
+            started = time.time()
             run(folder, output)
             spent[name].append(time.perf_counter() - begin)
+            if name == "prepare":
+                between.append(working(output, started))
             if (name, turn) != ("prepare", TURNS - 1):
                 shutil.rmtree(output)
     ratio = statistics.median(a / b for a, b in zip(spent["plain loop"], spent["prepare"], strict=True))
@@ -74,6 +78,14 @@ def preparation(folder: Path, work: Path) -> None:
         middle = statistics.median(seconds)
         print(f"| {name} | {middle:.1f} | {hours / middle * 3600:.0f} |")
     print(f"ratio {ratio:.2f}")
+    first, last = (statistics.median(values) for values in zip(*between, strict=True))
+    print(f"the first part was there after {first:.1f} s, the last after {last:.1f} s")
+
+
+def working(output: Path, started: float) -> tuple[float, float]:
+    """Seconds until the first part was there, and the last."""
+    times = sorted(path.stat().st_mtime - started for path in (output / "job/done").iterdir())
+    return times[0], times[-1]
 
 
 def training(folder: Path, latents: Path, work: Path) -> None:
