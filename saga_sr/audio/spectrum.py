@@ -100,9 +100,12 @@ def bandwidth_hz(audio: Tensor, sample_rate: int) -> Tensor:
     """
     # A long-term mean needs no overlapping frames. The loudest moments of each frequency are left out, so that a click
     # does not make a band-limited recording look full band.
-    power = _power(stft(audio, hop=N_FFT)).mean(dim=1).sort(dim=-1).values
+    power = _power(stft(audio, hop=N_FFT)).mean(dim=1)
     kept = max(1, int((1 - CLICKS) * power.shape[-1]))
-    level = power[..., :kept].mean(dim=-1).clamp(min=1e-30).log10() * 10
+    loudest = power.topk(power.shape[-1] - kept, dim=-1).values
+    # In float64, since a click may be all there is to see of the sum.
+    quieter = power.sum(dim=-1, dtype=torch.float64) - loudest.sum(dim=-1, dtype=torch.float64)
+    level = (quieter / kept).clamp(min=1e-30).log10().float() * 10
     level = torch.maximum(level, level.amax(dim=-1, keepdim=True) - FLOOR_DB)
     bins = level.shape[-1]
     k = torch.arange(bins, device=audio.device)

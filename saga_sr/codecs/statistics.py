@@ -28,9 +28,9 @@ class ChannelSums:
     @classmethod
     def of(cls, raw: Tensor) -> ChannelSums:
         """Those of raw latents [b, latent_dim, frame]."""
-        frames = raw.transpose(0, 1).flatten(1).double().cpu()
-        mean = frames.mean(dim=1)
-        return cls(frames.shape[1], mean, (frames - mean[:, None]).square().sum(dim=1))
+        count = raw.shape[0] * raw.shape[2]
+        variance, mean = torch.var_mean(raw.cpu().double(), dim=(0, 2), correction=0)
+        return cls(count, mean, variance * count)
 
     def __add__(self, other: ChannelSums) -> ChannelSums:
         count = self.count + other.count
