@@ -3,7 +3,8 @@
     python benchmarks/preparation.py AUDIO_FOLDER
 
 The plain loop does the same to each clip, with the same functions, one clip and one version at a time, in one process
-that may use all cores: read, resample, low-pass, encode, save. Both start with nothing and end with files on the disk.
+that may use all cores: read, resample, low-pass, encode, save. Both are started as programs, and end with files on the
+disk.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from saga_sr.draws import seeded
 TURNS = 3
 RATE, LENGTH, VERSIONS = 44_100, 262_144, 2
 STEPS = 60
+PLAIN_LOOP = "--plain-loop"
 
 
 def plain_loop(folder: Path, output: Path) -> None:
@@ -50,22 +52,19 @@ def plain_loop(folder: Path, output: Path) -> None:
             torch.save(made, output / f"{count}.pt")
 
 
-def ours(folder: Path, output: Path) -> None:
-    command = ["-m", "saga_sr.prepare", f"data.path={folder}", f"output={output}", f"degradations={VERSIONS}"]
-    subprocess.run([sys.executable, *command], check=True, capture_output=True)
-
-
 def preparation(folder: Path, work: Path) -> None:
     hours = sum(inspect_audio(path).duration_s for path in find_audio(folder)) / 3600
     spent: dict[str, list[float]] = {"plain loop": [], "prepare": []}
     between: list[tuple[float, float]] = []
     for turn in range(TURNS):
-        for name, run in (("plain loop", plain_loop), ("prepare", ours)):
+        for name in spent:
             output = work / f"{name}-{turn}"
             output.mkdir()
+            ours = ["-m", "saga_sr.prepare", f"data.path={folder}", f"output={output}", f"degradations={VERSIONS}"]
+            command = ours if name == "prepare" else [__file__, PLAIN_LOOP, folder, output]
             begin = time.perf_counter()
             started = time.time()
-            run(folder, output)
+            subprocess.run([sys.executable, *command], check=True, capture_output=True)
             spent[name].append(time.perf_counter() - begin)
             if name == "prepare":
                 between.append(working(output, started))
@@ -118,6 +117,9 @@ def training(folder: Path, latents: Path, work: Path) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == PLAIN_LOOP:
+        plain_loop(*map(Path, sys.argv[2:]))
+        sys.exit()
     source = Path(sys.argv[1]).absolute()
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)

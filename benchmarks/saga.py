@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 from stable_audio_tools.models.dit import DiffusionTransformer
@@ -34,15 +35,17 @@ from saga_sr.flow.sampler import Sampler
 from saga_sr.model import Guide, SuperResolver
 
 SIZES = {"small": (512, 8, 8, 512, 1024), "full": (1536, 24, 24, 768, 1536)}
-LATENT, FRAMES, TOKENS = 64, 128, 130  # 5.9 s; 128 of text and 2 numbers
-TURNS, STEPS = 7, 5
+LATENT, FRAMES, TEXT, NUMBERS = 64, 128, 128, 2  # 5.9 s
+CAPTIONS = (128, 16)  # tokens; shorter ones are filled up with zeros
+TURNS = {"small": 7, "full": 3}
+STEPS = 5
 PEAK_FLOPS = 989e12
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 Call = Callable[[], object]
 
 
 def make(size: str) -> tuple[Saga, nn.Module]:
-    """Both implementations with the same weights, none of them zero."""
+    """Both implementations with the same weights in the same memory, none of them zero."""
     width, depth, heads, condition, glob = SIZES[size]
     torch.manual_seed(0)
     theirs = DiffusionTransformer(
@@ -53,34 +56,55 @@ def make(size: str) -> tuple[Saga, nn.Module]:
     with torch.no_grad():
         for parameter in theirs.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
-    ours = Saga(LATENT, LATENT, width, depth, heads, condition, condition, glob)
-    ours.load_state_dict(name_tensors(theirs.state_dict()).backbone)
-    return ours.to(DEVICE), theirs.to(DEVICE)
+    theirs = theirs.to(DEVICE)
+    with torch.device("meta"):
+        ours = Saga(LATENT, LATENT, width, depth, heads, condition, condition, glob)
+    ours.load_state_dict(name_tensors(theirs.state_dict()).backbone, assign=True)
+    return ours, theirs
 
 
-def inputs(size: str, batch: int) -> tuple[Tensor, Tensor, Conditioning]:
-    """z_t, t and what guides them."""
+def inputs(size: str, batch: int, caption: int = TEXT) -> tuple[Tensor, Tensor, Conditioning]:
+    """z_t, t and what guides them, with a `caption` of so many tokens."""
     *_, condition, glob = SIZES[size]
     draw = torch.Generator().manual_seed(1)
     z, z_lr = (torch.randn(batch, LATENT, FRAMES, generator=draw).to(DEVICE) for _ in range(2))
-    tokens = torch.randn(batch, TOKENS, condition, generator=draw).to(DEVICE)
+    tokens = torch.randn(batch, TEXT + NUMBERS, condition, generator=draw).to(DEVICE)
+    tokens[:, caption:TEXT] = 0
     beside = torch.randn(batch, glob, generator=draw).to(DEVICE)
     t = torch.rand(batch, generator=draw).to(DEVICE)
-    return z, t, Conditioning(z_lr, tokens, global_=beside, places={"text": Place((0, TOKENS))})
+    return z, t, Conditioning(z_lr, tokens, global_=beside, places={"text": Place((0, TEXT))})
 
 
-def take_turns(calls: dict[str, Call]) -> dict[str, list[float]]:
+def take_turns(calls: dict[str, Call], turns: int) -> dict[str, list[float]]:
     """Seconds of each call in each turn."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(TURNS + 1):
+    for turn in range(turns + 1):
         for name, call in calls.items():
-            begin = time.perf_counter()
-            call()
-            if DEVICE.type == "cuda":
-                torch.cuda.synchronize()
+            spent = timed(call)
             if turn:
-                seconds[name].append(time.perf_counter() - begin)
+                seconds[name].append(spent)
     return seconds
+
+
+def take_turns_training(makers: dict[str, Callable[[], Call]], turns: int) -> dict[str, list[float]]:
+    """Seconds of each training step in each turn: its second one, since moments are made with the first."""
+    seconds: dict[str, list[float]] = {name: [] for name in makers}
+    for _ in range(turns):
+        for name, make_step in makers.items():
+            step = make_step()
+            step()
+            seconds[name].append(timed(step))
+            del step
+    return seconds
+
+
+def timed(call: Call) -> float:
+    """Seconds that `call` takes."""
+    begin = time.perf_counter()
+    call()
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - begin
 
 
 def row(title: str, seconds: dict[str, list[float]], ours: str, theirs: str, flops: float = 0.0) -> None:
@@ -107,9 +131,19 @@ def against_stable_audio_tools(size: str, precision: str, compiled: bool) -> Non
             return run_theirs(z, t, **beside, **joined).float()
 
     def gradient(which: str, recompute: bool = False) -> None:
-        for parameter in (ours if which == "ours" else theirs).parameters():
+        for parameter in (*ours.parameters(), *theirs.parameters()):
             parameter.grad = None
         (forward(which, recompute) - z).square().mean().backward()
+
+    def training(which: str, recompute: bool = False) -> Call:
+        network = ours if which == "ours" else theirs
+        optimizer = torch.optim.AdamW(network.parameters(), lr=0.0, fused=True if which == "ours" else None)
+
+        def step() -> None:
+            gradient(which, recompute)
+            optimizer.step()
+
+        return step
 
     flops = 0.0
     with torch.no_grad():
@@ -117,36 +151,25 @@ def against_stable_audio_tools(size: str, precision: str, compiled: bool) -> Non
         with FlopCounterMode(display=False) as counter:
             ours(z, t, conditioning)
         flops = counter.get_total_flops()
-        seconds = take_turns({"ours": lambda: forward("ours"), "theirs": lambda: forward("theirs")})
+        seconds = take_turns({"ours": lambda: forward("ours"), "theirs": lambda: forward("theirs")}, TURNS[size])
     name = f"{size}, {precision}{', compiled' if compiled else ''}, batch {batch}"
     print(f"<!-- {name}: outputs differ by {difference:.1e} of the largest -->")
     row(f"{name}: forward", seconds, "ours", "theirs", flops)
-    calls: dict[str, Call] = {
-        "ours": lambda: gradient("ours"),
-        "theirs": lambda: gradient("theirs"),
-        "theirs, recomputing": lambda: gradient("theirs", True),
-    }
-    seconds = take_turns(calls)
+    ways = {"ours": ("ours", False), "theirs": ("theirs", False), "theirs, recomputing": ("theirs", True)}
+    seconds = take_turns({way: partial(gradient, *which) for way, which in ways.items()}, TURNS[size])
     row(f"{name}: forward and gradient, theirs without recomputing", seconds, "ours", "theirs", 3 * flops)
-    row(f"{name}: forward and gradient, theirs as it comes (recomputing)", seconds, "ours", "theirs, recomputing")
-    if size == "small" or DEVICE.type == "cuda":  # two full ones with their moments need 34 GB
-        step_ours = torch.optim.AdamW(ours.parameters(), lr=0.0, fused=True)
-        step_theirs = torch.optim.AdamW(theirs.parameters(), lr=0.0)
-        calls = {
-            "ours": lambda: (gradient("ours"), step_ours.step()),
-            "theirs": lambda: (gradient("theirs"), step_theirs.step()),
-            "theirs, recomputing": lambda: (gradient("theirs", True), step_theirs.step()),
-        }
-        seconds = take_turns(calls)
-        row(f"{name}: training step with AdamW, theirs without recomputing", seconds, "ours", "theirs")
-        row(f"{name}: training step with AdamW, theirs as it comes", seconds, "ours", "theirs, recomputing")
+    row(f"{name}: forward and gradient, theirs recomputing", seconds, "ours", "theirs, recomputing")
+    makers = {way: partial(training, *which) for way, which in ways.items()}
+    seconds = take_turns_training(makers, TURNS[size])
+    row(f"{name}: training step with AdamW, theirs without recomputing", seconds, "ours", "theirs")
+    row(f"{name}: training step with AdamW, theirs recomputing", seconds, "ours", "theirs, recomputing")
 
 
 @torch.no_grad()
-def guided_sampling(size: str) -> None:
+def guided_sampling(size: str, caption: int) -> None:
     """Three branches of nested guidance: in one forward with the text read once, or one after another."""
     ours, _ = make(size)
-    noise, _, conditioning = inputs(size, 1)
+    noise, _, conditioning = inputs(size, 1, caption)
     assert conditioning.concat is not None
     model = SuperResolver(
         MDCT(latent_dim=LATENT), _bare(ours), Conditioner(AcousticCondition()), FlowMatching("velocity"),
@@ -157,7 +180,7 @@ def guided_sampling(size: str) -> None:
 
     def together() -> Tensor:
         with model._autocast(DEVICE):
-            stacked = Conditioning.stack([described.drop(dropped) for dropped in weights])
+            stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).joined_zeros()
             guide = Guide(weights, ours.prepare(stacked), 1)
             return model.sampler(model.velocity(z_lr, guide), noise)
 
@@ -171,9 +194,9 @@ def guided_sampling(size: str) -> None:
             return model.sampler(field, noise)
 
     difference = (together() - one_after_another()).abs().max() / one_after_another().abs().max()
-    print(f"<!-- {size}, guided: outputs differ by {difference:.1e} of the largest -->")
-    seconds = take_turns({"together": together, "one after another": one_after_another})
-    row(f"{size}, bf16: {STEPS} guided steps of 5.9 s, three branches", seconds, "together", "one after another")
+    print(f"<!-- {size}, guided, {caption} tokens: outputs differ by {difference:.1e} of the largest -->")
+    seconds = take_turns({"together": together, "one after another": one_after_another}, TURNS[size])
+    row(f"{size}, bf16: {STEPS} guided steps of 5.9 s, a caption of {caption} tokens", seconds, "together", "one after another")
 
 
 def _bare(backbone: Saga) -> Saga:
@@ -190,4 +213,5 @@ if __name__ == "__main__":
         for kind in ("bf16",) if DEVICE.type == "cuda" else ("float32", "bf16"):
             for with_compiler in (False, True) if DEVICE.type == "cuda" else (False,):
                 against_stable_audio_tools(chosen, kind, with_compiler)
-        guided_sampling(chosen)
+        for length in CAPTIONS:
+            guided_sampling(chosen, length)

@@ -155,9 +155,10 @@ class SuperResolver(nn.Module):
     @torch.no_grad()
     def guide(self, known: Known) -> Guide:
         """Read captions, lengths and roll-offs for all branches of the guidance."""
-        weights = branches(self.guidance.weights, self.conditioner.conditions)
         described = self.conditioner.describe(known)
-        stacked = Conditioning.stack([described.drop(dropped) for dropped in weights])
+        told = {name for name in self.conditioner.conditions if name == "acoustic" or described.tells(name)}
+        weights = branches(self.guidance.weights, told)
+        stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).joined_zeros()
         with self._autocast(known.rolloff.device):
             return Guide(weights, self.backbone.prepare(stacked), len(known.captions))
 

@@ -97,6 +97,21 @@ def test_guidance_runs_its_branches_as_one_batch_and_follows_the_formula(
 
 
 @torch.no_grad()
+def test_without_a_caption_the_branch_without_text_is_not_computed_again(
+    saga: SuperResolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saga_sr.model.has_fast_bfloat16", lambda kind: False)
+    monkeypatch.setattr(saga, "guidance", Nested())
+    z, t, z_lr = audio(2, 64, 10), torch.tensor([0.2, 0.6]), audio(2, 64, 10, seed=1)
+    for captions, computed in ((["", ""], 2), (["", "rain"], 3)):
+        known = Known(captions, torch.tensor([[0.2, 0.7], [0.3, 0.9]]))
+        guide = saga.guide(known)
+        assert len(guide.weights) == computed
+        guided = saga.velocity(z_lr, guide)(z, t)
+        assert torch.allclose(guided, one_after_another(saga, z, t, z_lr, known), atol=1e-5)
+
+
+@torch.no_grad()
 def test_keys_and_values_of_the_text_are_computed_once_for_all_steps_and_chunks(saga: SuperResolver) -> None:
     attention = saga.backbone.blocks[0].cross_attention
     calls: list[int] = []

@@ -1,4 +1,7 @@
-"""Draw this study's pictures: `python experiments/saga_small_ablation/pictures.py outputs/saga_small_ablation`."""
+"""Draw this study's pictures, and those of the low band with the demo's model too.
+
+    python experiments/saga_small_ablation/pictures.py outputs/saga_small_ablation outputs/demo/train/model
+"""
 
 from __future__ import annotations
 
@@ -73,36 +76,37 @@ def clips() -> None:
     save(spectrogram_figure(audios, 44_100), "clips.png")
 
 
-def low_band() -> None:
-    """One clip of step 2 with each way of taking the low band from the input, and the level around the cutoff."""
-    model = saga_sr.load(runs["saga_small_step2", "0"].folder / "model")
+def low_band(folder: Path, name: str) -> None:
+    """One clip with each way of taking the low band from the input, and the level around the cutoff."""
+    model = saga_sr.load(folder)
     clip = SyntheticAudio(8, round(SECONDS * 44_100), seed=2_000_003)[5]
     lr = degrade(clip["hr"][None], [LowPassFilter("chebyshev1", 8, CUTOFF_HZ)], 44_100)
-    noise = torch.randn(1, 256, 2000, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(1, model.codec.latent_dim, 2000, generator=torch.Generator().manual_seed(0))
+    prompt = clip["caption"] if model.conditioner.text is not None else ""
     audios, levels = {}, {}
     for mode in ("hard", "crossfade", "off"):
         model.low_band = mode
         output = model.enhance(
-            lr, torch.tensor([float(CUTOFF_HZ)]), lambda frames: noise[..., :frames], prompt=clip["caption"]
+            lr, torch.tensor([float(CUTOFF_HZ)]), lambda frames: noise[..., :frames], prompt=prompt
         )
         audios[mode] = output[0]
     audios["reference"] = clip["hr"]
     frequency = bin_frequencies(44_100)
-    for name, audio in audios.items():
-        levels[name] = 10 * torch.log10(stft(audio[:1], N_FFT)[0].abs().square().mean(dim=-1) + 1e-12)
-    save(spectrogram_figure(audios, 44_100), "low_band.png")
+    for mode, audio in audios.items():
+        levels[mode] = 10 * torch.log10(stft(audio[:1], N_FFT)[0].abs().square().mean(dim=-1) + 1e-12)
+    save(spectrogram_figure(audios, 44_100), f"{name}.png")
     figure = Figure(figsize=(8, 3.6), dpi=110)
     FigureCanvasAgg(figure)
     axis = figure.subplots()
     near = (frequency > 3000) & (frequency < 5000)
-    for name, colour in zip(levels, ("#d62728", "#17a673", "#7f7f7f", "#000000"), strict=True):
-        axis.plot(frequency[near] / 1000, levels[name][near], label=name, color=colour, linewidth=1)
+    for mode, colour in zip(levels, ("#d62728", "#17a673", "#7f7f7f", "#000000"), strict=True):
+        axis.plot(frequency[near] / 1000, levels[mode][near], label=mode, color=colour, linewidth=1)
     axis.set_xlabel("frequency (kHz)")
     axis.set_ylabel("mean power (dB)")
     axis.grid(alpha=0.25)
     axis.legend(fontsize=8, frameon=False)
     figure.tight_layout()
-    figure.savefig(HERE / "seam.png")
+    figure.savefig(HERE / f"{name}_seam.png")
 
 
 def save(picture: Figure, name: str) -> None:
@@ -113,4 +117,5 @@ def save(picture: Figure, name: str) -> None:
 if __name__ == "__main__":
     curves()
     clips()
-    low_band()
+    low_band(runs["saga_small_step2", "0"].folder / "model", "low_band")
+    low_band(Path(sys.argv[2]), "low_band_demo")

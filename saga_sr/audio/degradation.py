@@ -60,6 +60,8 @@ class LowPassFilter:
 def zero_phase_lowpass(audio: Tensor, filters: Sequence[LowPassFilter], sample_rate: int) -> Tensor:
     """Filter each example of `audio` [b, c, time] forward and backward with its own of the `filters`.
 
+    Twice as many filters, or more, make several versions of each example: [b * version, c, time].
+
     Equals `scipy.signal.sosfiltfilt` to better than -60 dB away from the edges.
     """
     return _filtered(audio, filters, sample_rate, band_limit=False)
@@ -81,9 +83,9 @@ def _filtered(audio: Tensor, filters: Sequence[LowPassFilter], sample_rate: int,
     highest = max(f.cutoff_hz for f in filters) if band_limit else sample_rate / 2
     bins = min(math.ceil(highest * n / sample_rate) + 1, n // 2 + 1)
     response = _response(filters, bins, sample_rate / n, sample_rate, band_limit, audio.device)
-    spectrum[..., :bins] *= response[:, None]
-    spectrum[..., bins:] = 0
-    filtered = torch.fft.irfft(spectrum, n)
+    # [b, version, c, bin]; nothing is left beyond the last bin.
+    versions = response.unflatten(0, (len(audio), -1))[:, :, None] * spectrum[:, None, :, :bins]
+    filtered = torch.fft.irfft(versions.flatten(0, 1), n)
     return filtered[..., PADDING : PADDING + length].to(audio.dtype)
 
 

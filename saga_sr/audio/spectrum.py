@@ -76,7 +76,16 @@ def rolloff_hz(audio: Tensor, sample_rate: int, fraction: float = 0.985, spectru
 
 def rolloffs_hz(audio: Tensor, sample_rate: int, fraction: float = 0.985) -> Tensor:
     """`rolloff_hz` by each of `SPECTRA`: [b, c, time] -> [b, spectrum]."""
+    return _rolloffs_hz(_power(stft(audio)), sample_rate, fraction)
+
+
+def bandwidth_and_rolloffs_hz(audio: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
+    """`bandwidth_hz` and `rolloffs_hz` of one spectrogram: [b, c, time] -> [b], [b, spectrum]."""
     power = _power(stft(audio))
+    return _bandwidth_hz(power[..., :: N_FFT // HOP], sample_rate), _rolloffs_hz(power, sample_rate)
+
+
+def _rolloffs_hz(power: Tensor, sample_rate: int, fraction: float = 0.985) -> Tensor:
     return torch.stack([_rolloff_hz(power, sample_rate, fraction, spectrum) for spectrum in SPECTRA], dim=1)
 
 
@@ -98,9 +107,14 @@ def bandwidth_hz(audio: Tensor, sample_rate: int) -> Tensor:
     Returns:
         [b]; Nyquist for silence.
     """
-    # A long-term mean needs no overlapping frames. The loudest moments of each frequency are left out, so that a click
-    # does not make a band-limited recording look full band.
-    power = _power(stft(audio, hop=N_FFT)).mean(dim=1)
+    # A long-term mean needs no overlapping frames.
+    return _bandwidth_hz(_power(stft(audio, hop=N_FFT)), sample_rate)
+
+
+def _bandwidth_hz(power: Tensor, sample_rate: int) -> Tensor:
+    # The loudest moments of each frequency are left out, so that a click does not make a band-limited recording look
+    # full band.
+    power = power.mean(dim=1)
     kept = max(1, int((1 - CLICKS) * power.shape[-1]))
     loudest = power.topk(power.shape[-1] - kept, dim=-1).values
     # In float64, since a click may be all there is to see of the sum.
@@ -108,14 +122,14 @@ def bandwidth_hz(audio: Tensor, sample_rate: int) -> Tensor:
     level = (quieter / kept).clamp(min=1e-30).log10().float() * 10
     level = torch.maximum(level, level.amax(dim=-1, keepdim=True) - FLOOR_DB)
     bins = level.shape[-1]
-    k = torch.arange(bins, device=audio.device)
+    k = torch.arange(bins, device=power.device)
     smooth = _mean_between(level, k - 3, k + 4)
     below = _mean_between(level, (k / 1.25).long(), (k / 1.04).long())
     beyond = smooth.flip(-1).cummax(dim=-1).values.flip(-1)
     above = beyond.gather(-1, (k * 1.04 + 4).long().clamp(max=bins - 1).expand_as(beyond))
     fall = (below - above).where(
         (k * (sample_rate / N_FFT) > LOWEST_EDGE_HZ) & (k * 1.04 + 8 < bins),
-        torch.tensor(-1.0, device=audio.device),
+        torch.tensor(-1.0, device=power.device),
     )
     drop, edge = fall.max(dim=-1)
     # Half-way down the cliff.

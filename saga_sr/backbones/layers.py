@@ -47,10 +47,15 @@ class TimeEmbedding(nn.Module):
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, enable_gqa: bool = False) -> Tensor:
-    """Scaled dot-product attention of [b, head, length, w], where the boolean `mask` (broadcast) is true."""
-    if query.device.type == "cpu" and query.requires_grad and query.dtype == torch.bfloat16:
-        # PyTorch's CPU kernel takes three times as long for the bfloat16 gradient as for the float32 one.
-        with torch.autocast("cpu", enabled=False):
+    """Scaled dot-product attention of [b, head, length, w].
+
+    `mask` (broadcast) is true where to attend, or numbers that are added to the scores.
+    """
+    # PyTorch's CPU kernel takes three times as long for the bfloat16 gradient as for the float32 one.
+    slow = query.device.type == "cpu" and query.requires_grad and query.dtype == torch.bfloat16
+    # What is added is not to be rounded to bfloat16.
+    if slow or (mask is not None and mask.is_floating_point()):
+        with torch.autocast(query.device.type, enabled=False):
             return scaled_dot_product_attention(query.float(), key.float(), value.float(), mask, enable_gqa=enable_gqa)
     return scaled_dot_product_attention(query, key, value, mask, enable_gqa=enable_gqa)
 

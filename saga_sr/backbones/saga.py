@@ -89,7 +89,7 @@ class CrossAttention(nn.Module):
         return rearrange(self.to_kv(tokens), "b s (two h w) -> b two h s w", two=2, w=self.head_width)
 
     def forward(self, x: Tensor, keys_values: Tensor, mask: Tensor | None) -> Tensor:
-        """`x` [b, n, width] attends to tokens by their `keys_values`, where `mask` [b, s] is true."""
+        """`x` [b, n, width] attends to tokens by their `keys_values`, as `mask` [b, s] lets it."""
         query = rearrange(self.to_q(x), "b n (h w) -> b h n w", h=self.heads)
         key, value = keys_values.unbind(1)
         allowed = None if mask is None else mask[:, None, None, :]

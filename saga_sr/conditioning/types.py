@@ -40,7 +40,8 @@ class Conditioning:
 
     Attributes:
         concat: [b, c, frame], joined to z_t on the channels (the low-resolution latent, condition `acoustic`).
-        cross_attention: [b, s, d] tokens to attend to, with `cross_attention_mask` [b, s] (true: attend).
+        cross_attention: [b, s, d] tokens to attend to, with `cross_attention_mask` [b, s] (true: attend; numbers are
+            added to the scores). Tokens of zeros have keys and values of zero.
         global_: [b, d], joined to the time embedding.
         concat_null: the constant that stands for a dropped `concat`.
         places: where the conditions other than `acoustic` are; their null value is zero.
@@ -73,6 +74,30 @@ class Conditioning:
                 if tensor is not None and span != NOWHERE:
                     parts[name] = _put(tensor, rows, span, 0.0)
         return replace(self, keys_values=(), **parts) if parts else self
+
+    def tells(self, condition: str) -> bool:
+        """Whether `condition`, other than `acoustic`, is more than its null value anywhere."""
+        place = self.places.get(condition, Place())
+        parts = ((self.cross_attention, place.tokens), (self.global_, place.columns))
+        return any(bool(tensor[:, slice(*span)].any()) for tensor, span in parts if tensor is not None)
+
+    def joined_zeros(self) -> Conditioning:
+        """The same for attention with fewer tokens: one of zeros stands for many where the mask adds their log number.
+
+        Captions are short, and without one all of the text is zeros. Conditions cannot be dropped any more.
+        """
+        if self.cross_attention is None or self.cross_attention_mask is not None:
+            return self
+        filled = self.cross_attention.ne(0).any(dim=-1)
+        length = int(filled.sum(dim=1).max()) + 1
+        if length >= filled.shape[1]:
+            return self
+        order = filled.int().argsort(dim=1, descending=True, stable=True)[:, :length]
+        tokens = self.cross_attention.take_along_dim(order[..., None], dim=1)
+        kept = filled.take_along_dim(order, dim=1)
+        number = (~filled).sum(dim=1, keepdim=True) / (~kept).sum(dim=1, keepdim=True)
+        mask = number.log().where(~kept, 0.0)
+        return replace(self, cross_attention=tokens, cross_attention_mask=mask, places={}, keys_values=())
 
     @staticmethod
     def stack(branches: Sequence[Conditioning]) -> Conditioning:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 
 from saga_sr.conditioning import Conditioning
 from saga_sr.conditioning.types import Place
@@ -40,3 +41,33 @@ def test_stacking_keeps_order_and_repeating_keeps_rows_together() -> None:
     assert stacked.concat.flatten().tolist() == [1, 1, 2, 2] and stacked.parts == {"concat"}
     prepared = Conditioning(concat=stacked.concat[1:3], keys_values=(torch.tensor([[1.0], [2.0]]),)).repeat(2)
     assert prepared.concat.flatten().tolist() == prepared.keys_values[0].flatten().tolist() == [1, 1, 2, 2]
+
+
+def test_attention_to_joined_zeros_is_attention_to_all_of_them() -> None:
+    torch.manual_seed(0)
+    tokens = torch.randn(3, 12, 8)
+    tokens[0, 4:10] = 0
+    tokens[1] = 0
+    tokens[2, ::2] = 0
+    joined = Conditioning(cross_attention=tokens).joined_zeros()
+    assert joined.cross_attention is not None and joined.cross_attention_mask is not None
+    assert joined.cross_attention.shape == (3, 7, 8)  # six tokens at most, and one of zeros
+    query, to_key, to_value = torch.randn(3, 5, 8), torch.randn(8, 8), torch.randn(8, 8)
+    everything = scaled_dot_product_attention(query, tokens @ to_key, tokens @ to_value)
+    keys, values = joined.cross_attention @ to_key, joined.cross_attention @ to_value
+    shorter = scaled_dot_product_attention(query, keys, values, joined.cross_attention_mask[:, None])
+    assert torch.allclose(shorter, everything, atol=1e-6)
+
+
+def test_tokens_without_zeros_are_left_as_they_are() -> None:
+    conditioning = Conditioning(cross_attention=torch.ones(2, 3, 4))
+    assert conditioning.joined_zeros() is conditioning
+    masked = Conditioning(cross_attention=torch.zeros(2, 3, 4), cross_attention_mask=torch.ones(2, 3, dtype=torch.bool))
+    assert masked.joined_zeros() is masked
+
+
+def test_a_condition_of_nothing_but_zeros_tells_nothing() -> None:
+    places = {"text": Place((0, 2)), "rolloff": Place(columns=(1, 3))}
+    conditioning = Conditioning(cross_attention=torch.ones(2, 4, 3), global_=torch.zeros(2, 4), places=places)
+    assert conditioning.tells("text") and not conditioning.tells("rolloff") and not conditioning.tells("elsewhere")
+    assert not conditioning.drop({"text"}).tells("text")

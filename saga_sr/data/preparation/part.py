@@ -31,7 +31,7 @@ from torch.nn.functional import pad
 from saga_sr.audio.degradation import degrade
 from saga_sr.audio.files import AudioReader
 from saga_sr.audio.resample import resample
-from saga_sr.audio.spectrum import bandwidth_hz, rolloffs_hz
+from saga_sr.audio.spectrum import bandwidth_and_rolloffs_hz, rolloffs_hz
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.data.checksum import checksum
@@ -192,14 +192,13 @@ class Preparer:
         """
         hr, rate, several = audio.to(self.device), settings.sample_rate, settings.degradations
         seeds = [settings.seed * SEEDS_PER_JOB + number * several + i for number in numbers for i in range(several)]
-        bandwidths = bandwidth_hz(hr, rate).repeat_interleave(several).tolist()
-        filters = self.degradation.draw(bandwidths, seeded(seeds))
-        lr = degrade(hr.repeat_interleave(several, dim=0), filters, rate)
+        bandwidths, own = bandwidth_and_rolloffs_hz(hr, rate)
+        filters = self.degradation.draw(bandwidths.repeat_interleave(several).tolist(), seeded(seeds))
+        lr = degrade(hr, filters, rate)
+        rolloffs = torch.cat([own[:, None], rolloffs_hz(lr, rate).unflatten(0, (len(hr), several))], dim=1)
         versions = torch.cat([hr[:, None], lr.unflatten(0, (len(hr), several))], dim=1)
-        flat = versions.flatten(0, 1)
-        rolloffs = (rolloffs_hz(flat, rate) / (rate / 2)).float()
-        raw = self.codec.analyse(flat)
-        return raw.unflatten(0, versions.shape[:2]).cpu(), rolloffs.unflatten(0, versions.shape[:2]).cpu()
+        raw = self.codec.analyse(versions.flatten(0, 1)).unflatten(0, versions.shape[:2])
+        return raw.cpu(), (rolloffs / (rate / 2)).float().cpu()
 
 
 @functools.lru_cache(maxsize=1)
