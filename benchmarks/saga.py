@@ -196,7 +196,8 @@ def guided_sampling(size: str, caption: int) -> None:
     difference = (together() - one_after_another()).abs().max() / one_after_another().abs().max()
     print(f"<!-- {size}, guided, {caption} tokens: outputs differ by {difference:.1e} of the largest -->")
     seconds = take_turns({"together": together, "one after another": one_after_another}, TURNS[size])
-    row(f"{size}, bf16: {STEPS} guided steps of 5.9 s, a caption of {caption} tokens", seconds, "together", "one after another")
+    title = f"{size}, bf16: {STEPS} guided steps of 5.9 s, a caption of {caption} tokens"
+    row(title, seconds, "together", "one after another")
 
 
 def _bare(backbone: Saga) -> Saga:
@@ -210,7 +211,7 @@ if __name__ == "__main__":
     print("| | ours | theirs | ratio |" + (" utilisation |" if DEVICE.type == "cuda" else ""))
     print("|---|---|---|---|" + ("---|" if DEVICE.type == "cuda" else ""))
     for chosen in sys.argv[1:] or ["small"]:
-        for kind in ("bf16",) if DEVICE.type == "cuda" else ("float32", "bf16"):
+        for kind in ("bf16",) if DEVICE.type == "cuda" else ("bf16", "float32"):
             for with_compiler in (False, True) if DEVICE.type == "cuda" else (False,):
                 against_stable_audio_tools(chosen, kind, with_compiler)
         for length in CAPTIONS:

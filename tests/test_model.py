@@ -125,7 +125,10 @@ def test_keys_and_values_of_the_text_are_computed_once_for_all_steps_and_chunks(
 
 
 @torch.no_grad()
-def test_prompt_and_rolloff_change_the_output_and_each_clip_has_its_own(saga: SuperResolver) -> None:
+def test_prompt_and_rolloff_change_the_output_and_each_clip_has_its_own(
+    saga: SuperResolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saga_sr.model.has_fast_bfloat16", lambda kind: False)
     lr, cutoff = audio(2, 1, 9000), torch.tensor([4000.0, 4000.0])
     plain = saga.enhance(lr, cutoff, noise_of(0, 2, saga))
     told = saga.enhance(lr, cutoff, noise_of(0, 2, saga), prompt=["", "a barking dog"])

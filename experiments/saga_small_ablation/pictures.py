@@ -1,6 +1,6 @@
 """Draw this study's pictures, and those of the low band with the demo's model too.
 
-    python experiments/saga_small_ablation/pictures.py outputs/saga_small_ablation outputs/demo/train/model
+python experiments/saga_small_ablation/pictures.py outputs/saga_small_ablation outputs/demo/train/model
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ def low_band(folder: Path, name: str) -> None:
     audios, levels = {}, {}
     for mode in ("hard", "crossfade", "off"):
         model.low_band = mode
-        output = model.enhance(
-            lr, torch.tensor([float(CUTOFF_HZ)]), lambda frames: noise[..., :frames], prompt=prompt
-        )
+        output = model.enhance(lr, torch.tensor([float(CUTOFF_HZ)]), lambda frames: noise[..., :frames], prompt=prompt)
         audios[mode] = output[0]
     audios["reference"] = clip["hr"]
     frequency = bin_frequencies(44_100)

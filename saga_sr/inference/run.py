@@ -15,7 +15,7 @@ from saga_sr.audio.low_band import checked_mode
 from saga_sr.errors import AudioError, ConfigError
 from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel, branches
 from saga_sr.flow.sampler import Sampler
-from saga_sr.hardware import pick_device
+from saga_sr.hardware import keep_memory, pick_device
 from saga_sr.inference.enhance import EnhanceOptions, enhance_file
 from saga_sr.model import SuperResolver
 from saga_sr.package import load_package
@@ -72,7 +72,10 @@ def load_model(config: DictConfig) -> SuperResolver:
         PackageError: the package cannot be read.
         ConfigError: settings that there are not.
     """
-    model = load_package(config.model).to(pick_device(config.device))
+    device = pick_device(config.device)
+    if device.type == "cpu":
+        keep_memory()
+    model = load_package(config.model).to(device)
     given = config.sampler
     model.sampler = Sampler(
         solver=given.solver or model.sampler.solver,

@@ -20,7 +20,7 @@ from saga_sr.backbones.stable_audio import read_convention
 from saga_sr.command_line import cause
 from saga_sr.data.datamodule import AudioData
 from saga_sr.errors import ConfigError, SagaError
-from saga_sr.hardware import has_fast_bfloat16, pick_device
+from saga_sr.hardware import has_fast_bfloat16, keep_memory, pick_device
 from saga_sr.model import SuperResolver
 from saga_sr.package import save_package
 from saga_sr.runs import FAILED, FINISHED, RECORD, RUNNING, STOPPED, read_record
@@ -176,6 +176,8 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
     )
     rehearse(module)
     trainer = make_trainer(config)
+    if trainer.strategy.root_device.type == "cpu":
+        keep_memory()
     if checkpoint is None:
         # Weights from elsewhere know the codec's latents as they are.
         data.fit_statistics(model, config.statistics_clips, normalise=not config.init_from)

@@ -105,10 +105,6 @@ def _environment(machine: int, machines: int) -> Iterator[Path]:
             "DATA_OPTIMIZER_CACHE_FOLDER": f"{name}/chunks",
             "DATA_OPTIMIZER_DATA_CACHE_FOLDER": f"{name}/data",
             "TMPDIR": name,
-            # Workers keep the memory that they will need again for the next clip: else glibc returns it each time, and
-            # a third of the time goes into its pages.
-            "MALLOC_MMAP_THRESHOLD_": str(2**30),
-            "MALLOC_TRIM_THRESHOLD_": str(2**30),
         }
         before = {key: os.environ.get(key) for key in settings}
         os.environ.update(settings)

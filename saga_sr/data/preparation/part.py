@@ -39,7 +39,7 @@ from saga_sr.data.folder import SILENCE_RMS
 from saga_sr.data.preparation.plan import JOB, TRAIN, VALIDATION, Clip, Settings, read_clips, write_file, writing
 from saga_sr.draws import seeded
 from saga_sr.errors import AudioError, DataError
-from saga_sr.hardware import pick_device
+from saga_sr.hardware import keep_memory, pick_device
 
 # Clips in the codec at once: few, since each comes in several low-passed versions; more are no faster.
 TOGETHER = 2
@@ -205,6 +205,7 @@ class Preparer:
 def _preparer(configs: str, device: str) -> Preparer:
     """Once in a process: a codec may take long to read."""
     codec, degradation = json.loads(configs)
+    keep_memory()
     place = pick_device(device)
     if device == "auto" and place.type == "cuda":
         worker = int(os.environ.get("DATA_OPTIMIZER_GLOBAL_RANK", 0))
