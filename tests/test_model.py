@@ -134,8 +134,8 @@ def test_prompt_and_rolloff_change_the_output_and_each_clip_has_its_own(
     told = saga.enhance(lr, cutoff, noise_of(0, 2, saga), prompt=["", "a barking dog"])
     darker = saga.enhance(lr, cutoff, noise_of(0, 2, saga), rolloff=torch.tensor([1.0, 0.3]))
     for changed in (told, darker):
-        assert torch.allclose(changed[0], plain[0], atol=1e-3)
-        assert (changed[1] - plain[1]).abs().max() > 1e-3
+        own, other = (changed - plain).abs().amax(dim=(1, 2)).flip(0)
+        assert own > 5e-5 and other < own / 10
 
 
 def test_parts_that_do_not_fit_are_refused() -> None:
