@@ -43,8 +43,8 @@ def pick_device(name: str = "auto") -> torch.device:
 def keep_memory() -> None:
     """Let this process keep the memory of tensors for the next ones; for programs that compute on the CPU.
 
-    glibc returns large blocks to the system at once, which clears and maps them anew for the next operation: up to a
-    third of a training step. Blocks above 1 GB are still returned. Nothing changes where there is no glibc.
+    glibc returns large blocks to the system at once, which clears and maps them anew for the next operation. Blocks
+    above 1 GB are still returned. Nothing changes where there is no glibc.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt

@@ -13,8 +13,7 @@ from saga_sr.hardware import keep_memory
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
-        tensors = [torch.ones(2_000_000) for _ in range(8)]
-        del tensors
+        torch.ones(10_000_000)  # more than glibc ever keeps by itself
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 faults()
@@ -25,8 +24,8 @@ print(returned, faults())
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+@pytest.mark.skipif(platform.libc_ver() < ("glibc", "2.35"), reason="another allocator, or one that keeps less")
 def test_memory_that_is_kept_is_not_mapped_again() -> None:
     done = subprocess.run([sys.executable, "-c", FAULTS], check=True, capture_output=True, text=True)
     returned, kept = map(int, done.stdout.split())
-    assert kept < returned / 10
+    assert returned > 10_000 and kept < returned / 10

@@ -1,6 +1,8 @@
-"""Draw this study's pictures, and those of the low band with the demo's model too.
+"""Draw this study's pictures.
 
-python experiments/saga_small_ablation/pictures.py outputs/saga_small_ablation outputs/demo/train/model
+    python experiments/saga_small_ablation/pictures.py outputs/saga_small_ablation outputs/demo/train/model
+
+Those of the low band are drawn with the demo's model too.
 """
 
 from __future__ import annotations

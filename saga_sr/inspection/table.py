@@ -12,8 +12,8 @@ NOTHING = "-"
 # How the figures come about, below every comparison.
 METHOD = """\
 FLOPs: of products, convolutions and attention, 2 for a multiplication with its addition; the codec's and the text
-encoder's are not in them. A second of audio is a second of what the codec encodes at once: with a mono codec,
-stereo takes twice as much.
+encoder's are not in them. Sampling is counted with a caption of full length; shorter ones take less. A second of
+audio is a second of what the codec encodes at once: with a mono codec, stereo takes twice as much.
 Training memory is an estimate for one process on a GPU: all its parts as if they were held at once. Activations are
 what autograd keeps for the gradient, with fused attention and the weights that autocast has cast. Sampling is
 estimated in bfloat16, by the most that is alive at once in a forward of all branches. What the codec's passes, the

@@ -54,6 +54,15 @@ def test_each_example_has_its_own_filter() -> None:
         assert torch.allclose(degrade(audio[i : i + 1], [low_pass], RATE)[0], together[i], atol=1e-5)
 
 
+def test_versions_of_an_example_are_those_that_each_filter_makes() -> None:
+    audio = noise(2, 1, 8192)
+    filters = [LowPassFilter("chebyshev1", 8, hz) for hz in (2000, 4000, 6000, 12_000)]
+    together = degrade(audio, filters, RATE)
+    assert together.shape == (4, 1, 8192)
+    for i, low_pass in enumerate(filters):
+        assert torch.allclose(together[i], degrade(audio[i // 2 : i // 2 + 1], [low_pass], RATE)[0], atol=1e-5)
+
+
 @pytest.mark.parametrize("length", [1, 2, 100, 4097])
 def test_short_signals_keep_their_length(length: int) -> None:
     lr = degrade(noise(1, 1, length), [LowPassFilter("chebyshev1", 8, 4000)], RATE)

@@ -6,7 +6,7 @@ import torch
 from scipy import signal
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
-from saga_sr.audio.spectrum import bandwidth_hz, istft, rolloff_hz, stft
+from saga_sr.audio.spectrum import bandwidth_and_rolloffs_hz, bandwidth_hz, istft, rolloff_hz, stft
 from saga_sr.errors import ConfigError
 
 RATE = 44_100
@@ -79,3 +79,20 @@ def test_bandwidth_of_silence_and_of_a_bass_drum_is_a_frequency() -> None:
     drum = (torch.sin(2 * torch.pi * 60 * t) * torch.exp(-8 * t))[None, None]
     found = bandwidth_hz(torch.cat([torch.zeros_like(drum), drum]), RATE)
     assert bool((found > 0).all()) and bool((found <= RATE / 2).all())
+
+
+@pytest.mark.parametrize("length", [700, 4096, 44_100])
+def test_one_spectrogram_gives_the_same_bandwidth_and_rolloffs(length: int) -> None:
+    audio = torch.cat(
+        [pink()[..., :length], degrade(pink(), [LowPassFilter("chebyshev1", 8, 4000)], RATE)[..., :length]]
+    )
+    bandwidth, rolloffs = bandwidth_and_rolloffs_hz(audio, RATE)
+    assert torch.equal(bandwidth, bandwidth_hz(audio, RATE))
+    for i, spectrum in enumerate(("magnitude", "power")):
+        assert torch.equal(rolloffs[:, i], rolloff_hz(audio, RATE, spectrum=spectrum))
+
+
+def test_a_loud_click_hides_no_quiet_edge() -> None:
+    lr = degrade(pink(), [LowPassFilter("chebyshev1", 8, 4000)], RATE)
+    lr[..., 50_000] = 1e6
+    assert float(bandwidth_hz(lr, RATE)[0]) == pytest.approx(4000, rel=0.1)
