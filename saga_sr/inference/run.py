@@ -81,6 +81,7 @@ def load_model(config: DictConfig) -> SuperResolver:
         solver=given.solver or model.sampler.solver,
         steps=model.sampler.steps if given.steps is None else given.steps,
         power=model.sampler.power if given.power is None else given.power,
+        noise=given.noise or model.sampler.noise,
     )
     if config.low_band is not None:
         model.low_band = checked_mode(config.low_band)

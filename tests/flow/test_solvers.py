@@ -75,7 +75,21 @@ def test_data_prediction_never_divides_by_zero() -> None:
         assert torch.allclose(Sampler(solver, 5)(velocity, torch.randn(4, 1)), torch.tensor(3.0), atol=1e-4)
 
 
-@pytest.mark.parametrize("settings", [{"solver": "rk45"}, {"steps": 0}, {"power": 0.0}])
+def test_signs_of_the_noise_leave_every_coefficient_at_its_level() -> None:
+    """Of a Gaussian N(0, s^2) the flow takes noise e to s e: what starts from +-1 ends at +-s."""
+    level = torch.tensor([[0.1], [1.0], [3.0]]).double()
+    noise = torch.randn(3, 50, generator=torch.Generator().manual_seed(0)).double()
+
+    def velocity(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        t = t[:, None]
+        return (level**2 * t - (1 - t)) * z / ((level * t) ** 2 + (1 - t) ** 2)
+
+    gaussian, signs = (Sampler("heun", 400, noise=kind)(velocity, noise) for kind in ("gaussian", "rademacher"))
+    assert torch.allclose(gaussian, level * noise, rtol=1e-2)
+    assert torch.allclose(signs, level * noise.sign(), rtol=1e-2)
+
+
+@pytest.mark.parametrize("settings", [{"solver": "rk45"}, {"steps": 0}, {"power": 0.0}, {"noise": "pink"}])
 def test_impossible_settings_are_refused(settings: dict) -> None:
     with pytest.raises(ConfigError):
         Sampler(**settings)
