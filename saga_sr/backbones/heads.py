@@ -58,11 +58,16 @@ class GaussianHead(nn.Module):
 
     def forward(self, tokens: Tensor, z_t: Tensor, t: Tensor, z_lr: Tensor) -> Prediction:
         """The prediction of `tokens` [b, frame, width] at `z_t`, `z_lr` [b, c, frame] and `t` [b]."""
-        mean, log_sigma, gate = self.to_moments(tokens).transpose(1, 2).chunk(3, dim=1)
+        moments = self.to_moments(tokens).transpose(1, 2)
+        # Outside autocast: the closed form subtracts nearly equal numbers as t approaches 1.
+        with torch.autocast(tokens.device.type, enabled=False):
+            return self._posterior(moments.float().contiguous(), z_t.float(), t.float()[:, None, None], z_lr.float())
+
+    def _posterior(self, moments: Tensor, z_t: Tensor, t: Tensor, z_lr: Tensor) -> Prediction:
+        mean, log_sigma, gate = moments.chunk(3, dim=1)
         mu = mean + (1 + gate) * z_lr
         # sigma within e^-5 and e^3: latents have unit variance, and D must not vanish at t = 1.
         variance = torch.exp(2 * log_sigma.clamp(-5, 3))
-        t = t[:, None, None]
         total = variance * t**2 + (1 - t) ** 2
         gain = variance * t if self.prediction == "data" else variance * t - (1 - t)
         return Prediction(mu + gain * (z_t - t * mu) / total, variance * (1 - t) ** 2 / total)

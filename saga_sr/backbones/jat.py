@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, silu
+from torch.nn.functional import avg_pool1d, silu
 
 from saga_sr.backbones.backbone import Backbone, Prediction
 from saga_sr.backbones.heads import make_head
@@ -28,7 +28,8 @@ def log_levels(z: Tensor) -> Tensor:
     What lies above a low-pass follows from the levels below it, almost linearly in decibels. A network that is given
     signed coefficients alone has to learn to square, smooth and take logarithms first.
     """
-    power = avg_pool2d(z.float().square()[:, None], (9, 3), 1, (4, 1), count_include_pad=False)[:, 0]
+    power = avg_pool1d(z.float().square(), 3, 1, 1, count_include_pad=False)
+    power = avg_pool1d(power.transpose(1, 2), 9, 1, 4, count_include_pad=False).transpose(1, 2)
     return torch.log10(power + 1e-5) / 1.2 + 1
 
 
@@ -125,6 +126,4 @@ class JaT(Backbone):
             x = block(x, embedding, table)
         shift, scale = self.to_modulation(embedding).chunk(2, dim=-1)
         x = modulate(self.norm_out(x), shift, scale)
-        # Outside autocast: the head's closed form subtracts nearly equal numbers as t approaches 1.
-        with torch.autocast(x.device.type, enabled=False):
-            return self.head(x.float(), z_t.float(), t.float(), z_lr.float())
+        return self.head(x, z_t, t, z_lr)

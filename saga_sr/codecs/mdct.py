@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from saga_sr.codecs.codec import Codec
+from saga_sr.errors import ConfigError
 
 
 class MDCT(Codec):
@@ -22,21 +23,25 @@ class MDCT(Codec):
         sample_rate: Hz.
         latent_dim: coefficients per frame, which is the hop in samples too.
         exponent: of the companding.
+
+    Raises:
+        ConfigError: an odd `latent_dim`.
     """
 
-    twiddle_before: Tensor
-    twiddle_after: Tensor
+    window: Tensor
+    twiddle: Tensor
 
     def __init__(self, sample_rate: int = 44_100, latent_dim: int = 512, exponent: float = 0.35) -> None:
+        if latent_dim < 2 or latent_dim % 2:
+            raise ConfigError(f"codec.latent_dim={latent_dim} is not possible; the MDCT needs an even number.")
         super().__init__(sample_rate, channels=1, latent_dim=latent_dim, hop_length=latent_dim)
         self.exponent = exponent
         n = torch.arange(2 * latent_dim, dtype=torch.float64)
-        k = torch.arange(latent_dim, dtype=torch.float64)
-        window = torch.sin(math.pi / (2 * latent_dim) * (n + 0.5))
-        before = torch.polar(window * math.sqrt(2 / latent_dim), -math.pi / (2 * latent_dim) * n)
-        after = torch.polar(torch.ones_like(k), -math.pi / latent_dim * (0.5 + latent_dim / 2) * (k + 0.5))
-        self.register_buffer("twiddle_before", before.to(torch.complex64), persistent=False)
-        self.register_buffer("twiddle_after", after.to(torch.complex64), persistent=False)
+        window = torch.sin(math.pi / (2 * latent_dim) * (n + 0.5)).float()
+        angle = -math.pi / latent_dim * (n[: latent_dim // 2] + 1 / 8)
+        twiddle = torch.polar(torch.full_like(angle, (2 / latent_dim) ** 0.25), angle).to(torch.complex64)
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("twiddle", twiddle, persistent=False)
         self.latent_scale.copy_(self._typical_scale()[:, None])
 
     def _typical_scale(self) -> Tensor:
@@ -48,19 +53,26 @@ class MDCT(Codec):
         """Companded coefficients [b, latent_dim, ceil(time / hop) + 1] of `audio` [b, 1, time]."""
         hop = self.hop_length
         x = audio[:, 0].float()
-        x = pad(x, (hop, hop + -x.shape[-1] % hop))
-        frames = x.unfold(-1, 2 * hop, hop)
-        spectrum = torch.fft.fft(frames * self.twiddle_before)[..., :hop]
-        coefficients = (spectrum * self.twiddle_after).real.transpose(1, 2)
+        blocks = pad(x, (hop, hop + -x.shape[-1] % hop)).unflatten(-1, (-1, hop))
+        rise, fall = self.window.chunk(2)
+        a, b = (blocks[:, :-1] * rise).chunk(2, dim=-1)
+        c, d = (blocks[:, 1:] * fall).chunk(2, dim=-1)
+        folded = torch.cat([-c.flip(-1) - d, a - b.flip(-1)], dim=-1)
+        coefficients = self._dct4(folded).transpose(1, 2).contiguous()
         return coefficients.sign() * coefficients.abs() ** self.exponent
 
     def synthesise(self, raw: Tensor, length: int) -> Tensor:
         """Audio [b, 1, length] from companded coefficients."""
         coefficients = (raw.sign() * raw.abs() ** (1 / self.exponent)).transpose(1, 2)
-        rotated = coefficients * self.twiddle_after.conj()
-        # The inverse is the transpose: the real part of the conjugate sum, windowed, overlapped and added.
-        frames = torch.fft.ifft(rotated, n=2 * self.hop_length, norm="forward")
-        frames = (frames * self.twiddle_before.conj()).real
-        first, second = frames.chunk(2, dim=-1)
+        p, q = self._dct4(coefficients).chunk(2, dim=-1)
+        rise, fall = self.window.chunk(2)
+        first = torch.cat([q, -q.flip(-1)], dim=-1) * rise
+        second = torch.cat([-p.flip(-1), -p], dim=-1) * fall
         overlapped = second[:, :-1] + first[:, 1:]
         return overlapped.flatten(1)[:, None, :length]
+
+    def _dct4(self, x: Tensor) -> Tensor:
+        """Orthonormal DCT-IV of the last dimension, its own inverse, by a complex FFT of a quarter of the window."""
+        z = torch.complex(x[..., ::2], x[..., 1::2].flip(-1)) * self.twiddle
+        z = torch.fft.fft(z) * self.twiddle
+        return torch.stack([z.real, -z.imag.flip(-1)], dim=-1).flatten(-2)

@@ -6,9 +6,10 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from torch.nn.functional import scaled_dot_product_attention
 
 from saga_sr.backbones.jat import JaT
-from saga_sr.backbones.layers import Attention, rotary_table, rotate
+from saga_sr.backbones.layers import Attention, attend, rotary_table, rotate
 from saga_sr.conditioning import Conditioning
 from saga_sr.errors import ConfigError
 
@@ -51,6 +52,22 @@ def test_prediction_has_the_latents_shape_at_any_length(head: str, prediction: s
     z, t = torch.randn(3, 6, frames), torch.tensor([0.0, 0.5, 1.0])
     output = model(z, t, Conditioning(concat=torch.randn(3, 6, frames))).value
     assert output.shape == z.shape and bool(output.isfinite().all())
+
+
+@pytest.mark.parametrize("kv_heads", [4, 2])
+def test_attention_trained_in_bfloat16_agrees_with_pytorch(kv_heads: int) -> None:
+    torch.manual_seed(0)
+    shapes = ((2, 4, 33, 16), (2, kv_heads, 33, 16), (2, kv_heads, 33, 16))
+    inputs = [torch.randn(shape, dtype=torch.bfloat16, requires_grad=True) for shape in shapes]
+    exact = [x.detach().double().requires_grad_() for x in inputs]
+    output = attend(*inputs, enable_gqa=True)
+    expected = scaled_dot_product_attention(*exact, enable_gqa=True)
+    assert (output - expected).abs().max() < 0.02
+    gradient = torch.randn_like(expected)
+    output.backward(gradient.bfloat16())
+    expected.backward(gradient)
+    for x, y in zip(inputs, exact, strict=True):
+        assert (x.grad - y.grad).abs().max() < 0.02 * y.grad.abs().max()
 
 
 def test_every_input_reaches_the_output() -> None:

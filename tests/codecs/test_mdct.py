@@ -6,7 +6,7 @@ import torch
 
 from saga_sr.codecs.mdct import MDCT
 from saga_sr.data.synthetic import SyntheticAudio
-from saga_sr.errors import DataError
+from saga_sr.errors import ConfigError, DataError
 
 
 def expand(raw: torch.Tensor, exponent: float) -> torch.Tensor:
@@ -32,6 +32,12 @@ def test_coefficients_agree_with_the_definition() -> None:
     expected = np.stack([basis @ (window * padded[i : i + 2 * n]) for i in range(0, 65, n)], 1)
     ours = expand(codec.analyse(audio.float())[0], codec.exponent).numpy()
     assert np.allclose(ours, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("latent_dim", [0, 511])
+def test_an_odd_number_of_coefficients_is_refused(latent_dim: int) -> None:
+    with pytest.raises(ConfigError, match="even"):
+        MDCT(latent_dim=latent_dim)
 
 
 def test_the_transform_keeps_energy() -> None:
