@@ -32,6 +32,7 @@ from saga_sr.conditioning.types import Place
 from saga_sr.flow.guidance import Nested, branches
 from saga_sr.flow.objective import FlowMatching
 from saga_sr.flow.sampler import Sampler
+from saga_sr.hardware import keep_memory
 from saga_sr.model import Guide, SuperResolver
 
 SIZES = {"small": (512, 8, 8, 512, 1024), "full": (1536, 24, 24, 768, 1536)}
@@ -207,6 +208,7 @@ def _bare(backbone: Saga) -> Saga:
 
 
 if __name__ == "__main__":
+    keep_memory()  # as training does; both have it
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
     print("| | ours | theirs | ratio |" + (" utilisation |" if DEVICE.type == "cuda" else ""))
     print("|---|---|---|---|" + ("---|" if DEVICE.type == "cuda" else ""))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import functools
+from pathlib import Path
 
 import torch
 
@@ -19,6 +21,17 @@ def has_fast_bfloat16(device_type: str) -> bool:
     if device_type == "cpu":
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return False
+
+
+@functools.cache
+def mkl_is_slow() -> bool:
+    """Whether MKL makes half of this CPU's speed: it uses AVX-512 on Intel's processors alone, oneDNN on AMD's too."""
+    try:
+        processor = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    both = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
+    return both and "AuthenticAMD" in processor and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 def pick_device(name: str = "auto") -> torch.device:

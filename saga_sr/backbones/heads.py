@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from saga_sr.backbones.backbone import Prediction
+from saga_sr.backbones.layers import Linear
 from saga_sr.errors import ConfigError
 
 
@@ -20,7 +21,7 @@ class LinearHead(nn.Module):
 
     def __init__(self, width: int, latent_dim: int) -> None:
         super().__init__()
-        self.to_latent = _zeroed(nn.Linear(width, latent_dim))
+        self.to_latent = _zeroed(Linear(width, latent_dim))
 
     def forward(self, tokens: Tensor, z_t: Tensor, t: Tensor, z_lr: Tensor) -> Prediction:
         """The prediction of `tokens` [b, frame, width]."""
@@ -54,7 +55,7 @@ class GaussianHead(nn.Module):
         if prediction not in ("velocity", "data"):
             raise ConfigError(f"backbone.prediction={prediction!r} is not known; choose velocity or data.")
         self.prediction = prediction
-        self.to_moments = _zeroed(nn.Linear(width, 3 * latent_dim))
+        self.to_moments = _zeroed(Linear(width, 3 * latent_dim))
 
     def forward(self, tokens: Tensor, z_t: Tensor, t: Tensor, z_lr: Tensor) -> Prediction:
         """The prediction of `tokens` [b, frame, width] at `z_t`, `z_lr` [b, c, frame] and `t` [b]."""

@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool1d, silu
 
 from saga_sr.backbones.backbone import Backbone, Prediction
 from saga_sr.backbones.heads import make_head
-from saga_sr.backbones.layers import Attention, TimeEmbedding, rotary_table
+from saga_sr.backbones.layers import Attention, Linear, TimeEmbedding, rotary_table
 from saga_sr.conditioning import Conditioning
 from saga_sr.errors import ConfigError
 
@@ -42,9 +42,9 @@ class JaTBlock(nn.Module):
         self.attention = Attention(width, heads, kv_heads, qk_norm)
         self.norm_feed_forward = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
         self.feed_forward = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width)
+            Linear(width, 4 * width), nn.GELU(approximate="tanh"), Linear(4 * width, width)
         )
-        self.to_modulation = nn.Linear(width, 6 * width)
+        self.to_modulation = Linear(width, 6 * width)
         nn.init.zeros_(self.to_modulation.weight)
         nn.init.zeros_(self.to_modulation.bias)
 
@@ -97,17 +97,15 @@ class JaT(Backbone):
         if min(latent_dim, condition_dim, width, depth, heads, kv_heads) < 1:
             raise ConfigError("backbone: every width, depth and head count must be at least 1.")
         self.latent_dim = latent_dim
-        self.to_tokens = nn.Linear(latent_dim + condition_dim, width)
+        self.to_tokens = Linear(latent_dim + condition_dim, width)
         # Two layers: the blocks' normalisation would take the level out of a linear map of levels.
         self.level_tokens = (
-            nn.Sequential(nn.Linear(condition_dim, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
-            if levels
-            else None
+            nn.Sequential(Linear(condition_dim, 2 * width), nn.SiLU(), Linear(2 * width, width)) if levels else None
         )
         self.time_embedding = TimeEmbedding(width)
         self.blocks = nn.ModuleList(JaTBlock(width, heads, kv_heads, qk_norm) for _ in range(depth))
         self.norm_out = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
-        self.to_modulation = nn.Linear(width, 2 * width)
+        self.to_modulation = Linear(width, 2 * width)
         nn.init.zeros_(self.to_modulation.weight)
         nn.init.zeros_(self.to_modulation.bias)
         self.head = make_head(head, width, latent_dim, prediction)

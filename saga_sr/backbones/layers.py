@@ -7,9 +7,13 @@ import math
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm, scaled_dot_product_attention
+from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 
 from saga_sr.errors import ConfigError
+from saga_sr.hardware import mkl_is_slow
+
+# Below so many rows the conversion to oneDNN's layout and back costs more than it gains.
+FEW_ROWS = 256
 
 
 def rotary_table(length: int, width: int, device: torch.device, base: float = 10_000.0) -> Tensor:
@@ -27,6 +31,18 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
     cos, sin = table.to(x.dtype)
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+
+class Linear(nn.Linear):
+    """PyTorch's own, by oneDNN where that is twice as fast: many rows of float32 on a CPU that MKL does not favour."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        plain = type(x) is Tensor and x.device.type == "cpu" and not torch.compiler.is_compiling()
+        float32 = x.dtype == self.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+        many = x.numel() >= FEW_ROWS * self.in_features
+        if plain and float32 and many and mkl_is_slow():
+            return linear(x.to_mkldnn(), self.weight, self.bias).to_dense()
+        return super().forward(x)
 
 
 class TimeEmbedding(nn.Module):
@@ -100,9 +116,9 @@ class Attention(nn.Module):
             )
         self.head_width = width // heads
         self.grouped = heads != kv_heads
-        self.to_query = nn.Linear(width, width, bias=False)
-        self.to_key_value = nn.Linear(width, 2 * kv_heads * self.head_width, bias=False)
-        self.to_out = nn.Linear(width, width, bias=False)
+        self.to_query = Linear(width, width, bias=False)
+        self.to_key_value = Linear(width, 2 * kv_heads * self.head_width, bias=False)
+        self.to_out = Linear(width, width, bias=False)
         self.norm_query = HeadNorm(self.head_width) if qk_norm else nn.Identity()
         self.norm_key = HeadNorm(self.head_width) if qk_norm else nn.Identity()
 

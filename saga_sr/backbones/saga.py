@@ -17,7 +17,7 @@ from torch.nn.functional import layer_norm, silu
 
 from saga_sr.backbones.backbone import Backbone, Prediction
 from saga_sr.backbones.conventions import CONVENTIONS, enter, leave
-from saga_sr.backbones.layers import attend, rotary_table, rotate
+from saga_sr.backbones.layers import Linear, attend, rotary_table, rotate
 from saga_sr.conditioning import Conditioning
 from saga_sr.errors import ConfigError
 
@@ -53,7 +53,7 @@ class FourierFeatures(nn.Module):
 
 def two_layers(inputs: int, width: int, bias: bool) -> nn.Sequential:
     """Linear, SiLU, linear."""
-    return nn.Sequential(nn.Linear(inputs, width, bias=bias), nn.SiLU(), nn.Linear(width, width, bias=bias))
+    return nn.Sequential(Linear(inputs, width, bias=bias), nn.SiLU(), Linear(width, width, bias=bias))
 
 
 class SelfAttention(nn.Module):
@@ -62,8 +62,8 @@ class SelfAttention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.to_qkv = nn.Linear(width, 3 * width, bias=False)
-        self.to_out = nn.Linear(width, width, bias=False)
+        self.to_qkv = Linear(width, 3 * width, bias=False)
+        self.to_out = Linear(width, width, bias=False)
 
     def forward(self, x: Tensor, table: Tensor) -> Tensor:
         """`x` [b, n, width]; `table` is the rotary table for n positions and half a head's width."""
@@ -80,9 +80,9 @@ class CrossAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.head_width = width // heads
-        self.to_q = nn.Linear(width, width, bias=False)
-        self.to_kv = nn.Linear(condition_width, 2 * condition_width, bias=False)
-        self.to_out = nn.Linear(width, width, bias=False)
+        self.to_q = Linear(width, width, bias=False)
+        self.to_kv = Linear(condition_width, 2 * condition_width, bias=False)
+        self.to_out = Linear(width, width, bias=False)
 
     def keys_values(self, tokens: Tensor) -> Tensor:
         """Keys and values [b, 2, head, s, head width] of `tokens` [b, s, condition width]."""
@@ -102,8 +102,8 @@ class GatedFeedForward(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.expand = nn.Linear(width, 8 * width)
-        self.contract = nn.Linear(4 * width, width)
+        self.expand = Linear(width, 8 * width)
+        self.contract = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         x, gate = self.expand(x).chunk(2, dim=-1)
@@ -191,9 +191,9 @@ class Saga(Backbone):
             else None
         )
         self.conv_in = nn.Conv1d(inputs, inputs, 1, bias=False)
-        self.to_tokens = nn.Linear(inputs, width, bias=False)
+        self.to_tokens = Linear(inputs, width, bias=False)
         self.blocks = nn.ModuleList(SagaBlock(width, heads, condition_width) for _ in range(depth))
-        self.to_latent = nn.Linear(width, latent_dim, bias=False)
+        self.to_latent = Linear(width, latent_dim, bias=False)
         self.conv_out = nn.Conv1d(latent_dim, latent_dim, 1, bias=False)
         nn.init.zeros_(self.conv_in.weight)
         nn.init.zeros_(self.conv_out.weight)

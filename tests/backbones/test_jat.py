@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from torch.nn.functional import scaled_dot_product_attention
 
 from saga_sr.backbones.jat import JaT
-from saga_sr.backbones.layers import Attention, attend, rotary_table, rotate
+from saga_sr.backbones.layers import FEW_ROWS, Attention, Linear, attend, rotary_table, rotate
 from saga_sr.conditioning import Conditioning
 from saga_sr.errors import ConfigError
 
@@ -68,6 +68,22 @@ def test_attention_trained_in_bfloat16_agrees_with_pytorch(kv_heads: int) -> Non
     expected.backward(gradient)
     for x, y in zip(inputs, exact, strict=True):
         assert (x.grad - y.grad).abs().max() < 0.02 * y.grad.abs().max()
+
+
+@pytest.mark.parametrize("rows", [FEW_ROWS // 2 - 1, FEW_ROWS // 2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear_by_onednn_agrees_with_the_definition(rows: int, bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saga_sr.backbones.layers.mkl_is_slow", lambda: True)
+    torch.manual_seed(0)
+    layer, x = Linear(48, 80, bias=bias), torch.randn(2, rows, 48, requires_grad=True)
+    weight, y = layer.weight.detach().double().requires_grad_(), x.detach().double().requires_grad_()
+    output = layer(x)
+    expected = y @ weight.T + (layer.bias.detach() if bias else 0)
+    assert torch.allclose(output.double(), expected, atol=1e-5)
+    output.square().sum().backward()
+    expected.square().sum().backward()
+    for ours, exact in ((x.grad, y.grad), (layer.weight.grad, weight.grad)):
+        assert (ours - exact).abs().max() < 1e-5 * exact.abs().max()
 
 
 def test_every_input_reaches_the_output() -> None:

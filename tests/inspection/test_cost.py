@@ -39,11 +39,11 @@ def test_operations_are_those_of_the_closed_form() -> None:
 
 
 def test_a_second_costs_as_much_as_its_frames() -> None:
-    config = settings(*TINY, "codec.latent_dim=441", "data.num_samples=44100", "chunk_s=1")
+    config = settings(*TINY, "codec.latent_dim=882", "data.num_samples=44100", "chunk_s=1")
     found = cost(config)
     plan = outline(config)
-    assert found.tokens == 100 and plan.frames(44_100) == 101  # the MDCT has one more at the end
-    assert found.forward == step_flops(plan, plan.backbone_on("cpu"), 101)[0]
+    assert found.tokens == 50 and plan.frames(44_100) == 51  # the MDCT has one more at the end
+    assert found.forward == step_flops(plan, plan.backbone_on("cpu"), 51)[0]
     assert found.sampling == 2 * found.forward and found.branches == 1
 
 
