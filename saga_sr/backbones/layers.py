@@ -13,7 +13,7 @@ from saga_sr.errors import ConfigError
 from saga_sr.hardware import mkl_is_slow
 
 # Below so many rows the conversion to oneDNN's layout and back costs more than it gains.
-FEW_ROWS = 256
+FEW_ROWS = 128
 
 
 def rotary_table(length: int, width: int, device: torch.device, base: float = 10_000.0) -> Tensor:
@@ -62,8 +62,8 @@ class TimeEmbedding(nn.Module):
         return self.network(torch.cat([angle.cos(), angle.sin()], dim=-1))
 
 
-# Scores of one head up to which writing them out costs no memory to speak of.
-FEW_SCORES = 512 * 512
+# Scores of one head, 12 s of 512-sample frames, up to which writing them out costs little memory.
+FEW_SCORES = 1024 * 1024
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, enable_gqa: bool = False) -> Tensor:
@@ -71,15 +71,15 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
 
     `mask` (broadcast) is true where to attend, or numbers that are added to the scores.
     """
-    # PyTorch's CPU kernel takes six times as long for the bfloat16 gradient as plain products do, three in float32.
-    slow = query.device.type == "cpu" and query.requires_grad and query.dtype == torch.bfloat16
-    if slow and mask is None and query.shape[-2] * key.shape[-2] <= FEW_SCORES:
+    rounded = query.device.type == "cpu" and query.dtype == torch.bfloat16
+    if rounded and mask is None and query.shape[-2] * key.shape[-2] <= FEW_SCORES:
+        # Plain products take a half of the time of PyTorch's CPU kernel, and a sixth for the gradient.
         if enable_gqa:
             key, value = (x.repeat_interleave(query.shape[1] // x.shape[1], dim=1) for x in (key, value))
         scores = query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)
         return scores.softmax(-1) @ value
-    # What is added is not to be rounded to bfloat16.
-    if slow or (mask is not None and mask.is_floating_point()):
+    # Its bfloat16 gradient takes longer than the float32 one; and what is added is not to be rounded to bfloat16.
+    if (rounded and query.requires_grad) or (mask is not None and mask.is_floating_point()):
         with torch.autocast(query.device.type, enabled=False):
             return scaled_dot_product_attention(query.float(), key.float(), value.float(), mask, enable_gqa=enable_gqa)
     return scaled_dot_product_attention(query, key, value, mask, enable_gqa=enable_gqa)
