@@ -72,14 +72,16 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     `mask` (broadcast) is true where to attend, or numbers that are added to the scores.
     """
     rounded = query.device.type == "cpu" and query.dtype == torch.bfloat16
-    if rounded and mask is None and query.shape[-2] * key.shape[-2] <= FEW_SCORES:
+    added = mask is not None and mask.is_floating_point()
+    if rounded and (mask is None or added) and query.shape[-2] * key.shape[-2] <= FEW_SCORES:
         # Plain products take a half of the time of PyTorch's CPU kernel, and a sixth for the gradient.
         if enable_gqa:
             key, value = (x.repeat_interleave(query.shape[1] // x.shape[1], dim=1) for x in (key, value))
         scores = query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)
-        return scores.softmax(-1) @ value
+        scores = scores if mask is None else scores + mask.float()
+        return scores.softmax(-1).to(value.dtype) @ value
     # Its bfloat16 gradient takes longer than the float32 one; and what is added is not to be rounded to bfloat16.
-    if (rounded and query.requires_grad) or (mask is not None and mask.is_floating_point()):
+    if (rounded and query.requires_grad) or added:
         with torch.autocast(query.device.type, enabled=False):
             return scaled_dot_product_attention(query.float(), key.float(), value.float(), mask, enable_gqa=enable_gqa)
     return scaled_dot_product_attention(query, key, value, mask, enable_gqa=enable_gqa)

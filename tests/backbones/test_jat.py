@@ -55,13 +55,16 @@ def test_prediction_has_the_latents_shape_at_any_length(head: str, prediction: s
 
 
 @pytest.mark.parametrize("kv_heads", [4, 2])
-def test_attention_trained_in_bfloat16_agrees_with_pytorch(kv_heads: int) -> None:
+@pytest.mark.parametrize("added", [False, True])
+def test_attention_in_bfloat16_agrees_with_pytorch(kv_heads: int, added: bool) -> None:
     torch.manual_seed(0)
     shapes = ((2, 4, 33, 16), (2, kv_heads, 33, 16), (2, kv_heads, 33, 16))
     inputs = [torch.randn(shape, dtype=torch.bfloat16, requires_grad=True) for shape in shapes]
     exact = [x.detach().double().requires_grad_() for x in inputs]
-    output = attend(*inputs, enable_gqa=True)
-    expected = scaled_dot_product_attention(*exact, enable_gqa=True)
+    mask = 3 * torch.randn(2, 1, 1, 33) if added else None
+    output = attend(*inputs, mask, enable_gqa=True)
+    expected = scaled_dot_product_attention(*exact, None if mask is None else mask.double(), enable_gqa=True)
+    assert output.dtype == torch.bfloat16
     assert (output - expected).abs().max() < 0.02
     gradient = torch.randn_like(expected)
     output.backward(gradient.bfloat16())
