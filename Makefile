@@ -32,7 +32,7 @@ demo: $(INSTALLED)
 	@cat $(OUT)/summary.txt
 
 test: $(INSTALLED)
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED)
 	$(RUN) -m ruff check .

@@ -15,6 +15,9 @@ import saga_sr.command_line  # noqa: F401  # the resolvers that configurations u
 from saga_sr.model import SuperResolver
 from saga_sr.package import build, save_package
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # workers share the cores
+
 ROOT = Path(__file__).resolve().parent.parent
 
 TINY = [
@@ -51,6 +54,11 @@ QUICK = [
     "trainer.max_time=null",
     "trainer.log_every_n_steps=1",
 ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole programs first, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def environment() -> dict[str, str]:

@@ -31,8 +31,11 @@ def loss(model: nn.Module, device: str) -> Tensor:
 
 
 @pytest.mark.parametrize("name", ["jat", "saga"])
-def test_what_is_kept_for_backward_is_what_the_cpu_allocates_and_does_not_free(name: str) -> None:
-    """The allocator's own account of a real forward, by PyTorch's profiler."""
+def test_what_is_kept_for_backward_is_what_the_cpu_allocates_and_does_not_free(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The allocator's own account of a real forward, by PyTorch's profiler, which does not see oneDNN's."""
+    monkeypatch.setattr("saga_sr.backbones.layers.mkl_is_slow", lambda: False)
     model = small(name)
     loss(model, "cpu")
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
