@@ -25,7 +25,10 @@ def has_fast_bfloat16(device_type: str) -> bool:
 
 @functools.cache
 def mkl_is_slow() -> bool:
-    """Whether MKL makes half of this CPU's speed: it uses AVX-512 on Intel's processors alone, oneDNN on AMD's too."""
+    """Whether float32 products by MKL take twice the time of those by oneDNN.
+
+    So it was on an AMD EPYC with AVX-512 (benchmarks/saga.md); other processors are left to MKL.
+    """
     try:
         processor = Path("/proc/cpuinfo").read_text()
     except OSError:

@@ -14,6 +14,8 @@ from saga_sr.hardware import mkl_is_slow
 
 # Below so many rows the conversion to oneDNN's layout and back costs more than it gains.
 FEW_ROWS = 128
+# Scores of one head, 12 s of 512-sample frames, up to which writing them out costs little memory.
+FEW_SCORES = 1024 * 1024
 
 
 def rotary_table(length: int, width: int, device: torch.device, base: float = 10_000.0) -> Tensor:
@@ -34,7 +36,7 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
 
 
 class Linear(nn.Linear):
-    """PyTorch's own, by oneDNN where that is twice as fast: many rows of float32 on a CPU that MKL does not favour."""
+    """PyTorch's own, by oneDNN where that is twice as fast: many rows of float32 where MKL is slow."""
 
     def forward(self, x: Tensor) -> Tensor:
         plain = type(x) is Tensor and x.device.type == "cpu" and not torch.compiler.is_compiling()
@@ -62,10 +64,6 @@ class TimeEmbedding(nn.Module):
         return self.network(torch.cat([angle.cos(), angle.sin()], dim=-1))
 
 
-# Scores of one head, 12 s of 512-sample frames, up to which writing them out costs little memory.
-FEW_SCORES = 1024 * 1024
-
-
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, enable_gqa: bool = False) -> Tensor:
     """Scaled dot-product attention of [b, head, length, w].
 
@@ -74,7 +72,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     rounded = query.device.type == "cpu" and query.dtype == torch.bfloat16
     added = mask is not None and mask.is_floating_point()
     if rounded and (mask is None or added) and query.shape[-2] * key.shape[-2] <= FEW_SCORES:
-        # Plain products take a half of the time of PyTorch's CPU kernel, and a sixth for the gradient.
+        # PyTorch's CPU kernel takes twice the time of plain products, and up to six times with the gradient.
         if enable_gqa:
             key, value = (x.repeat_interleave(query.shape[1] // x.shape[1], dim=1) for x in (key, value))
         scores = query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)

@@ -81,6 +81,7 @@ def test_linear_by_onednn_agrees_with_the_definition(rows: int, bias: bool, monk
     layer, x = Linear(48, 80, bias=bias), torch.randn(2, rows, 48, requires_grad=True)
     weight, y = layer.weight.detach().double().requires_grad_(), x.detach().double().requires_grad_()
     output = layer(x)
+    assert ("Dense" in output.grad_fn.name()) == (2 * rows >= FEW_ROWS)
     expected = y @ weight.T + (layer.bias.detach() if bias else 0)
     assert torch.allclose(output.double(), expected, atol=1e-5)
     output.square().sum().backward()
