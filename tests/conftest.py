@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from programs import ROOT
 
 import saga_sr.command_line  # noqa: F401  # the resolvers that configurations use
 from saga_sr.model import SuperResolver
@@ -17,8 +16,6 @@ from saga_sr.package import build, save_package
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # workers share the cores
-
-ROOT = Path(__file__).resolve().parent.parent
 
 TINY = [
     "codec.latent_dim=64",
@@ -59,22 +56,6 @@ QUICK = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole programs first, so that no worker is left alone with them at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-
-
-def environment() -> dict[str, str]:
-    return {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONWARNINGS": "ignore",
-        "WANDB_MODE": "offline",
-    }
-
-
-def program(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run a program of the project to its end."""
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment(), timeout=300)
 
 
 def model_config(*overrides: str, tiny: list[str] = TINY) -> dict[str, Any]:

@@ -6,14 +6,13 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT, environment, program
+from programs import Running, program
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
@@ -34,6 +33,7 @@ END, AUDIO = "<|endoftext|>", "<|AUDIO|>"
 SPECIAL = [END, "<|audio_bos|>", AUDIO, "<|audio_eos|>"]
 WORDS = ["Generate", "the", "caption", "in", "English", ":", *(f"w{i}" for i in range(90))]
 CPU = torch.device("cpu")
+CAPTION = ["-m", "saga_sr.caption", "device=cpu"]
 
 
 def processor() -> Qwen2AudioProcessor:
@@ -93,7 +93,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def caption(music: Path, qwen: Path, *extra: str) -> subprocess.CompletedProcess[str]:
-    return program("-m", "saga_sr.caption", f"data.path='{music}'", f"model={qwen}", "device=cpu", *extra)
+    return program(*CAPTION, f"data.path='{music}'", f"model={qwen}", *extra)
 
 
 def said(path: Path) -> list[tuple[Any, ...]]:
@@ -105,7 +105,8 @@ def said(path: Path) -> list[tuple[Any, ...]]:
 def whole(music: Path, qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a run that nothing disturbed writes."""
     output = tmp_path_factory.mktemp("whole") / "captions.jsonl"
-    done = caption(music, qwen, f"output={output}", "stretch_s=2", "batch_size=3")
+    command = [*CAPTION, f"data.path='{music}'", f"model={qwen}", f"output={output}"]
+    done = program(*command, "stretch_s=2", "batch_size=3", fresh=True)
     assert done.returncode == 0, done.stderr
     return output
 
@@ -257,15 +258,12 @@ def test_captions_are_written_for_every_file_and_found_by_training(music: Path, 
 
 @pytest.mark.slow
 def test_kills_lose_and_double_nothing(music: Path, qwen: Path, whole: Path, tmp_path: Path) -> None:
+    command = [*CAPTION, f"data.path='{music}'", f"model={qwen}"]
     output = tmp_path / "captions.jsonl"
     count, kills = len(said(whole)), 0
-    command = [sys.executable, "-m", "saga_sr.caption", f"data.path='{music}'", f"model={qwen}", "device=cpu"]
     while kills < 3:
         before = output.read_bytes() if output.is_file() else b""
-        run = subprocess.Popen(
-            [*command, f"output={output}", "stretch_s=2", "batch_size=3"],
-            cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        run = Running(*command, f"output={output}", "stretch_s=2", "batch_size=3")
         while run.poll() is None and not (output.is_file() and output.stat().st_size > len(before)):
             time.sleep(0.005)
         time.sleep(0.02 * kills)

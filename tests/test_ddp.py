@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
-from conftest import QUICK, ROOT, environment, program
+from conftest import QUICK
+from programs import Running, program
 from safetensors.torch import load_file
 
 from saga_sr.runs import FAILED, STOPPED, read_curves, read_record
@@ -64,19 +63,16 @@ def test_an_error_of_the_ranks_is_answered_with_its_sentence(tmp_path: Path) -> 
     assert done.stderr.splitlines()[-1].startswith("error: backbone.width=33 cannot be divided into 2 heads")
 
 
-def started(folder: Path) -> subprocess.Popen[str]:
+def started(folder: Path) -> Running:
     """A long run of two processes that is at its third step."""
-    command = [sys.executable, *RUN, *TWO, "trainer.max_steps=100000", f"hydra.run.dir={folder}"]
-    run = subprocess.Popen(
-        command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    run = Running(*RUN, *TWO, "trainer.max_steps=100000", f"hydra.run.dir={folder}", stderr=folder / "stderr.log")
     while run.poll() is None and len(read_curves(folder).get("train/loss", [])) < 3:
         time.sleep(0.1)
     assert run.poll() is None
     return run
 
 
-def rank(run: subprocess.Popen[str], wanted: int) -> psutil.Process:
+def rank(run: Running, wanted: int) -> psutil.Process:
     for process in psutil.Process(run.pid).children(recursive=True):
         if process.environ().get("RANK") == str(wanted) and "train.py" in " ".join(process.cmdline()):
             return process
@@ -88,8 +84,8 @@ def test_a_rank_that_dies_ends_the_job(tmp_path: Path, victim: int) -> None:
     run = started(tmp_path)
     processes = psutil.Process(run.pid).children(recursive=True)
     os.kill(rank(run, victim).pid, signal.SIGKILL)
-    _, errors = run.communicate(timeout=60)
-    assert run.returncode not in (0, None)
+    assert run.wait(timeout=60) != 0
+    errors = (tmp_path / "stderr.log").read_text()
     assert f"rank      : {victim}" in errors and "SIGKILL" in errors
     record = read_record(tmp_path)
     assert record is not None and record["status"] == FAILED
@@ -100,8 +96,7 @@ def test_a_rank_that_dies_ends_the_job(tmp_path: Path, victim: int) -> None:
 def test_sigterm_stops_all_ranks_at_one_step_with_a_checkpoint(tmp_path: Path) -> None:
     run = started(tmp_path)
     run.send_signal(signal.SIGTERM)
-    run.communicate(timeout=60)
-    assert run.returncode == 128 + signal.SIGTERM
+    assert run.wait(timeout=60) == 128 + signal.SIGTERM
     record = read_record(tmp_path)
     assert record is not None and record["status"] == STOPPED
     step = int(record["reason"].split()[-1])

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import QUICK, ROOT, environment, program
+from conftest import QUICK
+from programs import ROOT, environment, program
 from stable_audio import write_diffusers
 
 from saga_sr.inspect import split

@@ -16,7 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 import soundfile
-from conftest import QUICK, ROOT, environment, program
+from conftest import QUICK
+from programs import ROOT, Running, environment, program
 from recordings import PREPARE, sound, write_recordings
 from safetensors.torch import load_file
 from test_resume import equal, read_curves
@@ -32,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("whole") / "out"
-    done = program(*PREPARE, f"data.path={folder}", f"output={output}")
+    done = program(*PREPARE, f"data.path={folder}", f"output={output}", fresh=True)
     assert done.returncode == 0, done.stderr
     assert "1 files were skipped, or parts of them" in done.stdout + done.stderr and "h of audio/min" in done.stderr
     return output
@@ -45,10 +46,9 @@ def results(output: Path) -> dict[str, bytes]:
     return {str(path.relative_to(output)): path.read_bytes() for path in files}
 
 
-def start(folder: Path, output: Path, *more: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, *PREPARE, f"data.path={folder}", f"output={output}", *more]
-    log = output.with_suffix(".log").open("ab")
-    return subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=log, stderr=log)
+def start(folder: Path, output: Path, *more: str) -> Running:
+    log = output.with_suffix(".log")
+    return Running(*PREPARE, f"data.path={folder}", f"output={output}", *more, stdout=log, stderr=log)
 
 
 def done_parts(output: Path) -> int:
@@ -189,8 +189,7 @@ def test_training_from_latents_goes_on_exactly_in_the_middle_of_an_epoch(whole: 
     done = program(*TRAIN, f"data.path={whole}", f"hydra.run.dir={straight}")
     assert done.returncode == 0, done.stderr
     for step in (9, 26):
-        command = [sys.executable, *TRAIN, f"data.path={whole}", f"hydra.run.dir={folder}"]
-        run = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL)
+        run = Running(*TRAIN, f"data.path={whole}", f"hydra.run.dir={folder}")
         while run.poll() is None and max((s for s, _ in read_curves(folder).get("train/loss", [])), default=-1) < step:
             time.sleep(0.02)
         run.kill()

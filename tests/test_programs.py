@@ -11,7 +11,8 @@ import pytest
 import soundfile
 import torch
 import yaml
-from conftest import QUICK, program
+from conftest import QUICK
+from programs import program
 from text_encoder import make_text_encoder
 
 from saga_sr.audio.files import inspect_audio, write_audio
@@ -32,7 +33,7 @@ def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("run")
-    done = program("train.py", "experiment=demo", "debug=limit", f"hydra.run.dir={run}", *QUICK)
+    done = program("train.py", "experiment=demo", "debug=limit", f"hydra.run.dir={run}", *QUICK, fresh=True)
     assert done.returncode == 0, done.stderr
     return run
 
@@ -80,6 +81,7 @@ def test_evaluation_writes_metrics_report_and_audio(trained: Path, tmp_path: Pat
         "clips=3",
         "seconds=0.5",
         "examples=1",
+        fresh=True,
     )
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "metrics.json").read_text())
@@ -109,7 +111,8 @@ def test_enhancing_a_folder_skips_names_and_counts_what_cannot_be_read(trained: 
     recording(tmp_path / "in/a.flac", channels=2)
     recording(tmp_path / "in/deep/b.ogg", rate=22_050)
     (tmp_path / "in/bad.wav").write_text("no audio")
-    done = program("infer.py", f"model={trained / 'model'}", f"input={tmp_path / 'in'}", f"output={tmp_path / 'out'}")
+    folders = [f"input={tmp_path / 'in'}", f"output={tmp_path / 'out'}"]
+    done = program("infer.py", f"model={trained / 'model'}", *folders, fresh=True)
     refused(done, "1 of 4 files", "bad.wav")
     written = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")}
     assert written == {"a.wav.flac", "a.flac.flac", "deep/b.flac"}

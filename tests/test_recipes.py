@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT, awake
+from conftest import awake
 from diffusers import AutoencoderOobleck
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from programs import ROOT
 from text_encoder import make_text_encoder
 
 from saga_sr.package import build

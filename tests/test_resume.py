@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import QUICK, ROOT, environment, program
+from conftest import QUICK
+from programs import Running, program
 from safetensors.torch import load_file
 
 from saga_sr.runs import FINISHED, RUNNING, STOPPED, read_curves, read_record
@@ -25,10 +24,9 @@ RUN = [
 ]  # fmt: skip
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    log = (folder.parent / f"{folder.name}.log").open("ab")
-    command = [sys.executable, *RUN, f"hydra.run.dir={folder}"]
-    return subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=log, stderr=log)
+def start(folder: Path) -> Running:
+    log = folder.parent / f"{folder.name}.log"
+    return Running(*RUN, f"hydra.run.dir={folder}", stdout=log, stderr=log)
 
 
 def stop_at(folder: Path, step: int, number: int, delay_s: float) -> int:
@@ -82,7 +80,7 @@ def test_ten_kills_lose_no_checkpoint_and_leave_the_curve_unbroken(whole: Path, 
         # In the midst of starting, or a few steps further on than the last time.
         starting = kill in (0, 5)
         step = -1 if starting else 6 * kill
-        stop_at(folder, step, signal.SIGKILL, instants.random() * (4 if starting else 0.3))
+        stop_at(folder, step, signal.SIGKILL, instants.random() * (1.5 if starting else 0.3))
         steps = [int(path.stem.removeprefix("step-")) for path in (folder / "checkpoints").glob("step-*.ckpt")]
         assert max(steps, default=-1) >= checkpoint
         checkpoint = max(steps, default=-1)

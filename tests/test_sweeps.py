@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import QUICK, program
+from conftest import QUICK
+from programs import program
 
 from saga_sr.runs import FAILED, FINISHED, read_record
 
@@ -30,7 +31,8 @@ def test_a_job_that_fails_does_not_take_the_sweep_with_it(tmp_path: Path, launch
     ]  # fmt: skip
     if launcher == "joblib":
         sweep.append("hydra.launcher.n_jobs=2")
-    done = program(*sweep)
+    # joblib starts processes of its own, in ways that do not stand being forked from one with threads.
+    done = program(*sweep, fresh=launcher == "joblib")
     assert done.returncode == 1
     assert statuses(tmp_path) == {"0": FINISHED, "1": FAILED, "2": FINISHED}, done.stderr
     record = read_record(tmp_path / "1")
@@ -66,7 +68,7 @@ def test_from_a_sweep_to_its_comparison_as_the_readme_says(tmp_path: Path) -> No
     sweep = ["train.py", "-m", *RUN, "objective=velocity,x_prediction", "seed=1,2", f"hydra.sweep.dir={tmp_path}"]
     done = program(*sweep)
     assert done.returncode == 0, done.stderr
-    compared = program("-m", "saga_sr.compare", str(tmp_path))
+    compared = program("-m", "saga_sr.compare", str(tmp_path), fresh=True)
     assert compared.returncode == 0 and "comparison.html" in compared.stdout, compared.stderr
     with (tmp_path / "comparison.csv").open() as file:
         rows = list(csv.DictReader(file))

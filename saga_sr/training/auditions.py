@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-import wandb
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
@@ -48,16 +47,15 @@ class Auditions(Callback):
             shown = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger | WandbLogger)]
             if not shown:
                 continue
-            figure = spectrogram_figure(audios, rate, module.validation_cutoff_hz)
+            figure, step = spectrogram_figure(audios, rate, module.validation_cutoff_hz), trainer.global_step
             for logger in shown:
                 if isinstance(logger, TensorBoardLogger):
-                    board, step = logger.experiment, trainer.global_step
+                    board = logger.experiment
                     board.add_figure(f"validation/{clip}", figure, step)
                     for name, audio in audios.items():
                         board.add_audio(f"validation/{clip}/{name}", audio.mean(dim=0).clamp(-1, 1), step, rate)
                 elif isinstance(logger, WandbLogger):
-                    media: dict[str, Any] = {f"validation/{clip}": wandb.Image(figure)}
+                    logger.log_image(f"validation/{clip}", [figure], step)
                     for name, audio in audios.items():
                         samples = audio.clamp(-1, 1).T.numpy()
-                        media[f"validation/{clip}/{name}"] = wandb.Audio(samples, sample_rate=rate)
-                    logger.experiment.log(media | {"trainer/global_step": trainer.global_step})
+                        logger.log_audio(f"validation/{clip}/{name}", [samples], step, sample_rate=[rate])

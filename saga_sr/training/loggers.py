@@ -1,4 +1,7 @@
-"""Loggers that go on where an interrupted run left off."""
+"""Loggers that go on where an interrupted run left off.
+
+wandb is imported only by runs that use it: that takes a second.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import csv
 import logging
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-import wandb
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.fabric.loggers.logger import rank_zero_experiment
@@ -73,6 +76,8 @@ def publish(loggers: list[Logger], package: Path) -> None:
     """Give the loggers that take them the model package, as a versioned artifact."""
     for entry in loggers:
         if isinstance(entry, WandbLogger):
+            import wandb
+
             artifact = wandb.Artifact(f"model-{entry.version}", type="model")
             artifact.add_dir(str(package))
             entry.experiment.log_artifact(artifact)
@@ -80,13 +85,16 @@ def publish(loggers: list[Logger], package: Path) -> None:
 
 def finish(failed: bool) -> None:
     """Close what is open for the run: the next one of a sweep begins in the same process."""
-    if wandb.run is not None:
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
         wandb.finish(exit_code=int(failed))
 
 
 def _why_offline() -> str | None:
     if os.environ.get("WANDB_MODE"):
         return None
+    import wandb
+
     if not wandb.api.api_key:
         return "no key is set (wandb login, or WANDB_API_KEY)"
     address = urlparse(os.environ.get("WANDB_BASE_URL") or wandb.Settings().base_url)

@@ -15,8 +15,8 @@ import hydra
 import pytest
 import torch
 import yaml
-from conftest import ROOT
 from diffusers import AutoencoderOobleck
+from programs import ROOT
 from torch import Tensor, nn
 
 from saga_sr.codecs.chunked import inputs_seen

@@ -12,8 +12,8 @@ import boto3
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from moto.server import ThreadedMotoServer
+from programs import ROOT
 from recordings import write_recordings
 from test_preparation import LENGTH, RATE, prepared
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, TINY, TINY_SAGA
+from conftest import TINY, TINY_SAGA
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
+from programs import ROOT
 from text_encoder import make_text_encoder
 from transformers import DacConfig, DacModel
 

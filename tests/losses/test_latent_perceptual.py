@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from conftest import ROOT
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from programs import ROOT
 from torch import Tensor
 
 from saga_sr.flow.objective import Estimate

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import model_config, program
+from conftest import model_config
 from diffusers.models.embeddings import get_1d_rotary_pos_embed
+from programs import program
 from safetensors.torch import load_file, save_file
 from stable_audio import (
     CONDITION,

@@ -1,0 +1,122 @@
+"""The project's programs, as processes of their own.
+
+Importing torch, Lightning and the rest takes a program seconds, and training a tiny model less than one. So programs
+are forks of a server that has imported these, and run their entry point as `__main__`, with streams, signals and an
+exit status of their own. `fresh` starts an interpreter instead, as a user does.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parent.parent
+ENDS_WITHIN_S = 300
+NOWHERE = Path(os.devnull)
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(
+    [
+        "saga_sr.training.run",
+        "saga_sr.inference.run",
+        "saga_sr.inspection.weights",
+        "saga_sr.evaluation.report",
+        "saga_sr.evaluation.sweep_page",
+        "saga_sr.data.captioning",
+        "saga_sr.data.preparation.engine",
+        # What they import once they run.
+        "torch._dynamo",
+        "torch.utils.tensorboard",
+        "diffusers",
+        "transformers",
+    ]
+)
+
+
+def environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": "ignore",
+        "WANDB_MODE": "offline",
+    }
+
+
+class Running:
+    """A program that runs; its output is added to the files `stdout` and `stderr`."""
+
+    def __init__(self, *arguments: str, stdout: Path = NOWHERE, stderr: Path = NOWHERE, cwd: Path = ROOT) -> None:
+        self.arguments = arguments
+        # Not a daemon: those may not start processes.
+        self._process = SERVER.Process(
+            target=_become, args=(arguments, cwd, environment(), stdout, stderr), daemon=False
+        )
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid: int = self._process.pid
+        atexit.register(self.kill)  # of a test that failed; or its end would be waited for
+
+    def poll(self) -> int | None:
+        """Its exit status, if it has ended; the negative signal if one ended it."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float = ENDS_WITHIN_S) -> int:
+        """Its exit status; it is killed if it takes longer than `timeout` seconds."""
+        self._process.join(timeout)
+        status = self.poll()
+        if status is None:
+            self._process.kill()
+            raise subprocess.TimeoutExpired(self.arguments, timeout)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def program(*arguments: str, cwd: Path = ROOT, fresh: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    if fresh:
+        return subprocess.run(
+            [sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=environment(),
+            timeout=ENDS_WITHIN_S,
+        )  # fmt: skip
+    with TemporaryDirectory() as folder:
+        stdout, stderr = Path(folder) / "stdout", Path(folder) / "stderr"
+        status = Running(*arguments, stdout=stdout, stderr=stderr, cwd=cwd).wait()
+        return subprocess.CompletedProcess(arguments, status, stdout.read_text(), stderr.read_text())
+
+
+def _become(arguments: tuple[str, ...], cwd: Path, variables: dict[str, str], stdout: Path, stderr: Path) -> None:
+    for path, descriptor in ((stdout, 1), (stderr, 2)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(file, descriptor)
+        os.close(file)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(variables)
+    warnings.simplefilter("ignore")
+    # What an interpreter of its own would have read from its variables, and what this one was started with.
+    sys.modules["torch"].set_num_threads(int(variables["OMP_NUM_THREADS"]))
+    multiprocessing.set_start_method(None, force=True)
+    try:
+        if arguments[0] == "-m":
+            sys.argv = list(arguments[1:])
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = list(arguments)
+            runpy.run_path(arguments[0], run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()  # processes of multiprocessing leave these out
