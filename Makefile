@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+INSTALL := $(RUN) -m pip install --disable-pip-version-check --progress-bar off -q -c constraints.txt
 OUT := outputs/demo
 ifdef AUDIO
 DATA := data=folder 'data.path="$(AUDIO)"'
@@ -21,7 +22,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  if [ "$$(id -u)" = 0 ]; then apt-get update && apt-get install -y python3-venv; \
 	  else sudo apt-get update && sudo apt-get install -y python3-venv; fi; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --disable-pip-version-check --progress-bar off -q -e '.[dev]' -c constraints.txt
+	$(INSTALL) -U pip
+	$(INSTALL) --no-compile -e '.[dev]'
+	@$(RUN) -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true  # on all cores; pip takes one
 	@touch $@
 
 demo: $(INSTALLED)

@@ -2,7 +2,7 @@
 
     python experiments/saga_small_ablation/pictures.py outputs/saga_small_ablation outputs/demo/train/model
 
-Those of the low band are drawn with the demo's model too.
+That of the bright line is drawn with the demo's model.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from pathlib import Path
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from torch import Tensor
+from torchaudio.functional import resample
 
 import saga_sr
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.files import read_audio
-from saga_sr.audio.spectrum import N_FFT, bin_frequencies, stft
+from saga_sr.audio.spectrum import N_FFT, bandwidth_hz, bin_frequencies, stft
 from saga_sr.data.synthetic import SyntheticAudio
 from saga_sr.evaluation.spectrograms import spectrogram_figure
 from saga_sr.evaluation.sweep import find_runs
+from saga_sr.model import SuperResolver
 
 HERE = Path(__file__).parent
 STEPS = {
@@ -29,7 +32,8 @@ STEPS = {
     "saga_small_step2": ("2: + roll-off", "#17a673"),
     "saga_small_step3": ("3: + dropout of z_lr", "#d62728"),
 }
-CUTOFF_HZ, SECONDS = 4000, 3.0
+COLOURS = {"hard": "#d62728", "crossfade": "#17a673", "off": "#7f7f7f", "input": "#1f77b4", "reference": "#000000"}
+RATE, LENGTH, SEED, CUTOFF_HZ = 44_100, 3 * 44_100, 2_000_003, 4000
 runs = {
     (run.overrides["experiment"], run.overrides["seed"]): run
     for run in find_runs([Path(sys.argv[1])])
@@ -75,38 +79,62 @@ def clips() -> None:
     for step, (name, _) in STEPS.items():
         audios[name] = read_audio(runs[step, "0"].folder / "auditions/1_output.flac")[0]
     audios["reference"] = read_audio(any_run.folder / "auditions/1_reference.flac")[0]
-    save(spectrogram_figure(audios, 44_100), "clips.png")
+    save(spectrogram_figure(audios, RATE), "clips.png")
 
 
-def low_band(folder: Path, name: str) -> None:
-    """One clip with each way of taking the low band from the input, and the level around the cutoff."""
-    model = saga_sr.load(folder)
-    clip = SyntheticAudio(8, round(SECONDS * 44_100), seed=2_000_003)[5]
-    lr = degrade(clip["hr"][None], [LowPassFilter("chebyshev1", 8, CUTOFF_HZ)], 44_100)
-    noise = torch.randn(1, model.codec.latent_dim, 2000, generator=torch.Generator().manual_seed(0))
-    prompt = clip["caption"] if model.conditioner.text is not None else ""
-    audios, levels = {}, {}
-    for mode in ("hard", "crossfade", "off"):
-        model.low_band = mode
-        output = model.enhance(lr, torch.tensor([float(CUTOFF_HZ)]), lambda frames: noise[..., :frames], prompt=prompt)
-        audios[mode] = output[0]
+def low_band(folder: Path) -> None:
+    """One clip without its band above 4 kHz, with each way of taking the low band from the input."""
+    model, clip = saga_sr.load(folder), SyntheticAudio(8, LENGTH, seed=SEED)[5]
+    lr = degrade(clip["hr"][None], [LowPassFilter("chebyshev1", 8, CUTOFF_HZ)], RATE)
+    audios = joined(model, lr, float(CUTOFF_HZ), clip["caption"], ("hard", "crossfade", "off"))
     audios["reference"] = clip["hr"]
-    frequency = bin_frequencies(44_100)
-    for mode, audio in audios.items():
-        levels[mode] = 10 * torch.log10(stft(audio[:1], N_FFT)[0].abs().square().mean(dim=-1) + 1e-12)
-    save(spectrogram_figure(audios, 44_100), f"{name}.png")
+    save(spectrogram_figure(audios, RATE), "low_band.png")
+    save(levels(audios, 3000, 5000), "low_band_levels.png")
+
+
+def bright_line(folder: Path) -> None:
+    """A clip that was resampled from 12 kHz with a gentle filter, seen around the cutoff that is measured."""
+    model, clip = saga_sr.load(folder), SyntheticAudio(24, LENGTH, seed=SEED)[12]
+    model.sampler.power = 1.0
+    lr = resample(resample(clip["hr"][None], RATE, 12_000), 12_000, RATE)[..., :LENGTH]
+    cutoff_hz = bandwidth_hz(lr, RATE).item()
+    audios = {"input": lr[0]} | joined(model, lr, cutoff_hz, "", ("hard", "crossfade")) | {"reference": clip["hr"]}
+    figure = spectrogram_figure(audios, RATE, height=3.6)
+    for axis in figure.axes[: len(audios)]:
+        axis.set_ylim(4.5, 9)
+    save(figure, "bright_line.png")
+    save(levels(audios, 6000, 8500), "bright_line_levels.png")
+
+
+def joined(
+    model: SuperResolver, lr: Tensor, cutoff_hz: float, prompt: str, modes: tuple[str, ...]
+) -> dict[str, Tensor]:
+    """`lr` [1, 1, time] as `model` restores it from the same noise, by the way of taking its low band."""
+    noise = torch.randn(1, model.codec.latent_dim, 2000, generator=torch.Generator().manual_seed(0))
+    audios = {}
+    for mode in modes:
+        model.low_band = mode
+        described = prompt if model.conditioner.text is not None else ""
+        restored = model.enhance(lr, torch.tensor([cutoff_hz]), lambda frames: noise[..., :frames], described)
+        audios[mode] = restored[0]
+    return audios
+
+
+def levels(audios: dict[str, Tensor], lowest_hz: float, highest_hz: float) -> Figure:
+    """The mean power of `audios` by frequency."""
     figure = Figure(figsize=(8, 3.6), dpi=110)
     FigureCanvasAgg(figure)
-    axis = figure.subplots()
-    near = (frequency > 3000) & (frequency < 5000)
-    for mode, colour in zip(levels, ("#d62728", "#17a673", "#7f7f7f", "#000000"), strict=True):
-        axis.plot(frequency[near] / 1000, levels[mode][near], label=mode, color=colour, linewidth=1)
+    axis, frequency = figure.subplots(), bin_frequencies(RATE)
+    near = (frequency > lowest_hz) & (frequency < highest_hz)
+    for name, audio in audios.items():
+        level = 10 * torch.log10(stft(audio[:1], N_FFT)[0].abs().square().mean(dim=-1) + 1e-12)
+        axis.plot(frequency[near] / 1000, level[near], label=name, color=COLOURS[name], linewidth=1)
     axis.set_xlabel("frequency (kHz)")
     axis.set_ylabel("mean power (dB)")
     axis.grid(alpha=0.25)
     axis.legend(fontsize=8, frameon=False)
     figure.tight_layout()
-    figure.savefig(HERE / f"{name}_seam.png")
+    return figure
 
 
 def save(picture: Figure, name: str) -> None:
@@ -117,5 +145,5 @@ def save(picture: Figure, name: str) -> None:
 if __name__ == "__main__":
     curves()
     clips()
-    low_band(runs["saga_small_step2", "0"].folder / "model", "low_band")
-    low_band(Path(sys.argv[2]), "low_band_demo")
+    low_band(runs["saga_small_step2", "0"].folder / "model")
+    bright_line(Path(sys.argv[2]))

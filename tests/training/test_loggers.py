@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+import wandb
 
 from saga_sr.runs import read_curves
-from saga_sr.training import loggers
 from saga_sr.training.loggers import ContinuedCSVLogger, wandb_logger
 
 
@@ -32,10 +32,10 @@ def test_wandb_is_offline_without_a_key_or_a_network_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    monkeypatch.setattr(loggers.wandb, "api", type("Api", (), {"api_key": None})())
+    monkeypatch.setattr(wandb, "api", type("Api", (), {"api_key": None})())
     wandb_logger(str(tmp_path), project="p")
     assert "no key is set" in caplog.text and "wandb sync" in caplog.text
-    monkeypatch.setattr(loggers.wandb, "api", type("Api", (), {"api_key": "k"})())
+    monkeypatch.setattr(wandb, "api", type("Api", (), {"api_key": "k"})())
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
     wandb_logger(str(tmp_path), project="p")
     assert "127.0.0.1 cannot be reached" in caplog.text
