@@ -10,6 +10,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from saga_sr.audio.degradation import cut_above
 from saga_sr.audio.low_band import checked_mode, replace_low_band
 from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.backbones.backbone import Backbone
@@ -194,7 +195,8 @@ class SuperResolver(nn.Module):
 
         Args:
             lr: [b, c, time] at `sample_rate`.
-            cutoff_hz: [b], where the input's content ends; measured where left out.
+            cutoff_hz: [b], where the input's content ends. Where left out, it is measured, and what little lies above
+                is cut off.
             draw_noise: given a number of latent frames, the noise [b, latent_dim, frame] to start from; PyTorch's
                 global generator where left out.
             prompt: what the recordings contain, one for all or one for each; for models that were trained with text.
@@ -206,6 +208,9 @@ class SuperResolver(nn.Module):
         Raises:
             ConfigError: a prompt or roll-off that the model cannot use.
         """
+        if cutoff_hz is None:
+            cutoff_hz = bandwidth_hz(lr, self.sample_rate)
+            lr = cut_above(lr, cutoff_hz, self.sample_rate)
         captions = [prompt] * len(lr) if isinstance(prompt, str) else list(prompt)
         known = self.conditioner.asked(lr, captions, rolloff, self.sample_rate)
         return self.restore(lr, self.guide(known), cutoff_hz, draw_noise)
@@ -215,7 +220,7 @@ class SuperResolver(nn.Module):
         self,
         lr: Tensor,
         guide: Guide,
-        cutoff_hz: Tensor | None = None,
+        cutoff_hz: Tensor,
         draw_noise: Callable[[int], Tensor] | None = None,
     ) -> Tensor:
         """`enhance` by a `guide` that is there already.
@@ -223,7 +228,6 @@ class SuperResolver(nn.Module):
         Channels beyond the codec's own are enhanced side by side from the same noise, so that the stereo picture stays.
         """
         channels, length = lr.shape[1:]
-        cutoff_hz = bandwidth_hz(lr, self.sample_rate) if cutoff_hz is None else cutoff_hz
         together = channels == self.codec.channels
         z_lr = self._encode(lr if together else rearrange(lr, "b c n -> (b c) 1 n"))
         shape = (lr.shape[0], *z_lr.shape[1:])

@@ -7,7 +7,8 @@ import torch
 from conftest import TINY_SAGA, awake, model_config
 from text_encoder import make_text_encoder
 
-from saga_sr.audio.spectrum import stft
+from saga_sr.audio.degradation import LowPassFilter, degrade
+from saga_sr.audio.spectrum import bandwidth_hz, stft
 from saga_sr.conditioning.types import Known
 from saga_sr.errors import ConfigError
 from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel
@@ -94,6 +95,21 @@ def test_guidance_runs_its_branches_as_one_batch_and_follows_the_formula(
     computed = sum(abs(weight) > 1e-9 for weight in guidance.weights.values())
     assert calls == [2 * computed]
     assert torch.allclose(guided, one_after_another(saga, z, t, z_lr, known), atol=1e-5)
+
+
+@torch.no_grad()
+def test_what_lies_above_the_measured_edge_is_cut_off_and_a_full_band_is_kept(model: SuperResolver) -> None:
+    """An unmeasured recording with dither is restored as one without it."""
+    clean = degrade(audio(1, 1, 30_000), [LowPassFilter("chebyshev1", 8, 6000)], RATE)
+    dusty = clean + 1e-4 * audio(1, 1, 30_000, seed=1)
+    edge = bandwidth_hz(dusty, RATE)
+    expected = model.enhance(
+        degrade(dusty, [LowPassFilter("chebyshev1", 8, float(edge))], RATE), edge, noise_of(0, 1, model)
+    )
+    assert torch.equal(model.enhance(dusty, draw_noise=noise_of(0, 1, model)), expected)
+    full = audio(1, 1, 30_000)
+    both = model.enhance(torch.cat([dusty, full]), draw_noise=noise_of(0, 2, model))
+    assert torch.allclose(both[1], full[0], atol=1e-6)
 
 
 @torch.no_grad()

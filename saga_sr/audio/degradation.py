@@ -32,6 +32,8 @@ KINDS = tuple(PROTOTYPES)
 SECTIONS = 5  # quadratics in u, enough for order 10
 # A recursive filter's ringing has to die out in the padding.
 PADDING = 4096
+# Of Nyquist: content up to here leaves nothing to restore.
+FULL_BAND = 0.93
 # The band limit's transition, in cutoffs: what decimating to the cutoff's rate and back leaves.
 TRANSITION = (0.99, 1.0)
 
@@ -73,6 +75,17 @@ def degrade(audio: Tensor, filters: Sequence[LowPassFilter], sample_rate: int) -
     Source: SAGA-SR's code (`jakeoneijk/SAGA-SR`).
     """
     return _filtered(audio, filters, sample_rate, band_limit=True)
+
+
+def cut_above(lr: Tensor, cutoff_hz: Tensor, sample_rate: int) -> Tensor:
+    """Recordings `lr` [b, c, time] with nothing left above `cutoff_hz` [b], where their content was measured to end.
+
+    What is there in a recording (dither, codec dust, images of resampling) was never there in training. Examples that
+    fill their band stay as they are.
+    """
+    filters = [LowPassFilter("chebyshev1", 8, hz) for hz in cutoff_hz.tolist()]
+    full = (cutoff_hz >= FULL_BAND * sample_rate / 2).to(lr.device)[:, None, None]
+    return torch.where(full, lr, degrade(lr, filters, sample_rate))
 
 
 def _filtered(audio: Tensor, filters: Sequence[LowPassFilter], sample_rate: int, band_limit: bool) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from saga_sr.audio.degradation import LowPassFilter, degrade
+from saga_sr.audio.degradation import FULL_BAND, cut_above
 from saga_sr.audio.files import AudioReader, AudioWriter
 from saga_sr.errors import AudioError, ConfigError
 from saga_sr.inference.chunks import ChunkPlan, CrossFade, plan_chunks
@@ -24,7 +24,6 @@ from saga_sr.model import SuperResolver
 logger = logging.getLogger(__name__)
 
 SILENCE = 1e-5  # peak, -100 dBFS
-FULL_BAND = 0.93  # of Nyquist: content up to here leaves nothing to restore
 
 
 @dataclass(frozen=True)
@@ -107,9 +106,7 @@ def _restored(
 ) -> Iterator[Chunk]:
     noise = PositionalNoise(model.codec.latent_dim, options.seed)
     device = next(model.parameters()).device
-    # What lies above the measured edge (dither, codec dust) was never there in training: cut it off cleanly.
-    low_pass = LowPassFilter("chebyshev1", 8, cutoff_hz)
-    excerpts = degrade(audio.excerpts()[None].to(device), [low_pass], model.sample_rate)
+    excerpts = cut_above(audio.excerpts()[None].to(device), torch.tensor([cutoff_hz]), model.sample_rate)
     known = model.conditioner.asked(excerpts, [options.prompt], options.rolloff, model.sample_rate)
     guide = model.guide(known)
     for _, same_length in groupby(plan, key=lambda span: span[1] - span[0]):
@@ -118,12 +115,8 @@ def _restored(
             batch = spans[i : i + options.batch_size]
             lr = torch.stack([audio.read(*span) for span in batch]).to(device)
             draw_noise = partial(_stacked, noise, [begin // model.codec.hop_length for begin, _ in batch])
-            output = model.restore(
-                degrade(lr, [low_pass] * len(batch), model.sample_rate),
-                guide,
-                torch.full((len(batch),), cutoff_hz),
-                draw_noise,
-            )
+            edge = torch.full((len(batch),), cutoff_hz)
+            output = model.restore(cut_above(lr, edge, model.sample_rate), guide, edge, draw_noise)
             yield from zip(batch, output.cpu(), strict=True)
 
 
