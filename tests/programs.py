@@ -56,10 +56,7 @@ class Running:
 
     def __init__(self, *arguments: str, stdout: Path = NOWHERE, stderr: Path = NOWHERE, cwd: Path = ROOT) -> None:
         self.arguments = arguments
-        # Not a daemon: those may not start processes.
-        self._process = SERVER.Process(
-            target=_become, args=(arguments, cwd, environment(), stdout, stderr), daemon=False
-        )
+        self._process = SERVER.Process(target=_become, args=(arguments, cwd, environment(), stdout, stderr))
         self._process.start()
         assert self._process.pid is not None
         self.pid: int = self._process.pid

@@ -31,7 +31,7 @@ def test_a_job_that_fails_does_not_take_the_sweep_with_it(tmp_path: Path, launch
     ]  # fmt: skip
     if launcher == "joblib":
         sweep.append("hydra.launcher.n_jobs=2")
-    # joblib starts processes of its own, in ways that do not stand being forked from one with threads.
+    # joblib's workers hang when the program that starts them is a fork.
     done = program(*sweep, fresh=launcher == "joblib")
     assert done.returncode == 1
     assert statuses(tmp_path) == {"0": FINISHED, "1": FAILED, "2": FINISHED}, done.stderr

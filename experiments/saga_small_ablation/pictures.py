@@ -99,6 +99,10 @@ def bright_line(folder: Path) -> None:
     lr = resample(resample(clip["hr"][None], RATE, 12_000), 12_000, RATE)[..., :LENGTH]
     cutoff_hz = bandwidth_hz(lr, RATE).item()
     audios = {"input": lr[0]} | joined(model, lr, cutoff_hz, "", ("hard", "crossfade")) | {"reference": clip["hr"]}
+    below, above = (round(cutoff_hz * N_FFT / RATE) + bins for bins in (-1, 2))
+    for mode in ("hard", "crossfade"):
+        rise = mean_db(audios[mode])[above] - mean_db(audios[mode])[below]
+        print(f"{mode}: {rise:+.1f} dB from {below * RATE / N_FFT:.0f} to {above * RATE / N_FFT:.0f} Hz")
     figure = spectrogram_figure(audios, RATE, height=3.6)
     for axis in figure.axes[: len(audios)]:
         axis.set_ylim(4.5, 9)
@@ -127,14 +131,18 @@ def levels(audios: dict[str, Tensor], lowest_hz: float, highest_hz: float) -> Fi
     axis, frequency = figure.subplots(), bin_frequencies(RATE)
     near = (frequency > lowest_hz) & (frequency < highest_hz)
     for name, audio in audios.items():
-        level = 10 * torch.log10(stft(audio[:1], N_FFT)[0].abs().square().mean(dim=-1) + 1e-12)
-        axis.plot(frequency[near] / 1000, level[near], label=name, color=COLOURS[name], linewidth=1)
+        axis.plot(frequency[near] / 1000, mean_db(audio)[near], label=name, color=COLOURS[name], linewidth=1)
     axis.set_xlabel("frequency (kHz)")
     axis.set_ylabel("mean power (dB)")
     axis.grid(alpha=0.25)
     axis.legend(fontsize=8, frameon=False)
     figure.tight_layout()
     return figure
+
+
+def mean_db(audio: Tensor) -> Tensor:
+    """Mean power of the first channel of `audio` [c, time] in each bin."""
+    return 10 * torch.log10(stft(audio[:1], N_FFT)[0].abs().square().mean(dim=-1) + 1e-12)
 
 
 def save(picture: Figure, name: str) -> None:
