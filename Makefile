@@ -30,7 +30,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	@rm -rf $(OUT)
 	$(RUN) train.py experiment=demo $(DATA) hydra.run.dir=$(OUT)/train
-	$(RUN) -m saga_sr.evaluate model=$(OUT)/train/model output=$(OUT) $(DATA)
+	$(RUN) -m saga_sr evaluate model=$(OUT)/train/model output=$(OUT) $(DATA)
 	$(RUN) infer.py model=$(OUT)/train/model input=$(OUT)/audio/01_4000_input.flac output=$(OUT)/audio/enhanced.flac
 	@cat $(OUT)/summary.txt
 

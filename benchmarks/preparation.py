@@ -26,7 +26,7 @@ from saga_sr.audio.files import AudioReader, find_audio, inspect_audio
 from saga_sr.audio.resample import resample
 from saga_sr.audio.spectrum import rolloffs_hz
 from saga_sr.codecs.mdct import MDCT
-from saga_sr.draws import seeded
+from saga_sr.core.random_numbers import seeded
 
 TURNS = 3
 RATE, LENGTH, VERSIONS = 44_100, 262_144, 2
@@ -60,7 +60,14 @@ def preparation(folder: Path, work: Path) -> None:
         for name in spent:
             output = work / f"{name}-{turn}"
             output.mkdir()
-            ours = ["-m", "saga_sr.prepare", f"data.path={folder}", f"output={output}", f"degradations={VERSIONS}"]
+            ours = [
+                "-m",
+                "saga_sr",
+                "prepare",
+                f"data.path={folder}",
+                f"output={output}",
+                f"degradations={VERSIONS}",
+            ]
             command = ours if name == "prepare" else [__file__, PLAIN_LOOP, folder, output]
             begin = time.perf_counter()
             started = time.time()

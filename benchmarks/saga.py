@@ -23,17 +23,17 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from saga_sr.backbones.saga import Saga
-from saga_sr.backbones.stable_audio import name_tensors
 from saga_sr.codecs.mdct import MDCT
 from saga_sr.conditioning import Conditioning
 from saga_sr.conditioning.acoustic import AcousticCondition
 from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.conditioning.types import Place
+from saga_sr.core.hardware import keep_memory
 from saga_sr.flow.guidance import Nested, branches
 from saga_sr.flow.objective import FlowMatching
 from saga_sr.flow.sampler import Sampler
-from saga_sr.hardware import keep_memory
 from saga_sr.model import Guide, SuperResolver
+from saga_sr.weights.stable_audio import name_tensors
 
 SIZES = {"small": (512, 8, 8, 512, 1024), "full": (1536, 24, 24, 768, 1536)}
 LATENT, FRAMES, TEXT, NUMBERS = 64, 128, 128, 2  # 5.9 s
@@ -181,7 +181,7 @@ def guided_sampling(size: str, caption: int) -> None:
 
     def together() -> Tensor:
         with model._autocast(DEVICE):
-            stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).joined_zeros()
+            stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).merge_zero_tokens()
             guide = Guide(weights, ours.prepare(stacked), 1)
             return model.sampler(model.velocity(z_lr, guide), noise)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from saga_sr.core.version import __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from saga_sr.model import SuperResolver
 
-__all__ = ["load"]
-__version__ = "0.1.0"
+__all__ = ["__version__", "load"]
 
 
 def load(path: str | Path, device: str = "cpu") -> SuperResolver:
@@ -19,6 +20,6 @@ def load(path: str | Path, device: str = "cpu") -> SuperResolver:
     Raises:
         PackageError: the folder is missing, incomplete, truncated or asks for code outside `saga_sr`.
     """
-    from saga_sr.package import load_package
+    from saga_sr.packages.package import load_package
 
     return load_package(path, device)

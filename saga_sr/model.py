@@ -19,12 +19,12 @@ from saga_sr.codecs.prepared import LatentStatistics
 from saga_sr.conditioning import Conditioning
 from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.conditioning.types import Known
-from saga_sr.draws import Generators
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
+from saga_sr.core.hardware import has_fast_bfloat16
+from saga_sr.core.random_numbers import Generators
 from saga_sr.flow.guidance import Branch, Guidance, branches, combine
 from saga_sr.flow.objective import Estimate, FlowMatching
 from saga_sr.flow.sampler import Sampler
-from saga_sr.hardware import has_fast_bfloat16
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class SuperResolver(nn.Module):
         described = self.conditioner.describe(known)
         told = {name for name in self.conditioner.conditions if name == "acoustic" or described.tells(name)}
         weights = branches(self.guidance.weights, told)
-        stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).joined_zeros()
+        stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).merge_zero_tokens()
         with self._autocast(known.rolloff.device):
             return Guide(weights, self.backbone.prepare(stacked), len(known.captions))
 

@@ -10,9 +10,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from programs import ROOT
 
-import saga_sr.command_line  # noqa: F401  # the resolvers that configurations use
+import saga_sr.core.config  # noqa: F401  # the resolvers that configurations use
 from saga_sr.model import SuperResolver
-from saga_sr.package import build, save_package
+from saga_sr.packages.package import build, save_package
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # workers share the cores

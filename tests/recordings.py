@@ -33,4 +33,4 @@ def write_recordings(folder: Path, count: int, seconds: float) -> Path:
 
 
 # A preparation of a few seconds, in shards of three clips.
-PREPARE = ["-m", "saga_sr.prepare", "codec.latent_dim=64", "num_samples=16384", "shard_mb=0.3", "num_workers=2"]
+PREPARE = ["-m", "saga_sr", "prepare", "codec.latent_dim=64", "num_samples=16384", "shard_mb=0.3", "num_workers=2"]

@@ -13,7 +13,7 @@ from conftest import QUICK
 from programs import Running, program
 from safetensors.torch import load_file
 
-from saga_sr.runs import FAILED, STOPPED, read_curves, read_record
+from saga_sr.core.run_folder import FAILED, STOPPED, read_curves, read_record
 
 pytestmark = pytest.mark.slow
 RUN = ["train.py", "experiment=demo", *QUICK, "trainer.precision=32-true", "data.epoch_size=48", "logger=csv"]

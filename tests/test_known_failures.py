@@ -11,14 +11,14 @@ import yaml
 from conftest import TINY_SAGA, awake, model_config
 from text_encoder import make_text_encoder
 
-from saga_sr.backbones.conventions import enter, leave
 from saga_sr.conditioning.types import Known
-from saga_sr.data.synthetic import SyntheticAudio
-from saga_sr.errors import ConfigError, PackageError
+from saga_sr.core.errors import ConfigError, PackageError
 from saga_sr.flow.guidance import Branch, Nested, Parallel
 from saga_sr.flow.objective import FlowMatching
 from saga_sr.model import SuperResolver
-from saga_sr.package import build, load_package, save_package
+from saga_sr.packages.package import build, load_package, save_package
+from saga_sr.synthesis.dataset import SyntheticAudio
+from saga_sr.weights.conventions import enter, leave
 
 
 @pytest.fixture(scope="module")

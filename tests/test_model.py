@@ -10,10 +10,10 @@ from text_encoder import make_text_encoder
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.spectrum import bandwidth_hz, stft
 from saga_sr.conditioning.types import Known
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel
 from saga_sr.model import SuperResolver
-from saga_sr.package import build
+from saga_sr.packages.package import build
 
 RATE = 44_100
 

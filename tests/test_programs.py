@@ -16,7 +16,7 @@ from programs import program
 from text_encoder import make_text_encoder
 
 from saga_sr.audio.files import inspect_audio, write_audio
-from saga_sr.data.synthetic import SyntheticAudio
+from saga_sr.synthesis.dataset import SyntheticAudio
 
 pytestmark = pytest.mark.slow
 RATE = 44_100
@@ -75,7 +75,8 @@ def test_the_package_does_not_hold_the_last_raw_weights_but_their_average(traine
 def test_evaluation_writes_metrics_report_and_audio(trained: Path, tmp_path: Path) -> None:
     done = program(
         "-m",
-        "saga_sr.evaluate",
+        "saga_sr",
+        "evaluate",
         f"model={trained / 'model'}",
         f"output={tmp_path}",
         "clips=3",
@@ -169,7 +170,7 @@ def test_a_saga_package_enhances_by_prompt_and_rolloff(saga: Path, tmp_path: Pat
 
 def test_a_saga_package_is_evaluated_with_the_clips_captions(saga: Path, tmp_path: Path) -> None:
     done = program(
-        "-m", "saga_sr.evaluate", f"model={saga / 'model'}", f"output={tmp_path}", "clips=2", "seconds=1",
+        "-m", "saga_sr", "evaluate", f"model={saga / 'model'}", f"output={tmp_path}", "clips=2", "seconds=1",
         "cutoffs_hz=[4000]", "rolloff=0.9", "guidance.kind=parallel",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

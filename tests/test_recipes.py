@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from programs import ROOT
 from text_encoder import make_text_encoder
 
-from saga_sr.package import build
+from saga_sr.packages.package import build
 
 STEPS = ["saga_small_step0", "saga_small_step1", "saga_small_step2", "saga_small_step3", "saga_full"]
 PATHS = ["codec.path=/codec", "text_encoder=/text"]

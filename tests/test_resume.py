@@ -13,7 +13,7 @@ from conftest import QUICK
 from programs import Running, program
 from safetensors.torch import load_file
 
-from saga_sr.runs import FINISHED, RUNNING, STOPPED, read_curves, read_record
+from saga_sr.core.run_folder import FINISHED, RUNNING, STOPPED, read_curves, read_record
 
 pytestmark = pytest.mark.slow
 STEPS = 80

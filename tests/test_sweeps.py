@@ -10,7 +10,7 @@ import yaml
 from conftest import QUICK
 from programs import program
 
-from saga_sr.runs import FAILED, FINISHED, read_record
+from saga_sr.core.run_folder import FAILED, FINISHED, read_record
 
 pytestmark = pytest.mark.slow
 RUN = ["experiment=demo", *QUICK, "trainer.max_steps=2", "trainer.val_check_interval=2"]
@@ -68,7 +68,7 @@ def test_from_a_sweep_to_its_comparison_as_the_readme_says(tmp_path: Path) -> No
     sweep = ["train.py", "-m", *RUN, "objective=velocity,x_prediction", "seed=1,2", f"hydra.sweep.dir={tmp_path}"]
     done = program(*sweep)
     assert done.returncode == 0, done.stderr
-    compared = program("-m", "saga_sr.compare", str(tmp_path), fresh=True)
+    compared = program("-m", "saga_sr", "compare", str(tmp_path), fresh=True)
     assert compared.returncode == 0 and "comparison.html" in compared.stdout, compared.stderr
     with (tmp_path / "comparison.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from saga_sr.audio.files import read_audio
-from saga_sr.evaluation.spectrograms import spectrogram_figure
 from saga_sr.evaluation.sweep import find_runs, variants
+from saga_sr.pages.spectrograms import spectrogram_figure
 
 HERE = Path(__file__).parent
 PANELS = {
@@ -53,9 +53,9 @@ figure.subplots_adjust(0.055, 0.25, 0.995, 0.98, 0.24)
 figure.savefig(HERE / "curves.png")
 
 shown = {"before (4 kHz)": "input", "reference": "reference"}
-audios = {title: read_audio(runs[0].folder / f"auditions/1_{name}.flac")[0] for title, name in shown.items()}
+audios = {title: read_audio(runs[0].folder / f"validation/1_{name}.flac")[0] for title, name in shown.items()}
 for head, objective in COLOURS:
     wanted = {"backbone.head": head, "objective": objective, "objective.time": "logit_normal", "seed": "1"}
     (run,) = (run for run in runs if wanted.items() <= run.overrides.items())
-    audios[f"{head}, {objective}"] = read_audio(run.folder / "auditions/1_output.flac")[0]
+    audios[f"{head}, {objective}"] = read_audio(run.folder / "validation/1_output.flac")[0]
 spectrogram_figure(audios, 44_100, 4000).savefig(HERE / "clip.png", dpi=60)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from saga_sr.audio.files import read_audio
 from saga_sr.audio.spectrum import bin_frequencies, log_power
-from saga_sr.evaluation.spectrograms import spectrogram_figure
 from saga_sr.evaluation.sweep import find_runs
+from saga_sr.pages.spectrograms import spectrogram_figure
 
 HERE = Path(__file__).parent
 RATE = 44_100
@@ -45,7 +45,7 @@ figure.savefig(HERE / "curves.png")
 
 
 def sound(run_folder: Path, clip: int, name: str) -> torch.Tensor:
-    return read_audio(run_folder / f"auditions/{clip}_{name}.flac")[0]
+    return read_audio(run_folder / f"validation/{clip}_{name}.flac")[0]
 
 
 audios = {"before (4 kHz)": sound(runs[0].folder, 1, "input")}
@@ -60,7 +60,7 @@ figure = Figure(figsize=(8, 3.6), dpi=110)
 FigureCanvasAgg(figure)
 axis = figure.subplots()
 khz = bin_frequencies(RATE) / 1000
-clips = sorted({path.name.partition("_")[0] for path in runs[0].folder.glob("auditions/*_output.flac")})
+clips = sorted({path.name.partition("_")[0] for path in runs[0].folder.glob("validation/*_output.flac")})
 for loss, colour in {**COLOURS, "reference": "black"}.items():
     chosen = runs[:1] if loss == "reference" else [run for run in runs if run.overrides["loss"] == loss]
     name = "reference" if loss == "reference" else "output"

@@ -20,10 +20,10 @@ import saga_sr
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.files import read_audio
 from saga_sr.audio.spectrum import N_FFT, bandwidth_hz, bin_frequencies, stft
-from saga_sr.data.synthetic import SyntheticAudio
-from saga_sr.evaluation.spectrograms import spectrogram_figure
 from saga_sr.evaluation.sweep import find_runs
 from saga_sr.model import SuperResolver
+from saga_sr.pages.spectrograms import spectrogram_figure
+from saga_sr.synthesis.dataset import SyntheticAudio
 
 HERE = Path(__file__).parent
 STEPS = {
@@ -75,10 +75,10 @@ def curves() -> None:
 def clips() -> None:
     """The first validation clip as each step restores it."""
     any_run = next(iter(runs.values()))
-    audios = {"before (4 kHz)": read_audio(any_run.folder / "auditions/1_input.flac")[0]}
+    audios = {"before (4 kHz)": read_audio(any_run.folder / "validation/1_input.flac")[0]}
     for step, (name, _) in STEPS.items():
-        audios[name] = read_audio(runs[step, "0"].folder / "auditions/1_output.flac")[0]
-    audios["reference"] = read_audio(any_run.folder / "auditions/1_reference.flac")[0]
+        audios[name] = read_audio(runs[step, "0"].folder / "validation/1_output.flac")[0]
+    audios["reference"] = read_audio(any_run.folder / "validation/1_reference.flac")[0]
     save(spectrogram_figure(audios, RATE), "clips.png")
 
 

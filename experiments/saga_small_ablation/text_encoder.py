@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
-from saga_sr.data.synthetic import SyntheticAudio
+from saga_sr.synthesis.dataset import SyntheticAudio
 
 CLIPS = 400
 SPECIAL = ["<pad>", "</s>", "<unk>"]

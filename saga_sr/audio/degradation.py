@@ -18,8 +18,8 @@ from scipy import fft, signal
 from torch import Tensor
 
 from saga_sr.audio.spectrum import bandwidth_hz
-from saga_sr.draws import Generators, uniform
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
+from saga_sr.core.random_numbers import Generators, uniform
 
 RIPPLE_DB, STOP_BAND_DB = 0.1, 60.0
 PROTOTYPES = {

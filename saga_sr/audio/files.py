@@ -13,7 +13,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from saga_sr.errors import AudioError
+from saga_sr.core.errors import AudioError
 
 # How each suffix is written; None can only be read.
 FORMATS: dict[str, tuple[str, str] | None] = {

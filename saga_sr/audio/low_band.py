@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from saga_sr.audio.spectrum import bin_frequencies, istft, stft
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 MODES = ("crossfade", "hard", "energy_matched", "off")
 

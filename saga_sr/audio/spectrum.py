@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 N_FFT, HOP = 2048, 512
 # Levels further than this below the loudest bin count as nothing.

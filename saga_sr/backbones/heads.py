@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from saga_sr.backbones.backbone import Prediction
 from saga_sr.backbones.layers import Linear
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 
 def _zeroed(layer: nn.Linear) -> nn.Linear:

@@ -14,7 +14,7 @@ from saga_sr.backbones.backbone import Backbone, Prediction
 from saga_sr.backbones.heads import make_head
 from saga_sr.backbones.layers import Attention, Linear, TimeEmbedding, rotary_table
 from saga_sr.conditioning import Conditioning
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention
 
-from saga_sr.errors import ConfigError
-from saga_sr.hardware import mkl_is_slow
+from saga_sr.core.errors import ConfigError
+from saga_sr.core.hardware import mkl_is_slow
 
 # Below so many rows the conversion to oneDNN's layout and back costs more than it gains.
 FEW_ROWS = 128

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, silu
 
 from saga_sr.backbones.backbone import Backbone, Prediction
-from saga_sr.backbones.conventions import CONVENTIONS, enter, leave
 from saga_sr.backbones.layers import Linear, attend, rotary_table, rotate
 from saga_sr.conditioning import Conditioning
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
+from saga_sr.weights.conventions import CONVENTIONS, enter, leave
 
 
 class GainNorm(nn.Module):

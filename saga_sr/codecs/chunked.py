@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from saga_sr.codecs.codec import Codec
-from saga_sr.errors import ConfigError
-from saga_sr.frozen import Frozen
+from saga_sr.core.errors import ConfigError
+from saga_sr.core.pretrained import PretrainedNetwork
 
 
 class ChunkedCodec(Codec):
@@ -50,7 +50,7 @@ class ChunkedCodec(Codec):
         first, last = inputs_seen(network.decoder, 0, hop_length - 1)
         self._decoder_context = max(-first, last)
         self._chunk_frames = max(1, round(chunk_s * sample_rate / hop_length))
-        self.autoencoder = Frozen(network)
+        self.autoencoder = PretrainedNetwork(network)
 
     @abstractmethod
     def encode_piece(self, audio: Tensor) -> Tensor:

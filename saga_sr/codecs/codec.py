@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saga_sr.codecs.statistics import ChannelSums
-from saga_sr.errors import DataError
+from saga_sr.core.errors import DataError
 
 
 class Codec(nn.Module, ABC):

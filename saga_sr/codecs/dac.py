@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from saga_sr.codecs.chunked import ChunkedCodec, check_stated
-from saga_sr.errors import ConfigError, WeightsError
+from saga_sr.core.errors import ConfigError, WeightsError
 
 # The package's direction and length of a weight that is kept normalised.
 WEIGHT_NORM = {"weight_v", "weight_g"}

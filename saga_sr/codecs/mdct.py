@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from saga_sr.codecs.codec import Codec
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 
 class MDCT(Codec):

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from saga_sr.codecs.chunked import ChunkedCodec, check_stated
-from saga_sr.errors import WeightsError
+from saga_sr.core.errors import WeightsError
 
 
 class Oobleck(ChunkedCodec):

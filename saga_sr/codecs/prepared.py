@@ -9,7 +9,7 @@ from torch import Tensor
 
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.statistics import ChannelSums
-from saga_sr.errors import DataError
+from saga_sr.core.errors import DataError
 
 
 @dataclass(frozen=True)

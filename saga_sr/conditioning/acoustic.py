@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from saga_sr.conditioning.dropout import probability
-from saga_sr.draws import Generators, normal
+from saga_sr.core.random_numbers import Generators, normal
 
 
 class AcousticCondition:

@@ -13,8 +13,8 @@ from saga_sr.conditioning.acoustic import AcousticCondition
 from saga_sr.conditioning.numbers import DurationCondition, RolloffCondition, full_band
 from saga_sr.conditioning.text import TextCondition
 from saga_sr.conditioning.types import Conditioning, Known, Place
-from saga_sr.draws import Generators, uniform
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
+from saga_sr.core.random_numbers import Generators, uniform
 
 
 class Conditioner(nn.Module):

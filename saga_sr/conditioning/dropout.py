@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 
 def probability(condition: str, dropout: float) -> float:

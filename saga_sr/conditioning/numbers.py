@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from saga_sr.audio.spectrum import SPECTRA, rolloff_hz
 from saga_sr.conditioning.dropout import probability
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 # Full band is the roll-off that this share of the training clips lies below.
 FULL_BAND_QUANTILE = 0.95

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from saga_sr.errors import WeightsError
+from saga_sr.core.errors import WeightsError
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from saga_sr.conditioning.dropout import probability
 from saga_sr.conditioning.t5 import CaptionReader
-from saga_sr.frozen import Frozen
+from saga_sr.core.pretrained import PretrainedNetwork
 
 
 class TextCondition(nn.Module):
@@ -39,7 +39,7 @@ class TextCondition(nn.Module):
         self.width = width
         self.max_tokens = max_tokens
         # Outside the weights of this model: it is never trained, and a package holds it as a folder of its own.
-        self.reader = Frozen(CaptionReader(Path(path), max_tokens))
+        self.reader = PretrainedNetwork(CaptionReader(Path(path), max_tokens))
         encoder_width = self.reader.network.width
         self.project = nn.Linear(encoder_width, width) if width != encoder_width else None
 

@@ -81,7 +81,7 @@ class Conditioning:
         parts = ((self.cross_attention, place.tokens), (self.global_, place.columns))
         return any(bool(tensor[:, slice(*span)].any()) for tensor, span in parts if tensor is not None)
 
-    def joined_zeros(self) -> Conditioning:
+    def merge_zero_tokens(self) -> Conditioning:
         """The same for attention with fewer tokens: one of zeros stands for many where the mask adds their log number.
 
         Captions are short, and without one all of the text is zeros. Conditions cannot be dropped any more.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saga_sr.errors import DataError
+from saga_sr.core.errors import DataError
 
 logger = logging.getLogger(__name__)
 

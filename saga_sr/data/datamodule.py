@@ -18,12 +18,12 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from saga_sr.codecs.prepared import LatentStatistics
+from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.data.captions import Captions, read_captions
 from saga_sr.data.folder import AudioFolder, Split, split_folder
 from saga_sr.data.pool import ClipPool
 from saga_sr.data.sampler import EpochSampler
-from saga_sr.data.synthetic import SyntheticAudio
-from saga_sr.errors import ConfigError, DataError
+from saga_sr.synthesis.dataset import SyntheticAudio
 
 logger = logging.getLogger(__name__)
 

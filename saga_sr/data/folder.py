@@ -15,8 +15,8 @@ from torch.utils.data import Dataset
 
 from saga_sr.audio.files import AudioInfo, AudioReader, find_audio, inspect_audio
 from saga_sr.audio.resample import resample
+from saga_sr.core.errors import AudioError, ConfigError, DataError
 from saga_sr.data.captions import Captions
-from saga_sr.errors import AudioError, ConfigError, DataError
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,9 @@ from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
 from saga_sr.codecs.prepared import LatentStatistics
+from saga_sr.core.errors import ConfigError
 from saga_sr.data.datamodule import AudioData, Measured
-from saga_sr.data.preparation.plan import STATISTICS, SUMMARY, TRAIN, VALIDATION
-from saga_sr.data.shards import Shards, fetch
-from saga_sr.errors import ConfigError
+from saga_sr.data.shards import STATISTICS, SUMMARY, TRAIN, VALIDATION, Shards, fetch
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +107,7 @@ class HeldOutClips(Dataset[dict[str, Any]]):
 
 
 class LatentData(AudioData):
-    """What `python -m saga_sr.prepare` has made, from a folder or from object storage.
+    """What `saga-sr prepare` has made, from a folder or from object storage.
 
     Training reads latents; validation listens, so it has audio, of other files.
 

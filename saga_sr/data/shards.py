@@ -15,8 +15,8 @@ import torch
 from litdata import StreamingDataset
 from litdata.streaming.fs_provider import _get_fs_provider
 
+from saga_sr.core.errors import DataError
 from saga_sr.data.checksum import checksum
-from saga_sr.errors import DataError
 
 logger = logging.getLogger(__name__)
 # How it reads is its own affair.
@@ -24,6 +24,9 @@ logging.getLogger("litdata").setLevel(logging.WARNING)
 # Nothing is written to what it hands out.
 warnings.filterwarnings("ignore", "The given buffer is not writable")
 
+# The layout of a prepared folder: shards of each side of the split, and what is known of the whole.
+TRAIN, VALIDATION = "train", "validation"
+SUMMARY, STATISTICS = "prepared.json", "statistics.safetensors"
 TRIES = 64
 
 
@@ -127,7 +130,7 @@ def fetch(path: str, name: str) -> bytes:
     Raises:
         DataError: it is not there.
     """
-    mend = "give the output of python -m saga_sr.prepare once it is finished (data.path=...)"
+    mend = "give the output of saga-sr prepare once it is finished (data.path=...)"
     if "://" not in path:
         try:
             return (Path(path) / name).read_bytes()

@@ -15,9 +15,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
-from saga_sr.errors import AudioError, SagaError
+from saga_sr.core.atomic_file import write_atomically
+from saga_sr.core.errors import AudioError, SagaError
 from saga_sr.evaluation.metrics import measure
-from saga_sr.whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -193,7 +193,7 @@ def _checked(name: str, output: Tensor, lr: Tensor) -> Tensor:
 
 def write_json(path: Path, content: object) -> None:
     """Write `content` as JSON that is whole or absent."""
-    write_whole(path, json.dumps(content, indent=1) + "\n")
+    write_atomically(path, json.dumps(content, indent=1) + "\n")
 
 
 def write_rows(path: Path, result: Comparison) -> None:
@@ -203,7 +203,7 @@ def write_rows(path: Path, result: Comparison) -> None:
     writer.writerow(["clip", "cutoff_hz", "method", *result.metrics])
     for row in result.rows:
         writer.writerow([row.clip, row.cutoff_hz, row.method, *(f"{v:.6g}" for v in row.metrics.values())])
-    write_whole(path, table.getvalue())
+    write_atomically(path, table.getvalue())
 
 
 SHOWN = {

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saga_sr.errors import DataError
-from saga_sr.runs import FINISHED, RECORD, read_curves, read_record
-from saga_sr.whole_file import write_whole
+from saga_sr.core.atomic_file import write_atomically
+from saga_sr.core.errors import DataError
+from saga_sr.core.run_folder import FINISHED, RECORD, read_curves, read_record
 
 # Figures of a run, best first where the table is sorted: name, title, and whether less is better.
 FIGURES = {
@@ -140,7 +140,7 @@ def write_runs(path: Path, runs: Sequence[Run]) -> Path:
     writer = csv.DictWriter(table, fieldnames=list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-    return write_whole(path, table.getvalue())
+    return write_atomically(path, table.getvalue())
 
 
 def unfinished(runs: Sequence[Run]) -> list[Run]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from saga_sr.draws import Generators, normal
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
+from saga_sr.core.random_numbers import Generators, normal
 from saga_sr.flow.path import data_from_velocity, interpolate, velocity_from_data
 from saga_sr.flow.time_sampling import logit_normal, uniform
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 from saga_sr.flow.solvers import STEPS, Velocity
 
 NOISES = ("gaussian", "rademacher")

@@ -7,15 +7,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from saga_sr import draws
-from saga_sr.draws import Generators
+from saga_sr.core import random_numbers
+from saga_sr.core.random_numbers import Generators
 
 TimeDistribution = Callable[[int, Generators, torch.device], Tensor]
 
 
 def uniform(n: int, generators: Generators, device: torch.device) -> Tensor:
     """Draw `n` times uniformly from [0, 1); shape [n]."""
-    return draws.uniform([n], generators, device)
+    return random_numbers.uniform([n], generators, device)
 
 
 def logit_normal(mean: float, std: float) -> TimeDistribution:
@@ -25,6 +25,6 @@ def logit_normal(mean: float, std: float) -> TimeDistribution:
     """
 
     def draw(n: int, generators: Generators, device: torch.device) -> Tensor:
-        return torch.sigmoid(mean + std * draws.normal([n], generators, device))
+        return torch.sigmoid(mean + std * random_numbers.normal([n], generators, device))
 
     return draw

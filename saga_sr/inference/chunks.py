@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from saga_sr.audio.degradation import FULL_BAND, cut_above
 from saga_sr.audio.files import AudioReader, AudioWriter
-from saga_sr.errors import AudioError, ConfigError
+from saga_sr.core.errors import AudioError, ConfigError
 from saga_sr.inference.chunks import ChunkPlan, CrossFade, plan_chunks
 from saga_sr.inference.noise import PositionalNoise
 from saga_sr.inference.source import ResampledSource

@@ -12,13 +12,13 @@ from omegaconf import DictConfig
 
 from saga_sr.audio.files import SUFFIXES, find_audio
 from saga_sr.audio.low_band import checked_mode
-from saga_sr.errors import AudioError, ConfigError
+from saga_sr.core.errors import AudioError, ConfigError
+from saga_sr.core.hardware import keep_memory, pick_device
 from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel, branches
 from saga_sr.flow.sampler import Sampler
-from saga_sr.hardware import keep_memory, pick_device
 from saga_sr.inference.enhance import EnhanceOptions, enhance_file
 from saga_sr.model import SuperResolver
-from saga_sr.package import load_package
+from saga_sr.packages.package import load_package
 
 logger = logging.getLogger(__name__)
 

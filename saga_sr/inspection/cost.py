@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from saga_sr.backbones.backbone import Backbone
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 from saga_sr.inspection.measure import autocast, count_peak_bytes, count_saved_bytes, counting_flops
 from saga_sr.inspection.outline import Outline, outline
 from saga_sr.inspection.parts import frozen, parameters_by_part, trained

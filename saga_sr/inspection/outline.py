@@ -17,9 +17,9 @@ from saga_sr.codecs.codec import Codec
 from saga_sr.conditioning import Conditioning
 from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.conditioning.types import Known
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 from saga_sr.flow.guidance import Branch, branches
-from saga_sr.inspection.stand_ins import T5_BASE_WIDTH, UnreadCodec, UnreadText
+from saga_sr.inspection.placeholders import T5_BASE_WIDTH, UnreadCodec, UnreadText
 from saga_sr.model import SuperResolver
 
 

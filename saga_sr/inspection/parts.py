@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from saga_sr.frozen import Frozen
+from saga_sr.core.pretrained import PretrainedNetwork
 
 # Names of the field for the modules of the backbones here. Others are called as they are in the code.
 FIELD = {
@@ -49,5 +49,5 @@ def trained(module: nn.Module) -> int:
 def frozen(module: nn.Module) -> Iterator[nn.Parameter]:
     """The parameters of networks within `module` that are used as they are."""
     for holder in module.modules():
-        if isinstance(holder, Frozen):
+        if isinstance(holder, PretrainedNetwork):
             yield from holder.network.parameters()

@@ -58,14 +58,14 @@ def aligned(rows: Iterable[Sequence[str]], right: bool = False) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def compare(costs: Mapping[str, Cost]) -> str:
+def cost_table(costs: Mapping[str, Cost]) -> str:
     """The `costs` by their columns' names, side by side, and what is left out of them."""
     columns = list(costs.values())
     rows = [["", *costs], *_model(columns), *_compute(columns), *_memories(columns)]
     return "\n".join([aligned(rows, right=True), "", *_left_out(costs), METHOD])
 
 
-def describe(contents: Contents, path: str) -> str:
+def contents_table(contents: Contents, path: str) -> str:
     """What was recognised at `path`, its tensors, and what becomes of them."""
     rows = [["tensor", "shape", "dtype", "size", "becomes"]]
     for entry in contents.entries:

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from saga_sr.backbones.stable_audio import MARK, read_weights
 from saga_sr.codecs.dac import package_names
 from saga_sr.codecs.oobleck import check_folder
-from saga_sr.errors import PackageError, WeightsError
-from saga_sr.package import ASSETS, build, read_config
-from saga_sr.tensor_files import Tensors, load_saved, load_tensors
+from saga_sr.core.errors import PackageError, WeightsError
+from saga_sr.packages.package import ASSETS, build, read_config
+from saga_sr.weights.stable_audio import MARK, read_weights
+from saga_sr.weights.tensor_files import Tensors, load_saved, load_tensors
 
 READ = (
     "a model package, a checkpoint of training, Stable Audio's or SAGA-SR's weights, or the folder or file of a DAC, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 from saga_sr.flow.objective import Estimate
 
 

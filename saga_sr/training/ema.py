@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 
 def growing_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:

@@ -10,7 +10,7 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from saga_sr.errors import TrainingError
+from saga_sr.core.errors import TrainingError
 from saga_sr.training.module import FlowMatchingModule
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
-from saga_sr.runs import read_record
+from saga_sr.core.run_folder import read_record
 
 logger = logging.getLogger(__name__)
 REACH_S = 3.0

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from saga_sr.audio.degradation import LowPassDegradation, LowPassFilter, degrade
-from saga_sr.draws import normal, seeded
+from saga_sr.core.random_numbers import normal, seeded
 from saga_sr.evaluation.metrics import lsd, lsd_band, si_sdr
 from saga_sr.model import Pair, SuperResolver
 

@@ -18,7 +18,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from saga_sr.errors import ConfigError, SagaError
+from saga_sr.core.errors import ConfigError, SagaError
 
 TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 # A rank has this long to save itself before it is killed.

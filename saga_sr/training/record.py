@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
-from saga_sr.errors import ConfigError
-from saga_sr.runs import RECORD, RUNNING, read_record
-from saga_sr.whole_file import write_whole
+from saga_sr.core.atomic_file import write_atomically
+from saga_sr.core.errors import ConfigError
+from saga_sr.core.run_folder import RECORD, RUNNING, read_record
 
 PACKAGES = ("saga-sr", "torch", "torchaudio", "lightning", "hydra-core", "numpy", "scipy", "transformers", "wandb")
 # What may differ when a run goes on: where it runs and what watches it, not what it computes.
@@ -24,7 +24,7 @@ MAY_DIFFER = ("trainer", "logger", "callbacks", "paths", "resume", "sweep", "val
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Write the record of the run in `folder`."""
-    write_whole(folder / RECORD, json.dumps(record, indent=1))
+    write_atomically(folder / RECORD, json.dumps(record, indent=1))
 
 
 def update_record(folder: Path, **fields: Any) -> None:

@@ -16,23 +16,23 @@ from hydra.utils import instantiate
 from lightning.pytorch.strategies import FSDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
-from saga_sr.backbones.stable_audio import read_convention
-from saga_sr.command_line import cause
+from saga_sr.core.config import cause
+from saga_sr.core.errors import ConfigError, SagaError
+from saga_sr.core.hardware import has_fast_bfloat16, keep_memory, pick_device
+from saga_sr.core.run_folder import FAILED, FINISHED, RECORD, RUNNING, STOPPED, read_record
 from saga_sr.data.datamodule import AudioData
-from saga_sr.errors import ConfigError, SagaError
-from saga_sr.hardware import has_fast_bfloat16, keep_memory, pick_device
 from saga_sr.model import SuperResolver
-from saga_sr.package import save_package
-from saga_sr.runs import FAILED, FINISHED, RECORD, RUNNING, STOPPED, read_record
+from saga_sr.packages.card import model_card
+from saga_sr.packages.package import save_package
 from saga_sr.training import record
-from saga_sr.training.card import model_card
 from saga_sr.training.checkpoints import WholeCheckpointIO, newest_whole
-from saga_sr.training.initialisation import REPORT as INIT_REPORT
-from saga_sr.training.initialisation import initialise
 from saga_sr.training.loggers import announce, finish, publish
 from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
 from saga_sr.training.processes import is_first, processes_to_start, run_in_processes
+from saga_sr.weights.initialisation import REPORT as INIT_REPORT
+from saga_sr.weights.initialisation import initialise
+from saga_sr.weights.stable_audio import read_convention
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ CONTENTS = (
     "csv",
     "tensorboard",
     "wandb",
-    "auditions",
+    "validation",
     "profile",
     "model",
     RECORD,

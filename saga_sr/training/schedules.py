@@ -9,7 +9,7 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 
 class InverseLR(LambdaLR):

@@ -6,7 +6,7 @@ import torch
 from scipy import signal
 
 from saga_sr.audio.degradation import KINDS, LowPassDegradation, LowPassFilter, degrade, zero_phase_lowpass
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 RATE = 44_100
 SCIPY_NAMES = {"chebyshev1": "cheby1", "butterworth": "butter", "bessel": "bessel", "elliptic": "ellip"}

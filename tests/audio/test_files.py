@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 from saga_sr.audio.files import AudioReader, AudioWriter, find_audio, inspect_audio, read_audio, write_audio
-from saga_sr.errors import AudioError
+from saga_sr.core.errors import AudioError
 
 
 def tone(channels: int = 2, n: int = 5000, rate: int = 44_100) -> torch.Tensor:

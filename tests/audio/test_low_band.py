@@ -5,7 +5,7 @@ import torch
 
 from saga_sr.audio.low_band import replace_low_band
 from saga_sr.audio.spectrum import stft
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 RATE = 44_100
 

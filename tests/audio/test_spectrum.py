@@ -7,7 +7,7 @@ from scipy import signal
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.spectrum import bandwidth_and_rolloffs_hz, bandwidth_hz, istft, rolloff_hz, stft
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 RATE = 44_100
 

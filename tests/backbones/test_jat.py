@@ -11,7 +11,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from saga_sr.backbones.jat import JaT
 from saga_sr.backbones.layers import FEW_ROWS, Attention, Linear, attend, rotary_table, rotate
 from saga_sr.conditioning import Conditioning
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 CONF = str(Path(__file__).parents[2] / "conf")
 

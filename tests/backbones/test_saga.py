@@ -8,7 +8,7 @@ from torch import Tensor
 
 from saga_sr.backbones.saga import Saga
 from saga_sr.conditioning import Conditioning
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 
 def theirs_in_ours(theirs: StableAudioDiTModel) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from transformers import DacConfig, DacModel
 
 from saga_sr.codecs.chunked import inputs_seen
 from saga_sr.codecs.dac import DAC
-from saga_sr.errors import ConfigError, WeightsError
+from saga_sr.core.errors import ConfigError, WeightsError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

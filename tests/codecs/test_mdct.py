@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from saga_sr.codecs.mdct import MDCT
-from saga_sr.data.synthetic import SyntheticAudio
-from saga_sr.errors import ConfigError, DataError
+from saga_sr.core.errors import ConfigError, DataError
+from saga_sr.synthesis.dataset import SyntheticAudio
 
 
 def expand(raw: torch.Tensor, exponent: float) -> torch.Tensor:

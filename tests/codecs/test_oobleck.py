@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from saga_sr.codecs.chunked import inputs_seen
 from saga_sr.codecs.oobleck import Oobleck
-from saga_sr.errors import ConfigError, WeightsError
+from saga_sr.core.errors import ConfigError, WeightsError
 
 RATE, HOP, LATENT = 8000, 8, 4
 WEIGHTS = "diffusion_pytorch_model.safetensors"

@@ -12,7 +12,7 @@ from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.conditioning.numbers import DurationCondition, RolloffCondition
 from saga_sr.conditioning.text import TextCondition
 from saga_sr.conditioning.types import Known
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 RATE = 44_100
 

@@ -7,7 +7,7 @@ from diffusers.pipelines.stable_audio.modeling_stable_audio import StableAudioNu
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.spectrum import rolloff_hz
 from saga_sr.conditioning.numbers import DurationCondition, NumberEmbedding, RolloffCondition
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 
 
 @torch.no_grad()

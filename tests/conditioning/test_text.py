@@ -9,7 +9,7 @@ from text_encoder import make_text_encoder
 from transformers import AutoTokenizer, T5EncoderModel
 
 from saga_sr.conditioning.text import TextCondition
-from saga_sr.errors import WeightsError
+from saga_sr.core.errors import WeightsError
 
 CPU = torch.device("cpu")
 

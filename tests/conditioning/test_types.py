@@ -49,7 +49,7 @@ def test_attention_to_joined_zeros_is_attention_to_all_of_them() -> None:
     tokens[0, 4:10] = 0
     tokens[1] = 0
     tokens[2, ::2] = 0
-    joined = Conditioning(cross_attention=tokens).joined_zeros()
+    joined = Conditioning(cross_attention=tokens).merge_zero_tokens()
     assert joined.cross_attention is not None and joined.cross_attention_mask is not None
     assert joined.cross_attention.shape == (3, 7, 8)  # six tokens at most, and one of zeros
     query, to_key, to_value = torch.randn(3, 5, 8), torch.randn(8, 8), torch.randn(8, 8)
@@ -61,9 +61,9 @@ def test_attention_to_joined_zeros_is_attention_to_all_of_them() -> None:
 
 def test_tokens_without_zeros_are_left_as_they_are() -> None:
     conditioning = Conditioning(cross_attention=torch.ones(2, 3, 4))
-    assert conditioning.joined_zeros() is conditioning
+    assert conditioning.merge_zero_tokens() is conditioning
     masked = Conditioning(cross_attention=torch.zeros(2, 3, 4), cross_attention_mask=torch.ones(2, 3, dtype=torch.bool))
-    assert masked.joined_zeros() is masked
+    assert masked.merge_zero_tokens() is masked
 
 
 def test_a_condition_of_nothing_but_zeros_tells_nothing() -> None:

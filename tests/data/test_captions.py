@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from saga_sr.audio.files import write_audio
+from saga_sr.core.errors import DataError
 from saga_sr.data.captions import Captions, read_captions
 from saga_sr.data.datamodule import FolderData
 from saga_sr.data.folder import AudioFolder, split_folder
-from saga_sr.errors import DataError
 
 RATE = 8_000
 CROPS = dict(

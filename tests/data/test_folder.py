@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from saga_sr.audio.files import write_audio
+from saga_sr.core.errors import AudioError, ConfigError, DataError
 from saga_sr.data.datamodule import FolderData, SyntheticData
 from saga_sr.data.folder import AudioFolder, split_folder
 from saga_sr.data.sampler import EpochSampler
-from saga_sr.errors import AudioError, ConfigError, DataError
 
 RATE = 44_100
 CROPS = dict(

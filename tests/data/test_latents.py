@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 import torch
 from moto.server import ThreadedMotoServer
+from prepared import LENGTH, RATE, prepared
 from programs import ROOT
 from recordings import write_recordings
-from test_preparation import LENGTH, RATE, prepared
 
 from saga_sr.codecs.mdct import MDCT
+from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.data.latents import LatentData
 from saga_sr.data.sampler import EpochSampler
 from saga_sr.data.shards import Shards
-from saga_sr.errors import ConfigError, DataError
 
 
 @pytest.fixture(scope="module")

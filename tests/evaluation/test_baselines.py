@@ -5,9 +5,9 @@ import torch
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.spectrum import stft
-from saga_sr.data.synthetic import SyntheticAudio
 from saga_sr.evaluation.baselines import band_replication, unchanged
 from saga_sr.evaluation.metrics import lsd_band
+from saga_sr.synthesis.dataset import SyntheticAudio
 
 RATE = 44_100
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from saga_sr.errors import AudioError
+from saga_sr.core.errors import AudioError
 from saga_sr.evaluation.comparison import Clip, Comparison, compare_methods, table, write_json, write_rows
 from saga_sr.evaluation.metrics import measure
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from saga_sr.audio.files import write_audio
-from saga_sr.errors import DataError
+from saga_sr.core.errors import DataError
 from saga_sr.evaluation.sweep import differing, find_runs, variants, write_runs
-from saga_sr.evaluation.sweep_page import write_sweep_page
+from saga_sr.pages.sweep_page import write_sweep_page
 
 
 def make_run(folder: Path, overrides: list[str], values: list[float], status: str = "finished") -> None:
@@ -22,7 +22,7 @@ def make_run(folder: Path, overrides: list[str], values: list[float], status: st
     (folder / "csv").mkdir()
     (folder / "csv/metrics.csv").write_text("step,val/lsd_hf,val/si_sdr\n" + rows)
     for name in ("input", "output", "reference"):
-        write_audio(folder / f"auditions/0_{name}.flac", 0.1 * torch.randn(1, 9000), 44_100)
+        write_audio(folder / f"validation/0_{name}.flac", 0.1 * torch.randn(1, 9000), 44_100)
 
 
 @pytest.fixture

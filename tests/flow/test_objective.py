@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 from saga_sr.flow.objective import FlowMatching, NoisyExample
 from saga_sr.flow.path import data_from_velocity, interpolate, velocity_from_data
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from scipy import optimize, stats
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 from saga_sr.flow.sampler import Sampler
 
 WEIGHTS, MEANS, STDS = (torch.tensor(v, dtype=torch.float64) for v in ([0.3, 0.7], [-1.0, 0.8], [0.5, 0.7]))

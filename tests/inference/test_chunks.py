@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 from saga_sr.inference.chunks import CrossFade, plan_chunks
 from saga_sr.inference.noise import PositionalNoise
 

@@ -11,12 +11,12 @@ from text_encoder import make_text_encoder
 from saga_sr.audio.files import AudioReader, inspect_audio, read_audio, write_audio
 from saga_sr.audio.resample import resample
 from saga_sr.audio.spectrum import stft
-from saga_sr.data.synthetic import SyntheticAudio
-from saga_sr.errors import AudioError, ConfigError
+from saga_sr.core.errors import AudioError, ConfigError
 from saga_sr.inference.enhance import EnhanceOptions, enhance_file
 from saga_sr.inference.source import ResampledSource
 from saga_sr.model import SuperResolver
-from saga_sr.package import build, load_package
+from saga_sr.packages.package import build, load_package
+from saga_sr.synthesis.dataset import SyntheticAudio
 
 RATE = 44_100
 

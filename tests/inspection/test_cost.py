@@ -13,12 +13,12 @@ from programs import ROOT
 from text_encoder import make_text_encoder
 from transformers import DacConfig, DacModel
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 from saga_sr.inspection.cost import cost, evaluations, optimiser_bytes, step_flops
 from saga_sr.inspection.outline import outline
 from saga_sr.inspection.parts import trained
-from saga_sr.inspection.table import compare, count, memory
-from saga_sr.package import build
+from saga_sr.inspection.table import cost_table, count, memory
+from saga_sr.packages.package import build
 
 
 def settings(*overrides: str) -> DictConfig:
@@ -146,7 +146,7 @@ def test_wrong_settings_are_named() -> None:
 
 def test_columns_stand_side_by_side() -> None:
     jat, saga = cost(settings(*TINY)), cost(settings(*TINY_SAGA, "codec=dac", "codec.latent_dim=64"))
-    table = compare({"first": jat, "second": saga})
+    table = cost_table({"first": jat, "second": saga})
     rows = {line[:28].strip(): line[28:].split() for line in table.splitlines()}
     assert rows[""][:2] == ["first", "second"] or table.splitlines()[0].split() == ["first", "second"]
     assert rows["modulation"][-1] == "-" and rows["modulation"][0] != "-"  # Saga has none

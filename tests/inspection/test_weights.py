@@ -21,10 +21,10 @@ from text_encoder import make_text_encoder
 from transformers import T5Config, T5ForConditionalGeneration
 
 from saga_sr.codecs.dac import DAC, load_dac
-from saga_sr.errors import PackageError, SagaError, WeightsError
-from saga_sr.inspection.table import describe
+from saga_sr.core.errors import PackageError, SagaError, WeightsError
+from saga_sr.inspection.table import contents_table
 from saga_sr.inspection.weights import Contents, open_weights
-from saga_sr.package import build, save_package
+from saga_sr.packages.package import build, save_package
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -165,7 +165,7 @@ def test_a_checkpoint_is_listed_by_the_models_names(tmp_path: Path) -> None:
 def test_the_listing_has_a_line_for_each_tensor_and_a_sum(tmp_path: Path) -> None:
     path = tmp_path / "step-1.ckpt"
     torch.save({"state_dict": {"model.backbone.a": torch.zeros(256, 4), "loss.b": torch.zeros(())}}, path)
-    lines = describe(open_weights(path), "x.ckpt").splitlines()
+    lines = contents_table(open_weights(path), "x.ckpt").splitlines()
     assert lines[0].startswith("x.ckpt: a checkpoint") and lines[-1].startswith("2 tensors of 1.02 k numbers, 4.00 KiB")
     assert lines[-1].endswith("1 become nothing here.")
     assert [line.split() for line in lines[-4:-2]] == [

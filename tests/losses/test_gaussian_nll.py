@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 from saga_sr.flow.objective import Estimate
 from saga_sr.losses.gaussian_nll import GaussianNLL
 

@@ -9,8 +9,8 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
-from saga_sr.errors import TrainingError
-from saga_sr.runs import read_curves
+from saga_sr.core.errors import TrainingError
+from saga_sr.core.run_folder import read_curves
 from saga_sr.training.health import SkipNonFinite, Throughput
 
 

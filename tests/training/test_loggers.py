@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import wandb
 
-from saga_sr.runs import read_curves
+from saga_sr.core.run_folder import read_curves
 from saga_sr.training.loggers import ContinuedCSVLogger, wandb_logger
 
 

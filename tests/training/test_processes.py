@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from omegaconf import OmegaConf
 
-from saga_sr.errors import ConfigError
+from saga_sr.core.errors import ConfigError
 from saga_sr.training import processes
 from saga_sr.training.processes import device_count, is_first, processes_to_start
 

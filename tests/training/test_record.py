@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from saga_sr.errors import ConfigError
-from saga_sr.runs import read_record
+from saga_sr.core.errors import ConfigError
+from saga_sr.core.run_folder import read_record
 from saga_sr.training.record import check_same_settings, new_record, update_record, write_record
 
 

@@ -1,0 +1,5 @@
+"""`python -m saga_sr` is `saga-sr`."""
+
+from saga_sr.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""Captions of recordings, written by an audio language model."""

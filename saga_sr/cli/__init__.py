@@ -1,0 +1,1 @@
+"""The command `saga-sr`: a module for each verb."""

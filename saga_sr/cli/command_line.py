@@ -1,0 +1,98 @@
+"""What the command lines share: how words reach Hydra as they were typed, and how errors are answered."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException, HydraException, InstantiationException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    InterpolationToMissingValueError,
+    MissingMandatoryValue,
+)
+
+from saga_sr.core.config import cause
+from saga_sr.core.errors import SagaError
+
+Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
+
+
+def answer_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig], Result]:
+    """Answer an error that a user can mend with its one sentence and exit status 1; let others show their traceback.
+
+    A job of a sweep is answered so too, but the sweep goes on; it ends with the first job's error.
+    """
+
+    @functools.wraps(task)
+    def answered(config: DictConfig) -> Result:
+        try:
+            return task(config)
+        except KeyboardInterrupt:
+            sys.exit("Stopped.")
+        except (MissingMandatoryValue, InterpolationToMissingValueError, SagaError, InstantiationException) as error:
+            message = f"error: {cause(error)}"
+            if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+                logger.error(message)
+                raise JobFailed(message) from None
+            sys.exit(message)
+
+    return answered
+
+
+def literal(arguments: list[str], names: Sequence[str]) -> list[str]:
+    """`arguments` with the values of `names` quoted: Hydra then takes commas and brackets in them as they are."""
+    quoted = []
+    for argument in arguments:
+        name, is_override, value = argument.partition("=")
+        if name in names and is_override and value[:1] not in ("'", '"'):
+            # Backslashes count double before a quotation mark, the closing one included.
+            escaped = re.sub(r"(\\*)'", r"\1\1\\'", value)
+            escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
+            argument = f"{name}='{escaped}'"
+        quoted.append(argument)
+    return quoted
+
+
+def start(main: Callable[[], object], literals: Sequence[str] = ()) -> None:
+    """Run a Hydra `main`, and answer what is wrong with the command itself with one sentence too.
+
+    Args:
+        literals: names of settings whose values are words of the user's, not Hydra's.
+    """
+    sys.argv[1:] = literal(sys.argv[1:], literals)
+    # Hydra hands its errors on instead of printing them.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    try:
+        main()
+    except JobFailed as error:
+        sys.exit(str(error))
+    except HydraException as error:
+        sys.exit(f"error: {_command_error(error)}")
+
+
+def _command_error(error: HydraException) -> str:
+    cause = error.__cause__
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and isinstance(cause.parent_node, DictConfig):
+        group, _, name = str(cause.full_key).rpartition(".")
+        valid = ", ".join(sorted(map(str, cause.parent_node)))
+        there = group or "the configuration"
+        return f"There is no {name} in {there}; choose one of {valid}, or add it with +{cause.full_key}=..."
+    # Hydra names the valid options, and then where it looked.
+    said = str(error).partition("Config search path:")[0] + (f" ({cause})" if cause else "")
+    return " ".join(said.split())
+
+
+class JobFailed(CompactHydraException):
+    """A job of a sweep failed with a message that has been shown."""

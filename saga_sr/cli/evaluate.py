@@ -1,0 +1,125 @@
+"""Evaluate a model package on held-out clips: `saga-sr evaluate model=DIR`.
+
+Writes `metrics.json`, `metrics.csv`, `summary.txt`, `report.html` and the examples' audio into `output`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import hydra
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from torch import Tensor
+from tqdm import tqdm
+
+from saga_sr.audio.files import write_audio
+from saga_sr.cli.command_line import answer_errors, start
+from saga_sr.core.config import CONF_DIR
+from saga_sr.core.run_folder import read_curves, read_record
+from saga_sr.data.datamodule import AudioData
+from saga_sr.evaluation.baselines import band_replication, unchanged
+from saga_sr.evaluation.comparison import (
+    Clip,
+    Comparison,
+    Method,
+    compare_methods,
+    table,
+    write_json,
+    write_rows,
+)
+from saga_sr.inference.run import load_model
+from saga_sr.model import SuperResolver
+from saga_sr.pages.report import write_report
+
+logger = logging.getLogger(__name__)
+
+# Panels of the report's training curves: title and the columns of training's metrics.csv.
+CURVES = {
+    "loss": ("train/loss", "val/loss"),
+    "validation LSD (log10 power)": ("val/lsd", "val/lsd_hf"),
+    "validation SI-SDR (dB)": ("val/si_sdr",),
+}
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="evaluate")
+@answer_errors
+def main(config: DictConfig) -> None:
+    """Compare the model with the baselines as `config` says."""
+    begin = time.perf_counter()
+    model = load_model(config)
+    rate = config.sample_rate = model.sample_rate
+    data: AudioData = instantiate(config.data)
+    methods: dict[str, Method] = {
+        "input": lambda lr, cutoff_hz, _: unchanged(lr, cutoff_hz, rate),
+        "band_replication": lambda lr, cutoff_hz, _: band_replication(lr, cutoff_hz, rate),
+        "output": restoring(model, config.seed, config.rolloff),
+    }
+    clips = held_out_clips(data, config.clips, config.seconds)
+    result = compare_methods(clips, methods, list(config.cutoffs_hz), rate, config.batch_size, config.examples)
+    write_results(Path(config.output), Path(config.model), result, data.describe(), time.perf_counter() - begin)
+
+
+def held_out_clips(data: AudioData, count: int, seconds: float) -> list[Clip]:
+    """`count` clips that training did not see."""
+    items = data.evaluation_clips(count, seconds)
+    shown = tqdm(range(count), desc="Held-out clips", delay=2, leave=False)
+    return [
+        Clip(f"{i + 1:02d} {item['name']}", item["hr"], item["caption"]) for i, item in ((i, items[i]) for i in shown)
+    ]
+
+
+def restoring(model: SuperResolver, seed: int, rolloff: float) -> Method:
+    """The model as a method, told the clips' captions if it reads text; its noise comes from `seed`."""
+    generator = torch.Generator().manual_seed(seed)
+    device = next(model.parameters()).device
+
+    def method(lr: Tensor, cutoff_hz: Tensor, captions: list[str]) -> Tensor:
+        shape = (len(lr), model.codec.latent_dim)
+        prompt = captions if model.conditioner.text is not None else ""
+        return model.enhance(
+            lr.to(device), cutoff_hz, lambda frames: torch.randn(*shape, frames, generator=generator), prompt, rolloff
+        )
+
+    return method
+
+
+def write_results(output: Path, model_folder: Path, result: Comparison, data: str, seconds: float) -> None:
+    """Everything that came of the comparison, as files in `output`."""
+    output.mkdir(parents=True, exist_ok=True)
+    trained = read_record(model_folder.parent) or {}
+    spent = {"train": trained.get("seconds"), "evaluate": round(seconds, 1)}
+    write_json(output / "metrics.json", result.summary(spent))
+    write_rows(output / "metrics.csv", result)
+    for example in result.examples:
+        for name, audio in example.audios.items():
+            file = f"{example.clip.name.split()[0]}_{example.cutoff_hz}_{name}.flac"
+            write_audio(output / "audio" / file, audio, result.sample_rate)
+    clips = len({row.clip for row in result.rows})
+    facts = {
+        "model": str(model_folder),
+        "data": data,
+        "training": f"{trained.get('steps', '?')} steps, {trained.get('seconds', '?')} s",
+        "evaluation": f"{clips} held-out clips, {seconds:.0f} s",
+    }
+    report = write_report(
+        output / "report.html", result, "Audio super-resolution", facts, training_curves(model_folder)
+    )
+    summary = f"{table(result)}\n\nReport: {report.resolve()}\n"
+    (output / "summary.txt").write_text(summary)
+    logger.info("%s", summary)
+
+
+def training_curves(model_folder: Path) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """The curves of the run that wrote the package, from the CSV log beside it; none where there is no log."""
+    points = read_curves(model_folder.parent)
+    panels = {title: {name: points[name] for name in names if name in points} for title, names in CURVES.items()}
+    return {title: series for title, series in panels.items() if series}
+
+
+def run() -> None:
+    """Answer the command line."""
+    start(main)

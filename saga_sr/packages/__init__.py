@@ -1,0 +1,1 @@
+"""Model packages: written by training and export, read by everything else."""

@@ -1,0 +1,152 @@
+"""A comparison as one self-contained HTML page: figures, spectrograms, players and curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+import matplotlib
+from matplotlib.colors import to_hex
+
+from saga_sr.core.atomic_file import write_atomically
+from saga_sr.evaluation.comparison import SHOWN, Comparison, Example
+from saga_sr.pages.curves import Series, curve_panel
+from saga_sr.pages.page import number, page, picture, player
+from saga_sr.pages.spectrograms import COLOURS, RANGE_DB, loudest_db, spectrogram_panel
+
+# Whether less is better; the rest is better the nearer to 0.
+LESS_IS_BETTER = {"lsd_hf": True, "lsd_lf": True, "lsd": True, "mel_l1": True, "si_sdr": False}
+NAMES = {
+    "input": "before (input)",
+    "band_replication": "band replication",
+    "output": "after (output)",
+    "reference": "reference",
+}
+# What keeps the page below 25 MB: longer examples are cut. A sample takes a byte or a little more.
+MOST_SAMPLES = 11_500_000
+Curves = Mapping[str, Series]
+
+
+def write_report(path: Path, result: Comparison, title: str, facts: Mapping[str, str], curves: Curves) -> Path:
+    """Write the page to `path`; it needs no network and no other file.
+
+    Args:
+        facts: what was run, by name.
+        curves: panels of series of (step, value), by name.
+    """
+    clips = len({row.clip for row in result.rows})
+    body = [
+        "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items()) + "</dl>",
+        f"<h2>Means over {clips} held-out clips</h2>",
+        f'<div class="tiles">{"".join(_tile(result, cutoff) for cutoff in result.cutoffs_hz)}</div>',
+        f'<div class="wide">{_table(result)}</div>',
+        '<p class="soft">Input: Chebyshev I low-pass of order 8 at the cutoff. LSD in log10 power (2048/512 Hann), '
+        "HF above and LF below the cutoff. HF level (mean of dB) and HF energy: output over reference, 0 is right. "
+        "The best of each column and cutoff is green.</p>",
+        _failures(result.failures),
+        _examples(result),
+        _training(curves),
+    ]
+    return write_atomically(path, page(title, "".join(body)))
+
+
+def _tile(result: Comparison, cutoff: int) -> str:
+    means = {method: round(result.mean(cutoff, method, "lsd_hf"), 2) for method in result.methods}
+    worst, best = max(means.values()), min(means.values())
+    bars = []
+    for method, value in means.items():
+        kind, tag = ("best", "b") if value == best else ("", "span")
+        width = f"{100 * value / (worst or 1):.1f}%"
+        bars.append(
+            f'<span>{escape(_name(method))}</span><div><i class="{kind}" style="width:{width}"></i></div>'
+            f"<{tag}>{value:.2f}</{tag}>"
+        )
+    heading = f"Log-spectral distance above {cutoff / 1000:g} kHz"
+    return f'<div class="tile"><h3>{heading}</h3><div class="bars">{"".join(bars)}</div></div>'
+
+
+def _table(result: Comparison) -> str:
+    aims = {True: "↓", False: "↑", None: "→ 0"}
+    head = "".join(f"<th>{escape(name)} {aims[LESS_IS_BETTER.get(key)]}</th>" for key, name in SHOWN.items())
+    groups = []
+    for cutoff in result.cutoffs_hz:
+        means = {m: {k: round(result.mean(cutoff, m, k), 2) for k in SHOWN} for m in result.methods}
+        best = {k: min(_badness(k, means[m][k]) for m in means) for k in SHOWN}
+        rows = [f'<th rowspan="{len(means)}">{cutoff / 1000:g} kHz</th>']
+        for method, values in means.items():
+            cells = [
+                f"<td{' class=best' if _badness(k, v) == best[k] else ''}>{number(v)}</td>" for k, v in values.items()
+            ]
+            rows.append(f"<td>{escape(_name(method))}</td>{''.join(cells)}</tr><tr>")
+        groups.append(f"<tbody><tr>{''.join(rows).removesuffix('<tr>')}</tbody>")
+    return f"<table><thead><tr><th>cutoff</th><th>method</th>{head}</tr></thead>{''.join(groups)}</table>"
+
+
+def _badness(metric: str, value: float) -> float:
+    if metric not in LESS_IS_BETTER:
+        return abs(value)
+    return value if LESS_IS_BETTER[metric] else -value
+
+
+def _failures(failures: list[str]) -> str:
+    if not failures:
+        return ""
+    items = "".join(f"<li>{escape(failure)}</li>" for failure in failures)
+    summary = f"<summary>Failed and left out: {len(failures)}</summary>"
+    return f'<details class="soft">{summary}<ul>{items}</ul></details>'
+
+
+def _examples(result: Comparison) -> str:
+    if not result.examples:
+        return ""
+    channels = sum(len(audio) for example in result.examples for audio in example.audios.values())
+    most = MOST_SAMPLES // channels
+    longest = max(example.clip.audio.shape[-1] for example in result.examples)
+    cut = f" Only the first {most / result.sample_rate:.1f} s are shown." if longest > most else ""
+    scale = ", ".join(to_hex(matplotlib.colormaps[COLOURS](i / 8)) for i in range(9))
+    parts = [
+        "<h2>Clips</h2>"
+        f'<p class="soft">−{RANGE_DB:g} dB<span class="key" style="background:linear-gradient(to right, {scale})">'
+        f"</span>0 dB, the loudest point of each row. The dashed line is the cutoff.{cut}</p>"
+    ]
+    for name in dict.fromkeys(example.clip.name for example in result.examples):
+        examples = [example for example in result.examples if example.clip.name == name]
+        caption = f'<p class="soft">{escape(examples[0].clip.caption)}</p>' if examples[0].clip.caption else ""
+        rows = "".join(_example(example, result, most) for example in examples)
+        parts.append(f'<section class="clip"><h3>{escape(name)}</h3>{caption}{rows}</section>')
+    return "".join(parts)
+
+
+def _example(example: Example, result: Comparison, most: int) -> str:
+    """One row: a picture and a player for each signal, of the first `most` samples."""
+    distances = {
+        row.method: row.metrics["lsd_hf"]
+        for row in result.rows
+        if (row.clip, row.cutoff_hz) == (example.clip.name, example.cutoff_hz)
+    }
+    audios = {name: audio[:, :most] for name, audio in example.audios.items()}
+    loudest = loudest_db(audios.values())
+    figures = []
+    for name, audio in audios.items():
+        panel = spectrogram_panel(audio, result.sample_rate, example.cutoff_hz, loudest)
+        distance = f"<span>LSD-HF {distances[name]:.2f}</span>" if name in distances else ""
+        figures.append(
+            f"<figure><figcaption>{escape(_name(name))}{distance}</figcaption>"
+            f"{picture(panel, f'Spectrogram: {_name(name)}')}{player(audio, result.sample_rate)}</figure>"
+        )
+    return f'<h4>Low-passed at {example.cutoff_hz / 1000:g} kHz</h4><div class="row">{"".join(figures)}</div>'
+
+
+def _training(curves: Curves) -> str:
+    panels = {name: {k: v for k, v in series.items() if v} for name, series in curves.items()}
+    figures = [
+        f"<figure>{picture(curve_panel(name, series), f'{name} over training steps')}</figure>"
+        for name, series in panels.items()
+        if series
+    ]
+    return f'<h2>Training</h2><div class="curves">{"".join(figures)}</div>' if figures else ""
+
+
+def _name(method: str) -> str:
+    return NAMES.get(method, method)

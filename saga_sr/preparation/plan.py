@@ -1,0 +1,243 @@
+"""What a preparation has to do, decided once: the files, cut into clips, gathered into parts of one shard each.
+
+The plan is on the disk, in the output's `job/`: one file of clips for each part, so that a worker reads no more than
+its own however large the corpus is, and `plan.json`, which is written last. Everything random about a clip follows from
+its number. So the shards depend neither on the number of workers nor on what was interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from saga_sr.audio.files import AudioInfo, find_audio
+from saga_sr.core.atomic_file import write_atomically
+from saga_sr.core.errors import ConfigError, DataError
+from saga_sr.data.captions import Captions, read_captions, read_table
+from saga_sr.data.folder import split_files
+from saga_sr.data.shards import TRAIN, VALIDATION
+
+JOB, PLAN = "job", "plan.json"
+# A rest shorter than this share of a clip is left out; a longer one makes a clip that begins earlier.
+SHORTEST_REST = 0.1
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a preparation's result.
+
+    Attributes:
+        codec, degradation: their configurations, with `_target_`.
+        sample_rate: Hz.
+        hop_length: samples of a frame of the codec.
+        num_samples: length of a clip.
+        degradations: low-passed versions of each clip.
+        dtype: what latents are stored as, `float16` or `float32`.
+        validation_fraction: share of the files held out.
+        shard_mb: size of a shard.
+        seed: of the degradations.
+    """
+
+    codec: dict[str, Any]
+    degradation: dict[str, Any]
+    sample_rate: int
+    hop_length: int
+    num_samples: int
+    degradations: int
+    dtype: str
+    validation_fraction: float
+    shard_mb: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("float16", "float32"):
+            raise ConfigError(f"dtype={self.dtype!r} is not possible; choose float16 or float32.")
+        for name in ("num_samples", "degradations", "shard_mb"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name}={getattr(self, name)} must be above 0.")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A stretch of a recording: `frames` of its samples from `start` on, at its own rate."""
+
+    number: int
+    path: str
+    sample_rate: int
+    start: int
+    frames: int
+    caption: str
+
+    @property
+    def name(self) -> str:
+        """The file's name and the clip's place in it."""
+        return f"{Path(self.path).stem}@{self.start / self.sample_rate:.2f}s"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `plan.json` holds.
+
+    Attributes:
+        settings: as a mapping.
+        files: path, bytes, and time of the last change in ns, of every file that was found.
+        skipped: why, by path, of those that cannot be read.
+        parts: names, those of training first.
+        seconds: of audio in all parts.
+    """
+
+    settings: dict[str, Any]
+    files: list[list[Any]]
+    skipped: dict[str, str]
+    parts: list[str]
+    seconds: float
+
+
+def list_files(path: Path) -> list[Path]:
+    """The audio files of a folder, or those that a manifest names: a text file with a path a line, or a table.
+
+    Raises:
+        AudioError: the folder is missing or holds no audio.
+        DataError: a manifest that names nothing.
+    """
+    if not path.is_file():
+        return find_audio(path)
+    if path.suffix.lower() == ".txt":
+        named = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    else:
+        named = [entry.path for entry in read_table(path)]
+    if not named:
+        raise DataError(f"The manifest {path} names no files; write a path on each line.")
+    return [path.parent / name for name in dict.fromkeys(named)]
+
+
+def make_plan(path: Path, captions: Path | None, settings: Settings, output: Path, clips_per_part: int) -> Plan:
+    """Decide what is to be done with the audio at `path`, and write it below `output`.
+
+    Raises:
+        SagaError: no audio, or captions that cannot be read.
+    """
+    files = list_files(path)
+    split = split_files(files, settings.validation_fraction, seed=0, where=str(path))
+    # A table is the manifest and says what is in the files, both.
+    if captions is None and path.is_file() and path.suffix.lower() != ".txt":
+        captions = path
+    found = read_captions(path.parent if path.is_file() else path, split.readable, captions)
+    parts: list[str] = []
+    number, seconds = 0, 0.0
+    for side, infos in ((TRAIN, split.train), (VALIDATION, split.validation)):
+        clips = cut(infos, settings, found, number)
+        for i in itertools.count():
+            together = list(itertools.islice(clips, clips_per_part))
+            if not together:
+                break
+            parts.append(f"{side}-{i:06d}")
+            number = together[-1].number + 1
+            seconds += sum(clip.frames / clip.sample_rate for clip in together)
+            write_file(part_file(output, parts[-1]), json.dumps([asdict(clip) for clip in together]))
+    plan = Plan(
+        settings=asdict(settings),
+        files=[state(file) for file in files],
+        skipped={str(file): reason for file, reason in split.unreadable.items()},
+        parts=parts,
+        seconds=seconds,
+    )
+    write_file(output / JOB / PLAN, json.dumps(asdict(plan)))
+    return plan
+
+
+def cut(infos: Iterable[AudioInfo], settings: Settings, captions: Captions, first: int) -> Iterator[Clip]:
+    """The clips of the files `infos`, numbered from `first` on; the last of a file ends where the file ends."""
+    number = first
+    for info in infos:
+        length = -(-settings.num_samples * info.sample_rate // settings.sample_rate)
+        for i in range(max(1, math.ceil(info.frames / length - SHORTEST_REST))):
+            start = max(0, min(i * length, info.frames - length))
+            frames = min(length, info.frames)
+            caption = captions.at(info.path, (start + frames / 2) / info.sample_rate)
+            yield Clip(number, str(info.path.absolute()), info.sample_rate, start, frames, caption)
+            number += 1
+
+
+def read_plan(output: Path) -> Plan | None:
+    """The plan below `output`, or None where there is none yet."""
+    try:
+        return Plan(**json.loads((output / JOB / PLAN).read_text()))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def read_clips(output: Path, part: str) -> list[Clip]:
+    """The clips of a part."""
+    return [Clip(**clip) for clip in json.loads(part_file(output, part).read_text())]
+
+
+def check_same(plan: Plan, settings: Settings, files: Sequence[Path], output: Path) -> None:
+    """See whether a preparation that has begun is the one that is asked for now.
+
+    Raises:
+        ConfigError: it has other settings.
+        DataError: the files have changed since.
+    """
+    wanted = asdict(settings)
+    # As JSON knows them.
+    other = [name for name in wanted if json.loads(json.dumps(wanted[name])) != plan.settings.get(name)]
+    if other:
+        raise ConfigError(
+            f"{output} was begun with another {', '.join(other)}; give the same again, or another output."
+        )
+    before: Mapping[str, list[Any]] = {file[0]: file for file in plan.files}
+    now = {str(path): state(path) for path in files}
+    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    if changed:
+        names = ", ".join(changed[:NAMED]) + (", ..." if len(changed) > NAMED else "")
+        raise DataError(
+            f"{len(changed)} files have come, gone or changed since {output} was begun ({names}); restore them to "
+            "finish it, or prepare them anew with another output."
+        )
+
+
+def state(path: Path) -> list[Any]:
+    """What shows that a file has changed: path, size and time; nothing for a file that is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return [str(path), None, None]
+    return [str(path), found.st_size, found.st_mtime_ns]
+
+
+def part_file(output: Path, part: str) -> Path:
+    """Where the clips of a part are listed."""
+    return output / JOB / "parts" / f"{part}.json"
+
+
+@contextmanager
+def writing(output: Path) -> Iterator[None]:
+    """Answer a disk that does not take what is written below `output`.
+
+    Raises:
+        DataError: it is full, read-only, or gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(
+                f"The disk of {output} is full; what was finished is kept: free some space and run the same command "
+                "again."
+            ) from error
+        raise DataError(f"{output} cannot be written ({error.strerror}); choose another output.") from error
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a whole file, in a folder that is made where it is not there yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content)

@@ -1,0 +1,179 @@
+"""Encode recordings once, for training to read.
+
+The same command again goes on with what is unfinished, on any number of machines that see the output.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
+
+from saga_sr.codecs.codec import Codec
+from saga_sr.core.errors import ConfigError, DataError
+from saga_sr.core.hardware import pick_device
+from saga_sr.data.shards import SUMMARY
+from saga_sr.preparation.engine import run_parts
+from saga_sr.preparation.finish import finish, missing_parts
+from saga_sr.preparation.part import done_file, prepare_part
+from saga_sr.preparation.plan import (
+    Plan,
+    Settings,
+    check_same,
+    list_files,
+    make_plan,
+    read_plan,
+    writing,
+)
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks at what others have done.
+POLL = 2.0
+
+
+def run(config: DictConfig) -> None:
+    """Prepare what `config` names.
+
+    Raises:
+        SagaError: settings, audio or a disk that preparation cannot go on with; what is finished is kept.
+    """
+    output = Path(config.output).absolute()
+    if not 0 <= config.machine < config.machines:
+        raise ConfigError(f"machine={config.machine} must lie between 0 and machines - 1 = {config.machines - 1}.")
+    codec: Codec = instantiate(config.codec)
+    settings = read_settings(config, codec)
+    plan = the_plan(config, settings, output, clips_per_part(codec, settings))
+    missing = missing_parts(output, plan)
+    if not missing and (output / SUMMARY).exists():
+        logger.info("%s is finished already.", output)
+        return
+    # Every machine is given all parts, so that all divide them alike; those that are there take no time.
+    with progress(output, plan):
+        work = functools.partial(prepare_part, output=output, settings=settings, device=config.device)
+        run_parts(work, plan.parts, number_of_workers(config), config.machine, config.machines)
+    missing = missing_parts(output, plan)
+    if missing and config.machines > 1:
+        logger.info("This machine's share is done; of %d parts, %d are the others'.", len(plan.parts), len(missing))
+        return
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(plan.parts)} parts are not there; run the same command again for them."
+        )
+    with writing(output):
+        summary = finish(output, plan)
+    report(summary, output)
+
+
+def read_settings(config: DictConfig, codec: Codec) -> Settings:
+    """What decides the result."""
+    composed = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+    if composed["codec"].get("path"):
+        # Workers, and whoever goes on, may be elsewhere.
+        composed["codec"]["path"] = str(Path(composed["codec"]["path"]).absolute())
+    composed["hop_length"] = codec.hop_length
+    return Settings(**{name: composed[name] for name in Settings.__dataclass_fields__})
+
+
+def clips_per_part(codec: Codec, settings: Settings) -> int:
+    """How many clips make a shard of the size that is asked for.
+
+    Raises:
+        ConfigError: clips shorter than a frame of the codec.
+    """
+    frames = settings.num_samples // codec.hop_length
+    if frames < 1:
+        raise ConfigError(
+            f"num_samples={settings.num_samples} is shorter than a frame of the codec; give at least "
+            f"{codec.hop_length}."
+        )
+    size = (1 + settings.degradations) * codec.latent_dim * frames * getattr(torch, settings.dtype).itemsize
+    return max(1, round(settings.shard_mb * 1e6 / size))
+
+
+def the_plan(config: DictConfig, settings: Settings, output: Path, clips: int) -> Plan:
+    """The plan that is there, if it is for the same job, or a new one, which the first machine makes."""
+    path = Path(config.data.path)
+    plan = read_plan(output)
+    if plan is None and config.machine == 0:
+        captions = Path(config.data.captions) if config.data.captions else None
+        with writing(output):
+            return make_plan(path, captions, settings, output, clips)
+    if plan is None:
+        logger.info("Waiting for machine 0 to plan ...")
+    while plan is None:
+        time.sleep(POLL)
+        plan = read_plan(output)
+    check_same(plan, settings, list_files(path), output)
+    return plan
+
+
+def number_of_workers(config: DictConfig) -> int:
+    """One for each core, or for each GPU."""
+    if config.num_workers is not None:
+        if config.num_workers < 1:
+            raise ConfigError(f"num_workers={config.num_workers} must be at least 1.")
+        return int(config.num_workers)
+    if pick_device(config.device).type == "cuda":
+        return torch.cuda.device_count()
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def progress(output: Path, plan: Plan) -> Iterator[None]:
+    """Show how much audio is done, by all machines together, and how fast it goes."""
+    per_part = plan.seconds / len(plan.parts) / 3600
+    ended = threading.Event()
+    bar = tqdm(
+        total=plan.seconds / 3600 + 1e-6,
+        desc="Preparing",
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} h of audio [{elapsed}<{remaining}{postfix}]",
+    )
+
+    def watch() -> None:
+        waiting, begin = missing_parts(output, plan), time.monotonic()
+        first = (len(plan.parts) - len(waiting)) * per_part
+        last = False
+        while not last:
+            last = ended.wait(POLL)
+            waiting = [part for part in waiting if not done_file(output, part).exists()]
+            done = (len(plan.parts) - len(waiting)) * per_part
+            rate = (done - first) / max((time.monotonic() - begin) / 60, 1e-9)
+            bar.set_postfix_str(f"{rate:.2f} h of audio/min", refresh=False)
+            try:
+                bar.update(done - bar.n)
+            except OSError:
+                # Whoever read it has gone. tqdm keeps its lock then, and closing the bar would wait for it.
+                bar.disable = True
+                return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        bar.close()
+
+
+def report(summary: dict[str, Any], output: Path) -> None:
+    """Say what came of it."""
+    for reason in summary["skipped"].values():
+        logger.warning("Skipped: %s", reason)
+    files, hours = summary["files"], summary["hours"]
+    logger.info(
+        "%.2f h of %d files for training and %.2f h of %d held out are in %s; %d files were skipped, or parts of them.",
+        *(hours["train"], files["train"], hours["validation"], files["validation"], output, files["damaged"]),
+    )
