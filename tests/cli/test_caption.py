@@ -32,7 +32,7 @@ END, AUDIO = "<|endoftext|>", "<|AUDIO|>"
 SPECIAL = [END, "<|audio_bos|>", AUDIO, "<|audio_eos|>"]
 WORDS = ["Generate", "the", "caption", "in", "English", ":", *(f"w{i}" for i in range(90))]
 CPU = torch.device("cpu")
-CAPTION = ["-m", "saga_sr", "prepare", "device=cpu"]
+CAPTION = ["-m", "saga_sr", "caption", "device=cpu"]
 
 
 def processor() -> Qwen2AudioProcessor:
