@@ -32,7 +32,7 @@ from saga_sr.core.hardware import keep_memory
 from saga_sr.flow.guidance import Nested, branches
 from saga_sr.flow.objective import FlowMatching
 from saga_sr.flow.sampler import Sampler
-from saga_sr.model import Guide, SuperResolver
+from saga_sr.model import BranchConditioning, SuperResolver
 from saga_sr.weights.stable_audio import name_tensors
 
 SIZES = {"small": (512, 8, 8, 512, 1024), "full": (1536, 24, 24, 768, 1536)}
@@ -182,8 +182,8 @@ def guided_sampling(size: str, caption: int) -> None:
     def together() -> Tensor:
         with model._autocast(DEVICE):
             stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).merge_zero_tokens()
-            guide = Guide(weights, ours.prepare(stacked), 1)
-            return model.sampler(model.velocity(z_lr, guide), noise)
+            branched = BranchConditioning(weights, ours.prepare(stacked), 1)
+            return model.sampler(model.velocity(z_lr, branched), noise)
 
     def one_after_another() -> Tensor:
         whole = [(conditioning.drop(dropped), weight) for dropped, weight in weights.items()]
@@ -202,7 +202,7 @@ def guided_sampling(size: str, caption: int) -> None:
 
 
 def _bare(backbone: Saga) -> Saga:
-    """The backbone as one that is told nothing but z_lr, since the guide is made by hand here."""
+    """The backbone as one that is conditioned on nothing but z_lr, since the rest is made by hand here."""
     backbone.cross_attention_dim = backbone.global_dim = None
     return backbone
 

@@ -16,9 +16,9 @@ from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.prepared import LatentStatistics
-from saga_sr.conditioning import Conditioning
+from saga_sr.conditioning import Conditioning, ConditionRequest
 from saga_sr.conditioning.conditioner import Conditioner
-from saga_sr.conditioning.types import Known
+from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError
 from saga_sr.core.hardware import has_fast_bfloat16
 from saga_sr.core.random_numbers import Generators
@@ -28,7 +28,7 @@ from saga_sr.flow.sampler import Sampler
 
 
 @dataclass(frozen=True)
-class Guide:
+class BranchConditioning:
     """What clips are restored by beside their own sound: made once, used in every step and for every chunk.
 
     Attributes:
@@ -44,11 +44,11 @@ class Guide:
 
 @dataclass(frozen=True)
 class Pair:
-    """Clips with their whole band and without: latents [b, latent_dim, frame] of both, and what is known of them."""
+    """Clips with their whole band and without: latents [b, latent_dim, frame], and the values of their conditions."""
 
     z_hr: Tensor
     z_lr: Tensor
-    known: Known
+    values: ConditionValues
 
 
 class SuperResolver(nn.Module):
@@ -57,7 +57,7 @@ class SuperResolver(nn.Module):
     Args:
         codec: waveform <-> latent; frozen.
         backbone: the network `(z_t, t, conditioning) -> prediction`.
-        conditioner: makes the `Conditioning` of a low-resolution latent and what else is known.
+        conditioner: makes the `Conditioning` of a low-resolution latent and of the values of the conditions.
         objective: reads the prediction as a velocity, and makes the training examples.
         sampler, guidance: defaults for `enhance`; assign others to change them.
         low_band: how the output's low band is taken from the input, see `replace_low_band`.
@@ -134,17 +134,17 @@ class SuperResolver(nn.Module):
     def pair(self, hr: Tensor, lr: Tensor, captions: list[str]) -> Pair:
         """Training's view of clips `hr` [b, c, time] and their low-passed `lr`."""
         with torch.autocast(hr.device.type, enabled=False):
-            known = self.conditioner.known(lr, hr, captions, self.sample_rate)
-        return Pair(self._encode(hr), self._encode(lr), known)
+            values = self.conditioner.measure(lr, hr, captions, self.sample_rate)
+        return Pair(self._encode(hr), self._encode(lr), values)
 
     def stored_pair(self, hr: Tensor, lr: Tensor, captions: list[str], rolloff: Tensor) -> Pair:
         """The same of raw latents [b, latent_dim, frame] and roll-offs [b, spectrum, 2] that were prepared before."""
-        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), self.conditioner.recalled(captions, rolloff))
+        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), self.conditioner.recall(captions, rolloff))
 
     def estimate(self, pair: Pair, generators: Generators = None) -> Estimate:
         """What the network makes of a batch of pairs at random times, for a loss to judge."""
         example = self.objective.corrupt(pair.z_hr, generators)
-        conditioning = self.conditioner(pair.z_lr, pair.known, generators)
+        conditioning = self.conditioner(pair.z_lr, pair.values, generators)
         prediction = self.backbone(example.z_t, example.t, conditioning)
         return self.objective.estimate(prediction.value, example, pair.z_lr, prediction.variance)
 
@@ -154,28 +154,37 @@ class SuperResolver(nn.Module):
             return self.codec.encode(audio)
 
     @torch.no_grad()
-    def guide(self, known: Known) -> Guide:
-        """Read captions, lengths and roll-offs for all branches of the guidance."""
-        described = self.conditioner.describe(known)
-        told = {name for name in self.conditioner.conditions if name == "acoustic" or described.tells(name)}
-        weights = branches(self.guidance.weights, told)
-        stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).merge_zero_tokens()
-        with self._autocast(known.rolloff.device):
-            return Guide(weights, self.backbone.prepare(stacked), len(known.captions))
+    def prepare_conditioning(self, request: ConditionRequest) -> BranchConditioning:
+        """What a user asks for, embedded for all branches of the guidance.
 
-    def velocity(self, z_lr: Tensor, guide: Guide) -> Callable[[Tensor, Tensor], Tensor]:
+        Raises:
+            ConfigError: a prompt or roll-off that the model cannot use.
+        """
+        return self.branch_conditioning(self.conditioner.request(request))
+
+    @torch.no_grad()
+    def branch_conditioning(self, values: ConditionValues) -> BranchConditioning:
+        """The `values` of the conditions, embedded for all branches of the guidance."""
+        described = self.conditioner.describe(values)
+        given = {name for name in self.conditioner.conditions if not described.is_null(name)}
+        weights = branches(self.guidance.weights, given)
+        stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).merge_zero_tokens()
+        with self._autocast(values.rolloff.device):
+            return BranchConditioning(weights, self.backbone.prepare(stacked), len(values.captions))
+
+    def velocity(self, z_lr: Tensor, branched: BranchConditioning) -> Callable[[Tensor, Tensor], Tensor]:
         """The guided velocity field for clips of latent `z_lr` [b, c, frame]: all branches in one forward."""
-        n = len(guide.weights)
-        acoustic = Conditioning(concat=z_lr, concat_null=guide.conditioning.concat_null)
-        concat = Conditioning.stack([acoustic.drop(dropped & {"acoustic"}) for dropped in guide.weights]).concat
-        conditioning = replace(guide.conditioning.repeat(len(z_lr) // guide.clips), concat=concat)
+        n = len(branched.weights)
+        acoustic = Conditioning(concat=z_lr, concat_null=branched.conditioning.concat_null)
+        concat = Conditioning.stack([acoustic.drop(dropped & {"acoustic"}) for dropped in branched.weights]).concat
+        conditioning = replace(branched.conditioning.repeat(len(z_lr) // branched.clips), concat=concat)
 
         def field(z: Tensor, t: Tensor) -> Tensor:
             z_all, t_all = z.repeat(n, 1, 1), t.repeat(n)
             with self._autocast(z.device):
                 prediction = self.backbone(z_all, t_all, conditioning)
             velocities = self.objective.velocity(prediction.value.float(), z_all, t_all)
-            return combine(rearrange(velocities, "(n b) c f -> n b c f", n=n), guide.weights.values())
+            return combine(rearrange(velocities, "(n b) c f -> n b c f", n=n), branched.weights.values())
 
         return field
 
@@ -212,18 +221,18 @@ class SuperResolver(nn.Module):
             cutoff_hz = bandwidth_hz(lr, self.sample_rate)
             lr = cut_above(lr, cutoff_hz, self.sample_rate)
         captions = [prompt] * len(lr) if isinstance(prompt, str) else list(prompt)
-        known = self.conditioner.asked(lr, captions, rolloff, self.sample_rate)
-        return self.restore(lr, self.guide(known), cutoff_hz, draw_noise)
+        request = ConditionRequest(lr, self.sample_rate, cutoff_hz, captions, rolloff)
+        return self.restore(lr, self.prepare_conditioning(request), cutoff_hz, draw_noise)
 
     @torch.no_grad()
     def restore(
         self,
         lr: Tensor,
-        guide: Guide,
+        conditioning: BranchConditioning,
         cutoff_hz: Tensor,
         draw_noise: Callable[[int], Tensor] | None = None,
     ) -> Tensor:
-        """`enhance` by a `guide` that is there already.
+        """`enhance` by a `conditioning` that is there already.
 
         Channels beyond the codec's own are enhanced side by side from the same noise, so that the stereo picture stays.
         """
@@ -236,7 +245,7 @@ class SuperResolver(nn.Module):
             noise = noise.repeat_interleave(channels, dim=0)
         # One context for all steps: weights are cast once.
         with self._autocast(z_lr.device):
-            z = self.sampler(self.velocity(z_lr, guide), noise)
+            z = self.sampler(self.velocity(z_lr, conditioning), noise)
         output = self.codec.decode(z, length)
         if not together:
             output = rearrange(output.mean(dim=1), "(b c) n -> b c n", c=channels)

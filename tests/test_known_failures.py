@@ -11,7 +11,7 @@ import yaml
 from conftest import TINY_SAGA, awake, model_config
 from text_encoder import make_text_encoder
 
-from saga_sr.conditioning.types import Known
+from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError, PackageError
 from saga_sr.flow.guidance import Branch, Nested, Parallel
 from saga_sr.flow.objective import FlowMatching
@@ -32,8 +32,8 @@ def model(config: dict) -> SuperResolver:
     return awake(build(config))
 
 
-def known(*targets: float) -> Known:
-    return Known(["a dog"] * len(targets), torch.tensor([[0.2, target] for target in targets]))
+def values(*targets: float) -> ConditionValues:
+    return ConditionValues(["a dog"] * len(targets), torch.tensor([[0.2, target] for target in targets]))
 
 
 def test_the_time_convention_of_loaded_weights_is_not_reversed() -> None:
@@ -65,7 +65,7 @@ def test_latents_are_scaled_before_they_are_mixed_with_noise(config: dict) -> No
 
 @torch.no_grad()
 def test_the_rolloff_goes_both_ways_in_and_no_other(model: SuperResolver) -> None:
-    dark, bright = (model.conditioner.describe(known(target)) for target in (0.3, 0.9))
+    dark, bright = (model.conditioner.describe(values(target)) for target in (0.3, 0.9))
     tokens = (dark.cross_attention != bright.cross_attention).any(dim=2)[0].nonzero().flatten().tolist()
     columns = (dark.global_ != bright.global_).any(dim=0).nonzero().flatten()
     width = model.conditioner.rolloff.width
@@ -88,11 +88,11 @@ def test_the_unconditional_branch_does_not_see_the_rolloff(
     model: SuperResolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model, "guidance", Parallel())
-    guide = model.guide(known(0.3, 0.9))
-    branches = list(guide.weights)
+    branched = model.branch_conditioning(values(0.3, 0.9))
+    branches = list(branched.weights)
     nothing = branches.index(Branch({"acoustic", "rolloff", "text"}))
     rows = slice(2 * nothing, 2 * nothing + 2)
-    conditioning = guide.conditioning
+    conditioning = branched.conditioning
     assert torch.allclose(conditioning.global_[rows][0], conditioning.global_[rows][1], atol=1e-6)
     assert not conditioning.global_[rows, 2 * model.conditioner.rolloff.width :].any()
     assert torch.allclose(*conditioning.keys_values[0][rows], atol=1e-6)
@@ -100,7 +100,7 @@ def test_the_unconditional_branch_does_not_see_the_rolloff(
     assert not torch.allclose(conditioning.global_[2 * acoustic], conditioning.global_[2 * acoustic + 1], atol=1e-3)
     # And what is beside the time stays in every branch of the nested way.
     monkeypatch.setattr(model, "guidance", Nested())
-    assert model.guide(known(0.9)).conditioning.global_.unique(dim=0).shape[0] == 1
+    assert model.branch_conditioning(values(0.9)).conditioning.global_.unique(dim=0).shape[0] == 1
 
 
 def test_widths_cannot_differ_between_training_and_inference(

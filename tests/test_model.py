@@ -9,7 +9,8 @@ from text_encoder import make_text_encoder
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.spectrum import bandwidth_hz, stft
-from saga_sr.conditioning.types import Known
+from saga_sr.conditioning import ConditionRequest
+from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError
 from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel
 from saga_sr.model import SuperResolver
@@ -70,9 +71,11 @@ def saga(tmp_path_factory: pytest.TempPathFactory) -> SuperResolver:
     return awake(build(model_config(*settings, tiny=TINY_SAGA)))
 
 
-def one_after_another(model: SuperResolver, z: torch.Tensor, t: torch.Tensor, z_lr: torch.Tensor, known: Known):
+def one_after_another(
+    model: SuperResolver, z: torch.Tensor, t: torch.Tensor, z_lr: torch.Tensor, values: ConditionValues
+):
     """The guided velocity by its definition: a forward for each branch, nothing prepared."""
-    whole = replace(model.conditioner.describe(known), concat=z_lr)
+    whole = replace(model.conditioner.describe(values), concat=z_lr)
     total = torch.zeros_like(z)
     for dropped, weight in model.guidance.weights.items():
         total += weight * model.backbone(z, t, whole.drop(dropped)).value
@@ -86,15 +89,15 @@ def test_guidance_runs_its_branches_as_one_batch_and_follows_the_formula(
 ) -> None:
     monkeypatch.setattr("saga_sr.model.has_fast_bfloat16", lambda kind: False)
     z, t, z_lr = audio(2, 64, 10), torch.tensor([0.2, 0.6]), audio(2, 64, 10, seed=1)
-    known = Known(["a dog", "rain"], torch.tensor([[0.2, 0.7], [0.3, 0.9]]))
+    values = ConditionValues(["a dog", "rain"], torch.tensor([[0.2, 0.7], [0.3, 0.9]]))
     monkeypatch.setattr(saga, "guidance", guidance)
     calls: list[int] = []
     handle = saga.backbone.register_forward_hook(lambda *args: calls.append(len(args[1][0])))
-    guided = saga.velocity(z_lr, saga.guide(known))(z, t)
+    guided = saga.velocity(z_lr, saga.branch_conditioning(values))(z, t)
     handle.remove()
     computed = sum(abs(weight) > 1e-9 for weight in guidance.weights.values())
     assert calls == [2 * computed]
-    assert torch.allclose(guided, one_after_another(saga, z, t, z_lr, known), atol=1e-5)
+    assert torch.allclose(guided, one_after_another(saga, z, t, z_lr, values), atol=1e-5)
 
 
 @torch.no_grad()
@@ -120,11 +123,11 @@ def test_without_a_caption_the_branch_without_text_is_not_computed_again(
     monkeypatch.setattr(saga, "guidance", Nested())
     z, t, z_lr = audio(2, 64, 10), torch.tensor([0.2, 0.6]), audio(2, 64, 10, seed=1)
     for captions, computed in ((["", ""], 2), (["", "rain"], 3)):
-        known = Known(captions, torch.tensor([[0.2, 0.7], [0.3, 0.9]]))
-        guide = saga.guide(known)
-        assert len(guide.weights) == computed
-        guided = saga.velocity(z_lr, guide)(z, t)
-        assert torch.allclose(guided, one_after_another(saga, z, t, z_lr, known), atol=1e-5)
+        values = ConditionValues(captions, torch.tensor([[0.2, 0.7], [0.3, 0.9]]))
+        branched = saga.branch_conditioning(values)
+        assert len(branched.weights) == computed
+        guided = saga.velocity(z_lr, branched)(z, t)
+        assert torch.allclose(guided, one_after_another(saga, z, t, z_lr, values), atol=1e-5)
 
 
 @torch.no_grad()
@@ -132,10 +135,11 @@ def test_keys_and_values_of_the_text_are_computed_once_for_all_steps_and_chunks(
     attention = saga.backbone.blocks[0].cross_attention
     calls: list[int] = []
     handle = attention.to_kv.register_forward_hook(lambda *args: calls.append(1))
-    guide = saga.guide(saga.conditioner.asked(audio(1, 1, 9000), ["a dog"], 0.8, RATE))
+    request = ConditionRequest(audio(1, 1, 9000), RATE, torch.tensor([4000.0]), ["a dog"], 0.8)
+    conditioning = saga.prepare_conditioning(request)
     for seed in range(3):
         lr = audio(2, 1, 9000, seed=seed)
-        saga.restore(lr, guide, torch.tensor([4000.0, 4000.0]), noise_of(0, 2, saga))
+        saga.restore(lr, conditioning, torch.tensor([4000.0, 4000.0]), noise_of(0, 2, saga))
     handle.remove()
     assert calls == [1]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import torch
@@ -12,7 +12,7 @@ from saga_sr.audio.spectrum import SPECTRA
 from saga_sr.conditioning.acoustic import AcousticCondition
 from saga_sr.conditioning.numbers import DurationCondition, RolloffCondition, full_band
 from saga_sr.conditioning.text import TextCondition
-from saga_sr.conditioning.types import Conditioning, Known, Place
+from saga_sr.conditioning.types import Conditioning, ConditionRequest, ConditionValues, Place
 from saga_sr.core.errors import ConfigError
 from saga_sr.core.random_numbers import Generators, uniform
 
@@ -72,38 +72,39 @@ class Conditioner(nn.Module):
         parts = {"acoustic": self.acoustic, "text": self.text, "rolloff": self.rolloff}
         return frozenset(name for name, part in parts.items() if part is not None and part.dropout > 0)
 
-    def known(self, lr: Tensor, hr: Tensor, captions: list[str], sample_rate: int) -> Known:
+    def measure(self, lr: Tensor, hr: Tensor, captions: list[str], sample_rate: int) -> ConditionValues:
         """What training knows of pairs [b, c, time]: captions of `hr`, and the roll-offs of both."""
         rolloff = lr.new_zeros(len(lr), 2)
         if self.rolloff is not None:
             rolloff = torch.stack([self.rolloff.measure(audio, sample_rate) for audio in (lr, hr)], dim=1)
-        return Known(captions, rolloff)
+        return ConditionValues(captions, rolloff)
 
-    def recalled(self, captions: list[str], rolloff: Tensor) -> Known:
+    def recall(self, captions: list[str], rolloff: Tensor) -> ConditionValues:
         """What is stored with prepared latents: captions, and roll-offs [b, spectrum, 2] of both, by `SPECTRA`."""
         measured = SPECTRA.index(self.rolloff.spectrum) if self.rolloff is not None else 0
-        return Known(captions, rolloff[:, measured])
+        return ConditionValues(captions, rolloff[:, measured])
 
-    def asked(self, lr: Tensor, captions: Sequence[str], rolloff: float | Tensor, sample_rate: int) -> Known:
-        """What a user says of clips `lr` [b, c, time]: what they contain, and the roll-off to reach, 1 being full band.
+    def request(self, request: ConditionRequest) -> ConditionValues:
+        """The values that a user asks for.
 
         Raises:
             ConfigError: text or a roll-off that the model was trained without, or a roll-off outside 0 to 1.
         """
+        lr, captions, rolloff = request.audio, list(request.prompts), request.rolloff
         target = torch.as_tensor(rolloff, dtype=torch.float32, device=lr.device).expand(len(lr))
         if self.text is None and any(caption.strip() for caption in captions):
             raise ConfigError("This model was trained without text and cannot use a prompt; leave the prompt out.")
         if self.rolloff is None:
             if (target != 1).any():
                 raise ConfigError("This model was trained without roll-off and cannot be asked for one; leave it out.")
-            return Known(captions, lr.new_zeros(len(lr), 2))
+            return ConditionValues(captions, lr.new_zeros(len(lr), 2))
         if not ((target > 0) & (target <= 1)).all():
             raise ConfigError(f"rolloff={rolloff} must lie above 0 and at most at 1, which is full band.")
-        own = self.rolloff.measure(lr, sample_rate)
-        return Known(captions, torch.stack([own, target * self.rolloff.full_band], dim=1))
+        own = self.rolloff.measure(lr, request.sample_rate)
+        return ConditionValues(captions, torch.stack([own, target * self.rolloff.full_band], dim=1))
 
     def measuring(self, batches: Iterable[Tensor], sample_rate: int) -> Iterator[Tensor]:
-        """`batches` of wide-band audio [b, c, time] as they come; at their end, what full band means is known."""
+        """`batches` of wide-band audio [b, c, time] as they come; at their end, what full band means is values."""
         if self.rolloff is None:
             yield from batches
             return
@@ -118,33 +119,33 @@ class Conditioner(nn.Module):
         if self.rolloff is not None:
             self.rolloff.full_band.copy_(by_spectrum[SPECTRA.index(self.rolloff.spectrum)])
 
-    def forward(self, z_lr: Tensor, known: Known, generators: Generators = None) -> Conditioning:
-        """Condition on `z_lr` [b, c, frame] and `known`; in training mode `generators` draw noise and dropout."""
+    def forward(self, z_lr: Tensor, values: ConditionValues, generators: Generators = None) -> Conditioning:
+        """Condition on `z_lr` [b, c, frame] and `values`; in training mode `generators` draw noise and dropout."""
         if not self.training:
-            return replace(self.describe(known), concat=z_lr)
+            return replace(self.describe(values), concat=z_lr)
         z_lr = self.acoustic.disturbed(z_lr, generators)
-        conditioning = replace(self.describe(known), concat=z_lr)
+        conditioning = replace(self.describe(values), concat=z_lr)
         for name, condition in (("acoustic", self.acoustic), ("text", self.text), ("rolloff", self.rolloff)):
             if condition is not None:
                 rows = uniform([len(z_lr)], generators, z_lr.device) < condition.dropout
                 conditioning = conditioning.drop({name}, rows)
         return conditioning
 
-    def describe(self, known: Known) -> Conditioning:
+    def describe(self, values: ConditionValues) -> Conditioning:
         """The part of the `Conditioning` that does not depend on z_lr."""
-        device = known.rolloff.device
+        device = values.rolloff.device
         tokens: list[Tensor] = []
         columns: list[Tensor] = []
         places: dict[str, Place] = {}
         if self.text is not None:
-            tokens.append(self.text(known.captions, device))
+            tokens.append(self.text(values.captions, device))
             places["text"] = Place(tokens=(0, self.text.max_tokens))
         if self.duration is not None:
-            duration = self.duration(len(known.captions))
+            duration = self.duration(len(values.captions))
             tokens.append(duration)
             columns.append(duration.flatten(1))
         if self.rolloff is not None:
-            rolloff = self.rolloff(known.rolloff)
+            rolloff = self.rolloff(values.rolloff)
             first = sum(tensor.shape[1] for tensor in tokens)
             before = sum(tensor.shape[1] for tensor in columns)
             end = first + rolloff.shape[1]

@@ -1,4 +1,4 @@
-"""The types between conditioners and backbones: what is known of the clips, and what a backbone is told."""
+"""The types between conditioners and backbones: the values of a batch's conditions, and what a backbone gets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ NOWHERE = (0, 0)
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is known of a batch of clips beside their latents.
+class ConditionValues:
+    """The values of the conditions of a batch of clips, before they are embedded.
 
     Attributes:
         captions: what each clip contains; empty where unknown.
@@ -24,6 +24,27 @@ class Known:
 
     captions: Sequence[str]
     rolloff: Tensor
+
+
+@dataclass(frozen=True)
+class ConditionRequest:
+    """What a user asks for recordings to be restored by.
+
+    Attributes:
+        audio: [b, c, time], the low-resolution recordings, or excerpts of them.
+        sample_rate: Hz.
+        cutoff_hz: [b], where their content ends.
+        prompts: what each contains; empty where nothing is said.
+        rolloff: how bright they become, 1 being full band, one for all or [b].
+        wishes: what other conditions are asked for, by name.
+    """
+
+    audio: Tensor
+    sample_rate: int
+    cutoff_hz: Tensor
+    prompts: Sequence[str]
+    rolloff: float | Tensor = 1.0
+    wishes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,11 +96,13 @@ class Conditioning:
                     parts[name] = _put(tensor, rows, span, 0.0)
         return replace(self, keys_values=(), **parts) if parts else self
 
-    def tells(self, condition: str) -> bool:
-        """Whether `condition`, other than `acoustic`, is more than its null value anywhere."""
-        place = self.places.get(condition, Place())
+    def is_null(self, condition: str) -> bool:
+        """Whether `condition` has a place beside `concat` and is its null value everywhere there."""
+        if condition not in self.places:
+            return False
+        place = self.places[condition]
         parts = ((self.cross_attention, place.tokens), (self.global_, place.columns))
-        return any(bool(tensor[:, slice(*span)].any()) for tensor, span in parts if tensor is not None)
+        return not any(bool(tensor[:, slice(*span)].any()) for tensor, span in parts if tensor is not None)
 
     def merge_zero_tokens(self) -> Conditioning:
         """The same for attention with fewer tokens: one of zeros stands for many where the mask adds their log number.

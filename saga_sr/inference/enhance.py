@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from saga_sr.audio.degradation import FULL_BAND, cut_above
 from saga_sr.audio.files import AudioReader, AudioWriter
+from saga_sr.conditioning import ConditionRequest
 from saga_sr.core.errors import AudioError, ConfigError
 from saga_sr.inference.chunks import ChunkPlan, CrossFade, plan_chunks
 from saga_sr.inference.noise import PositionalNoise
@@ -107,8 +108,10 @@ def _restored(
     noise = PositionalNoise(model.codec.latent_dim, options.seed)
     device = next(model.parameters()).device
     excerpts = cut_above(audio.excerpts()[None].to(device), torch.tensor([cutoff_hz]), model.sample_rate)
-    known = model.conditioner.asked(excerpts, [options.prompt], options.rolloff, model.sample_rate)
-    guide = model.guide(known)
+    request = ConditionRequest(
+        excerpts, model.sample_rate, torch.tensor([cutoff_hz]), [options.prompt], options.rolloff
+    )
+    conditioning = model.prepare_conditioning(request)
     for _, same_length in groupby(plan, key=lambda span: span[1] - span[0]):
         spans = list(same_length)
         for i in range(0, len(spans), options.batch_size):
@@ -116,7 +119,7 @@ def _restored(
             lr = torch.stack([audio.read(*span) for span in batch]).to(device)
             draw_noise = partial(_stacked, noise, [begin // model.codec.hop_length for begin, _ in batch])
             edge = torch.full((len(batch),), cutoff_hz)
-            output = model.restore(cut_above(lr, edge, model.sample_rate), guide, edge, draw_noise)
+            output = model.restore(cut_above(lr, edge, model.sample_rate), conditioning, edge, draw_noise)
             yield from zip(batch, output.cpu(), strict=True)
 
 

@@ -16,7 +16,7 @@ from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
 from saga_sr.conditioning import Conditioning
 from saga_sr.conditioning.conditioner import Conditioner
-from saga_sr.conditioning.types import Known
+from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError
 from saga_sr.flow.guidance import Branch, branches
 from saga_sr.inspection.placeholders import T5_BASE_WIDTH, UnreadCodec, UnreadText
@@ -96,7 +96,7 @@ def outline(config: DictConfig) -> Outline:
         config.low_band,
     )
     with torch.no_grad():
-        told = conditioner.describe(Known([""], torch.zeros(1, 2)))
+        told = conditioner.describe(ConditionValues([""], torch.zeros(1, 2)))
     return Outline(model, instantiate(config.loss), told, fake, config.backbone, left_out)
 
 

@@ -141,7 +141,7 @@ class FlowMatchingModule(LightningModule):
         return len(batch["index"]) * length / codec.sample_rate
 
     def _restore(self, hr: Tensor, captions: list[str], seeds: list[int]) -> dict[str, Tensor]:
-        """The clips low-passed and restored, told what training tells of them: caption and roll-offs."""
+        """The clips low-passed and restored, conditioned as in training: by their captions and roll-offs."""
         low_pass = LowPassFilter("chebyshev1", 8, self.validation_cutoff_hz)
         generators = seeded(seeds)
         model = self.model
@@ -149,7 +149,7 @@ class FlowMatchingModule(LightningModule):
             lr = degrade(hr, [low_pass] * len(hr), model.sample_rate)
             output = model.restore(
                 lr,
-                model.guide(model.conditioner.known(lr, hr, captions, model.sample_rate)),
+                model.branch_conditioning(model.conditioner.measure(lr, hr, captions, model.sample_rate)),
                 torch.full((len(hr),), self.validation_cutoff_hz),
                 lambda frames: normal([len(hr), model.codec.latent_dim, frames], generators),
             )

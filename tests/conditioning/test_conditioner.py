@@ -11,7 +11,7 @@ from saga_sr.conditioning.acoustic import AcousticCondition
 from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.conditioning.numbers import DurationCondition, RolloffCondition
 from saga_sr.conditioning.text import TextCondition
-from saga_sr.conditioning.types import Known
+from saga_sr.conditioning.types import ConditionRequest, ConditionValues
 from saga_sr.core.errors import ConfigError
 
 RATE = 44_100
@@ -34,14 +34,18 @@ def whole(text: Path, rate: float = 0.2, dropped_with_text: bool = False) -> Con
     )
 
 
-def known(batch: int, caption: str = "a dog") -> Known:
-    return Known([caption] * batch, torch.tensor([[0.2, 0.9]]).expand(batch, 2))
+def values(batch: int, caption: str = "a dog") -> ConditionValues:
+    return ConditionValues([caption] * batch, torch.tensor([[0.2, 0.9]]).expand(batch, 2))
+
+
+def request(audio: torch.Tensor, prompt: str, rolloff: float) -> ConditionRequest:
+    return ConditionRequest(audio, RATE, torch.full((len(audio),), 4000.0), [prompt] * len(audio), rolloff)
 
 
 @torch.no_grad()
 def test_each_condition_is_dropped_on_its_own_at_its_rate(full: Conditioner) -> None:
     n = 4000
-    made = full.train()(torch.ones(n, 2, 3), known(n), torch.Generator().manual_seed(0))
+    made = full.train()(torch.ones(n, 2, 3), values(n), torch.Generator().manual_seed(0))
     no_acoustic = (made.concat == -5).all(dim=(1, 2))
     no_text = ~made.cross_attention[:, :8].any(dim=(1, 2))
     no_rolloff = ~made.cross_attention[:, 10:].any(dim=(1, 2))
@@ -57,7 +61,7 @@ def test_each_condition_is_dropped_on_its_own_at_its_rate(full: Conditioner) -> 
 @torch.no_grad()
 def test_the_official_way_drops_all_tokens_with_the_text_and_keeps_what_is_beside_the_time(tmp_path: Path) -> None:
     conditioner = whole(make_text_encoder(tmp_path / "text"), dropped_with_text=True).train()
-    made = conditioner(torch.ones(500, 2, 3), known(500), torch.Generator().manual_seed(0))
+    made = conditioner(torch.ones(500, 2, 3), values(500), torch.Generator().manual_seed(0))
     no_text = ~made.cross_attention[:, :8].any(dim=(1, 2))
     assert 50 < int(no_text.sum()) < 160
     assert torch.equal(no_text, ~made.cross_attention[:, 10:].any(dim=(1, 2)))
@@ -67,19 +71,19 @@ def test_the_official_way_drops_all_tokens_with_the_text_and_keeps_what_is_besid
 @torch.no_grad()
 def test_nothing_is_dropped_or_disturbed_outside_training(full: Conditioner) -> None:
     z = torch.randn(50, 2, 3)
-    made = full.eval()(z, known(50))
+    made = full.eval()(z, values(50))
     assert torch.equal(made.concat, z) and made.cross_attention[:, :4].any(dim=2).all()
 
 
 def test_noise_is_added_to_z_lr_in_training() -> None:
     conditioner = Conditioner(AcousticCondition(dropout=0.0, noise=0.05)).train()
-    noisy = conditioner(torch.zeros(50, 20, 20), known(50, ""), torch.Generator().manual_seed(0)).concat
+    noisy = conditioner(torch.zeros(50, 20, 20), values(50, ""), torch.Generator().manual_seed(0)).concat
     assert float(noisy.std()) == pytest.approx(0.05, rel=0.05)
 
 
 def test_a_seed_means_the_same_draws(full: Conditioner) -> None:
     z = torch.randn(8, 2, 3)
-    first, again = (full.train()(z, known(8), torch.Generator().manual_seed(5)) for _ in range(2))
+    first, again = (full.train()(z, values(8), torch.Generator().manual_seed(5)) for _ in range(2))
     assert torch.equal(first.concat, again.concat) and torch.equal(first.cross_attention, again.cross_attention)
 
 
@@ -90,7 +94,7 @@ def test_full_band_is_what_training_heard(full: Conditioner) -> None:
     assert len(list(full.measuring(iter(clips), RATE))) == 41
     # 95 % of the clips lie below 15,250 Hz, and 98.5 % of white noise lies below 98.5 % of its band.
     assert float(full.rolloff.full_band) == pytest.approx(0.985 * 15_250 / 22_050, abs=0.01)
-    asked = full.asked(clips[0], ["a dog"], 0.5, RATE)
+    asked = full.request(request(clips[0], "a dog", 0.5))
     assert float(asked.rolloff[0, 1]) == pytest.approx(0.5 * float(full.rolloff.full_band))
     assert float(asked.rolloff[0, 0]) == pytest.approx(0.985 * 1000 / 22_050, abs=0.02)
 
@@ -98,12 +102,12 @@ def test_full_band_is_what_training_heard(full: Conditioner) -> None:
 def test_what_a_model_was_not_trained_with_cannot_be_asked_of_it(full: Conditioner) -> None:
     plain, audio = Conditioner(AcousticCondition()), torch.randn(1, 1, 5000)
     with pytest.raises(ConfigError, match=r"trained without text .* leave the prompt out"):
-        plain.asked(audio, ["a dog"], 1.0, RATE)
+        plain.request(request(audio, "a dog", 1.0))
     with pytest.raises(ConfigError, match="trained without roll-off"):
-        plain.asked(audio, [""], 0.9, RATE)
+        plain.request(request(audio, "", 0.9))
     for wrong in (0.0, 1.1, -1.0, float("nan")):
         with pytest.raises(ConfigError, match="must lie above 0 and at most at 1"):
-            full.asked(audio, [""], wrong, RATE)
+            full.request(request(audio, "", wrong))
 
 
 def test_widths_that_differ_from_the_conditions_are_refused() -> None:

@@ -66,8 +66,8 @@ def test_tokens_without_zeros_are_left_as_they_are() -> None:
     assert masked.merge_zero_tokens() is masked
 
 
-def test_a_condition_of_nothing_but_zeros_tells_nothing() -> None:
+def test_a_condition_of_nothing_but_zeros_is_null() -> None:
     places = {"text": Place((0, 2)), "rolloff": Place(columns=(1, 3))}
     conditioning = Conditioning(cross_attention=torch.ones(2, 4, 3), global_=torch.zeros(2, 4), places=places)
-    assert conditioning.tells("text") and not conditioning.tells("rolloff") and not conditioning.tells("elsewhere")
-    assert not conditioning.drop({"text"}).tells("text")
+    assert not conditioning.is_null("text") and conditioning.is_null("rolloff") and not conditioning.is_null("nowhere")
+    assert conditioning.drop({"text"}).is_null("text")
