@@ -11,7 +11,9 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 
 from saga_sr.core.errors import SagaError
 
-CONF_DIR = str(Path(__file__).resolve().parents[2] / "conf")
+PACKAGE = Path(__file__).resolve().parents[1]
+# A wheel carries the configurations inside the package; in a checkout they are beside it.
+CONF_DIR = str(PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf")
 LONGEST_NAME = 120
 
 
