@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "load"]
 
 
-def load(path: str | Path, device: str = "cpu") -> SuperResolver:
-    """Load a model package (a folder with `config.yaml` and `model.safetensors`) in evaluation mode.
+def load(source: str | Path, device: str = "cpu") -> SuperResolver:
+    """Load a model, in evaluation mode.
+
+    Args:
+        source: a model package's folder, a run's folder, a checkpoint of training, or `owner/name` on a hub.
 
     Raises:
-        PackageError: the folder is missing, incomplete, truncated or asks for code outside `saga_sr`.
+        PackageError: nothing of these, or it is incomplete, truncated or asks for code outside `saga_sr`.
     """
-    from saga_sr.packages.package import load_package
+    from saga_sr.packages.load import load_model
 
-    return load_package(path, device)
+    return load_model(source, device)

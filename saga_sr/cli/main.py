@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-VERBS = ("train", "enhance", "evaluate", "prepare", "caption", "compare", "inspect")
+VERBS = ("train", "enhance", "evaluate", "prepare", "caption", "compare", "inspect", "export")
 
 
 def main() -> None:

@@ -1,15 +1,24 @@
-"""What a training run leaves in its folder, read back: its record and its curves."""
+"""What a training run leaves in its folder, read back: its record, its curves and its checkpoints."""
 
 from __future__ import annotations
 
 import csv
 import json
+import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+logger = logging.getLogger(__name__)
+
 RECORD = "run.json"
 RUNNING, FINISHED, FAILED, STOPPED = "running", "finished", "failed", "stopped"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether `folder` is that of a training run, which unlike a model package has no weights beside its settings."""
+    return (folder / "config.yaml").is_file() and not (folder / "model.safetensors").is_file()
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
@@ -32,3 +41,30 @@ def read_curves(folder: Path) -> Mapping[str, list[tuple[float, float]]]:
                 if value and name != "step":
                     points.setdefault(name, {})[float(row["step"])] = float(value)
     return {name: sorted(values.items()) for name, values in points.items()}
+
+
+def newest_whole(folder: Path) -> Path | None:
+    """The checkpoint in `folder` with the most steps that can be read; damaged ones are named and passed over."""
+    for path in newest_first(folder):
+        if path.is_dir() or _is_whole(path):
+            return path
+        logger.warning("%s is damaged; the checkpoint before it is taken.", path)
+    return None
+
+
+def newest_first(folder: Path) -> list[Path]:
+    """The checkpoints in `folder` that are named by their step, that of the most steps first."""
+    steps = {path: re.fullmatch(r"step-(\d+)\.ckpt", path.name) for path in folder.glob("step-*.ckpt")}
+    known = {path: int(match[1]) for path, match in steps.items() if match}
+    return sorted(known, key=lambda path: known[path], reverse=True)
+
+
+def _is_whole(path: Path) -> bool:
+    import torch
+
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:
+        # torch.load raises whatever the broken bytes lead it to.
+        return False
+    return True

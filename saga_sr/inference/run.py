@@ -18,7 +18,7 @@ from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel, br
 from saga_sr.flow.sampler import Sampler
 from saga_sr.inference.enhance import EnhanceOptions, enhance_file
 from saga_sr.model import SuperResolver
-from saga_sr.packages.package import load_package
+from saga_sr.packages.load import load_model as open_model
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def load_model(config: DictConfig) -> SuperResolver:
     device = pick_device(config.device)
     if device.type == "cpu":
         keep_memory()
-    model = load_package(config.model).to(device)
+    model = open_model(config.model).to(device)
     given = config.sampler
     model.sampler = Sampler(
         solver=given.solver or model.sampler.solver,

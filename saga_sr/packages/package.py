@@ -11,19 +11,23 @@ from __future__ import annotations
 
 import importlib
 import shutil
-import tempfile
+import uuid
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from saga_sr.core.errors import PackageError, SagaError
 from saga_sr.core.version import __version__
 from saga_sr.model import SuperResolver
+from saga_sr.packages.verification import check_same
 
 ASSETS = "assets"
+FILES = ("config.yaml", "model.safetensors", "README.md", ASSETS)
 ROOMS = ("saga_sr.codecs.", "saga_sr.backbones.", "saga_sr.conditioning.", "saga_sr.flow.", "saga_sr.model.")
 
 
@@ -74,29 +78,79 @@ def build(config: Any) -> Any:
         ) from error
 
 
-def save_package(model: SuperResolver, config: dict[str, Any], folder: Path, card: str) -> Path:
-    """Write `model` as a package; an older one in its place is replaced only once the new one is whole.
+def save_package(
+    model: SuperResolver, config: dict[str, Any], folder: Path, card: str, dtype: torch.dtype = torch.float32
+) -> Path:
+    """Write `model` as a package, and put it in place once it enhances a clip as `model` does.
 
     Args:
         config: the resolved configuration of the model, with `_target_`s.
         card: the text of the package's README.md.
+        dtype: that parameters are stored in; statistics and other buffers stay as they are.
+
+    Raises:
+        PackageError: a weight that is not finite or does not fit into `dtype`, or what was written is not the model.
     """
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    for name, _ in model.named_parameters():
+        weights[name] = _stored(name, weights[name], dtype)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    aside = folder.with_name(f".{folder.name}-{uuid.uuid4().hex[:8]}")
+    aside.mkdir()
     try:
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
         save_file(weights, aside / "model.safetensors")
         settings = {"saga_sr": __version__, "model": _save_assets(model, config, aside)}
         (aside / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
         (aside / "README.md").write_text(card)
-        aside.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        aside.rename(folder)
+        _as_readable_as(aside / "README.md", aside)
+        device = str(next(model.parameters()).device)
+        check_same(model, load_package(aside, device), dtype)
+        _put_in_place(aside, folder)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
     return folder
+
+
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """`tensor` as it is stored.
+
+    Raises:
+        PackageError: it is not finite, or no longer so in `dtype`.
+    """
+    if not tensor.isfinite().all():
+        raise PackageError(
+            f"{name} is not finite, so the training has gone wrong by this step; export an earlier checkpoint."
+        )
+    stored = tensor.to(dtype)
+    if not stored.isfinite().all():
+        raise PackageError(
+            f"{name} reaches {float(tensor.abs().max()):.3g}, which {str(dtype).removeprefix('torch.')} cannot hold; "
+            "export with dtype=bfloat16 or float32."
+        )
+    return stored
+
+
+def _as_readable_as(file: Path, folder: Path) -> None:
+    """Give all files in `folder` the mode of `file`, by the user's umask; safetensors writes for the owner alone."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            shutil.copymode(file, path)
+
+
+def _put_in_place(aside: Path, folder: Path) -> None:
+    """Rename `aside` to `folder`; what was there before is gone only once the new one is in its place."""
+    if not folder.exists():
+        aside.rename(folder)
+        return
+    older = aside.with_name(f"{aside.name}-older")
+    folder.rename(older)
+    try:
+        aside.rename(folder)
+    except BaseException:
+        older.rename(folder)
+        raise
+    shutil.rmtree(older)
 
 
 def load_package(path: str | Path, device: str = "cpu") -> SuperResolver:
@@ -162,6 +216,11 @@ def _with_assets(config: Any, folder: Path) -> Any:
             )
         found["path"] = str(path)
     return found
+
+
+def is_package(path: Path) -> bool:
+    """Whether a folder with a configuration and weights, whole or not, is at `path`."""
+    return (path / "config.yaml").is_file() and (path / "model.safetensors").is_file()
 
 
 def read_config(folder: Path) -> dict[str, Any]:

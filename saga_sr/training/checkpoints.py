@@ -1,11 +1,9 @@
-"""Checkpoints that are whole or absent, and the newest of them."""
+"""Checkpoints that are whole or absent."""
 
 from __future__ import annotations
 
 import io
-import logging
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
-logger = logging.getLogger(__name__)
+from saga_sr.core.run_folder import newest_first
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -103,30 +101,5 @@ class NewestCheckpoints(Checkpoint):
     def _keep_newest(self, trainer: lightning.Trainer) -> None:
         self.saved_step = trainer.global_step
         if trainer.is_global_zero:
-            for old in _newest_first(self.folder)[self.keep :]:
+            for old in newest_first(self.folder)[self.keep :]:
                 trainer.strategy.remove_checkpoint(old)
-
-
-def newest_whole(folder: Path) -> Path | None:
-    """The checkpoint in `folder` with the most steps that can be read; damaged ones are named and passed over."""
-    for path in _newest_first(folder):
-        if path.is_dir() or _is_whole(path):
-            return path
-        logger.warning("%s is damaged; the checkpoint before it is taken.", path)
-    return None
-
-
-def _newest_first(folder: Path) -> list[Path]:
-    """What `NewestCheckpoints` and `StopOnRequest` wrote, that of the most steps first."""
-    steps = {path: re.fullmatch(r"step-(\d+)\.ckpt", path.name) for path in folder.glob("step-*.ckpt")}
-    known = {path: int(match[1]) for path, match in steps.items() if match}
-    return sorted(known, key=lambda path: known[path], reverse=True)
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception:
-        # torch.load raises whatever the broken bytes lead it to.
-        return False
-    return True

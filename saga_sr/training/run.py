@@ -19,13 +19,13 @@ from omegaconf import DictConfig, OmegaConf
 from saga_sr.core.config import cause
 from saga_sr.core.errors import ConfigError, SagaError
 from saga_sr.core.hardware import has_fast_bfloat16, keep_memory, pick_device
-from saga_sr.core.run_folder import FAILED, FINISHED, RECORD, RUNNING, STOPPED, read_record
+from saga_sr.core.run_folder import FAILED, FINISHED, RECORD, RUNNING, STOPPED, newest_whole, read_record
 from saga_sr.data.datamodule import AudioData
 from saga_sr.model import SuperResolver
-from saga_sr.packages.card import model_card
+from saga_sr.packages.card import model_card, weights_facts
 from saga_sr.packages.package import save_package
 from saga_sr.training import record
-from saga_sr.training.checkpoints import WholeCheckpointIO, newest_whole
+from saga_sr.training.checkpoints import WholeCheckpointIO
 from saga_sr.training.loggers import announce, finish, publish
 from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
@@ -183,6 +183,8 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
         data.fit_statistics(model, config.statistics_clips, normalise=not config.init_from)
         if config.init_from:
             initialise(model, Path(config.init_from), output)
+    if is_first():
+        record.update_record(output, data=data.describe())
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
     logger.info("Training %.2f M parameters for %d steps into %s", size / 1e6, trainer.max_steps, output)
     announce(trainer.loggers, cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)))
@@ -233,13 +235,10 @@ def export(
     spent: dict[str, float],
 ) -> Path:
     """Write the model package; its folder."""
-    model_config = cast(dict[str, Any], OmegaConf.to_container(config.model, resolve=True))
-    parts = ("seed", "data", "degradation", "loss", "optimizer", "scheduler", "ema", "trainer")
-    settings: dict[str, Any] = {
-        part: OmegaConf.to_container(config[part], resolve=True) if OmegaConf.is_config(config[part]) else config[part]
-        for part in parts
-    }
-    card = model_card(model_config, data.describe(), {**settings, **spent}, figures)
-    folder = save_package(model, model_config, output / "model", card)
+    settings = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+    kind = "averaged" if config.ema else "raw"
+    weights = weights_facts(output.resolve().name, int(spent["steps"]), kind, "float32")
+    card = model_card(settings, data.describe(), figures, weights, spent)
+    folder = save_package(model, settings["model"], output / "model", card)
     logger.info("The model package is in %s", folder)
     return folder

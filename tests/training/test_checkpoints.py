@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from saga_sr.training.checkpoints import WholeCheckpointIO, newest_whole
+from saga_sr.core.run_folder import newest_whole
+from saga_sr.training.checkpoints import WholeCheckpointIO
 
 
 def test_a_failed_save_leaves_the_old_checkpoint_and_nothing_else(
