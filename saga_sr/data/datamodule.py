@@ -8,11 +8,10 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import lightning
 import torch
-from lightning.pytorch.loops.progress import _ProcessedTracker as ProcessedTracker
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -96,8 +95,9 @@ class AudioData(lightning.LightningDataModule, ABC):
     def state_dict(self) -> dict[str, Any]:
         """Where in the data training is."""
         assert self.trainer is not None
-        progress = cast(ProcessedTracker, self.trainer.fit_loop.epoch_loop.batch_progress.total)
-        return {"batches_seen": progress.processed}
+        # Of a type that Lightning keeps to itself.
+        total: Any = self.trainer.fit_loop.epoch_loop.batch_progress.total
+        return {"batches_seen": total.processed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on after the batches that were seen."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
-import tempfile
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from litdata import StreamingDataset
-from litdata.streaming.fs_provider import _get_fs_provider
+from litdata.streaming.downloader import get_downloader
 
 from saga_sr.core.errors import DataError
 from saga_sr.data.checksum import checksum
@@ -136,12 +136,11 @@ def fetch(path: str, name: str) -> bytes:
             return (Path(path) / name).read_bytes()
         except OSError as error:
             raise DataError(f"{path} has no {name} ({error.strerror}); {mend}.") from error
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / name
-        try:
-            _get_fs_provider(path).download_file(f"{path}/{name}", str(target))
-            return target.read_bytes()
-        except Exception as error:
-            # The clients of the stores have errors of their own.
-            reason = " ".join(str(error).split())[:200].rstrip(".")
-            raise DataError(f"{path}/{name} cannot be read ({reason}); {mend}.") from error
+    content = io.BytesIO()
+    try:
+        get_downloader(path, "", []).download_fileobj(f"{path}/{name}", content)
+    except Exception as error:
+        # The clients of the stores have errors of their own.
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise DataError(f"{path}/{name} cannot be read ({reason}); {mend}.") from error
+    return content.getvalue()

@@ -35,33 +35,41 @@ class WholeCheckpointIO(TorchCheckpointIO):
             aside.unlink(missing_ok=True)
 
 
-def save_between_steps(trainer: lightning.Trainer, path: Path) -> None:
-    """Save the state after the last step, from a callback's `on_train_batch_start`.
+class CheckpointBetweenSteps(Checkpoint):
+    """Saves the state after the last step, from `on_train_batch_start` of the next one.
 
     Only there the step is over: its figures are logged, validation has run where it was due, and a new epoch has begun
     where one ended. The batch that has been fetched by then is left out: a run that goes on fetches it again.
     """
-    loop = trainer.fit_loop.epoch_loop
-    progress = loop.batch_progress
-    is_last = progress.is_last_batch
-    trackers = (progress.current, progress.total)
-    # As at the end of the last batch: the place in a step that Lightning can go on from.
-    for tracker in trackers:
-        tracker.ready -= 1
-        tracker.completed -= 1
-    loop._batches_that_stepped -= 1
-    progress.is_last_batch = False
-    try:
-        trainer.save_checkpoint(path)
-    finally:
-        for tracker in trackers:
-            tracker.ready += 1
-            tracker.completed += 1
-        loop._batches_that_stepped += 1
-        progress.is_last_batch = is_last
+
+    _between_steps = False
+
+    def save_between_steps(self, trainer: lightning.Trainer, path: Path) -> None:
+        """Save to `path`; to be called before a batch is trained on."""
+        self._between_steps = True
+        try:
+            trainer.save_checkpoint(path)
+        finally:
+            self._between_steps = False
+
+    def on_save_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Say in the checkpoint what held at the end of the last batch: a place that Lightning can go on from."""
+        if not self._between_steps:
+            return
+        loops = checkpoint["loops"]["fit_loop"]
+        batches = loops["epoch_loop.batch_progress"]
+        for counted in (batches["current"], batches["total"]):
+            counted["ready"] -= 1
+            # Lightning counts the last batch as completed when it goes on.
+            counted["completed"] -= 1
+        batches["is_last_batch"] = False
+        # The loggers' step, which it counts on likewise.
+        loops["epoch_loop.state_dict"]["_batches_that_stepped"] -= 1
 
 
-class NewestCheckpoints(Checkpoint):
+class NewestCheckpoints(CheckpointBetweenSteps):
     """Saves every so many steps and after the last one, and keeps the newest, so that a damaged one has one before it.
 
     Args:
@@ -84,7 +92,7 @@ class NewestCheckpoints(Checkpoint):
     ) -> None:
         step = trainer.global_step
         if step != self.saved_step and step % self.every == 0:
-            save_between_steps(trainer, self._path(step))
+            self.save_between_steps(trainer, self._path(step))
             self._keep_newest(trainer)
 
     def on_train_batch_end(

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-from lightning.pytorch.callbacks import Checkpoint
 
-from saga_sr.training.checkpoints import save_between_steps
+from saga_sr.training.checkpoints import CheckpointBetweenSteps
 
 
 class Preempted(BaseException):
@@ -20,7 +19,7 @@ class Preempted(BaseException):
         self.status = 128 + number
 
 
-class StopOnRequest(Checkpoint):
+class StopOnRequest(CheckpointBetweenSteps):
     """Saves a checkpoint and raises `Preempted` after SIGTERM or Ctrl-C, on all ranks at the same step.
 
     A second Ctrl-C stops at once. (A `Checkpoint` comes after all other callbacks, whose state it saves.)
@@ -47,7 +46,7 @@ class StopOnRequest(Checkpoint):
             return  # in the midst of accumulating
         self.step = trainer.global_step
         if trainer.strategy.reduce_boolean_decision(bool(self.requested), all=False):
-            save_between_steps(trainer, self.folder / f"step-{trainer.global_step}.ckpt")
+            self.save_between_steps(trainer, self.folder / f"step-{trainer.global_step}.ckpt")
             raise Preempted(trainer.global_step, self.requested or signal.SIGTERM)
 
     def _note(self, signum: int, frame: Any) -> None:
