@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 # `*` of a pattern goes into folders too.
 PATTERNS = [pattern for name in FILES for pattern in (name, f"{name}/*")]
+REACHED_WITHIN_S = 10
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 
@@ -48,7 +49,7 @@ def fetch(name: str) -> Path:
     }
     _quiet()
     try:
-        HfApi().model_info(repo, revision=revision or None)
+        HfApi().model_info(repo, revision=revision or None, timeout=REACHED_WITHIN_S)
     except Exception as error:
         _answer(name, error)
         folder = _fetched_before(name, asked, error)
