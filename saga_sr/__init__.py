@@ -9,20 +9,29 @@ from saga_sr.core.version import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from saga_sr.model import SuperResolver
+    from saga_sr.inference.enhancer import Enhancer
 
 __all__ = ["__version__", "load"]
 
 
-def load(source: str | Path, device: str = "cpu") -> SuperResolver:
-    """Load a model, in evaluation mode.
+def load(source: str | Path, device: str = "auto") -> Enhancer:
+    """The model that `source` names, ready to enhance.
+
+    Example:
+        >>> enhancer = saga_sr.load("outputs/demo/train/model")
+        >>> restored, rate = enhancer(audio, 16_000, steps=8, seed=0)
+        >>> enhancer.file("old.mp3", "restored.wav")
 
     Args:
         source: a model package's folder, a run's folder, a checkpoint of training, or `owner/name` on a hub.
+        device: `auto` is the first accelerator, or else the CPU.
 
     Raises:
         PackageError: nothing of these, or it is incomplete, truncated or asks for code outside `saga_sr`.
+        ConfigError: there is no such device.
     """
+    from saga_sr.core.hardware import pick_device
+    from saga_sr.inference.enhancer import Enhancer
     from saga_sr.packages.load import load_model
 
-    return load_model(source, device)
+    return Enhancer(load_model(source).to(pick_device(device)))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from saga_sr.audio.degradation import cut_above
-from saga_sr.audio.low_band import checked_mode, replace_low_band
-from saga_sr.audio.spectrum import bandwidth_hz
+from saga_sr.audio.low_band import checked_mode
 from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.prepared import LatentStatistics
@@ -22,7 +20,7 @@ from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError
 from saga_sr.core.hardware import has_fast_bfloat16
 from saga_sr.core.random_numbers import Generators
-from saga_sr.flow.guidance import Branch, Guidance, branches, combine
+from saga_sr.flow.guidance import Branch, Guidance, branches, changed, combine
 from saga_sr.flow.objective import Estimate, FlowMatching
 from saga_sr.flow.sampler import Sampler
 
@@ -59,8 +57,8 @@ class SuperResolver(nn.Module):
         backbone: the network `(z_t, t, conditioning) -> prediction`.
         conditioner: makes the `Conditioning` of a low-resolution latent and of the values of the conditions.
         objective: reads the prediction as a velocity, and makes the training examples.
-        sampler, guidance: defaults for `enhance`; assign others to change them.
-        low_band: how the output's low band is taken from the input, see `replace_low_band`.
+        sampler, guidance: what restoring uses unless told otherwise.
+        low_band: how the enhancer takes the output's low band from the input, see `replace_low_band`.
 
     Raises:
         ConfigError: parts that do not fit each other.
@@ -153,21 +151,39 @@ class SuperResolver(nn.Module):
         with torch.autocast(audio.device.type, enabled=False):
             return self.codec.encode(audio)
 
+    def changed_guidance(self, kind: str | None = None, **scales: float | None) -> Guidance:
+        """The model's guidance with the settings that are not None.
+
+        Raises:
+            ConfigError: see `saga_sr.flow.guidance.changed`; or the model has learned to go without no condition that
+                the guidance leaves out, so that it would do nothing.
+        """
+        guidance = changed(self.guidance, kind, **scales)
+        if guidance is self.guidance or not any(value is not None for value in (kind, *scales.values())):
+            return guidance
+        wanted = frozenset().union(*(branch for branch, weight in guidance.weights.items() if abs(weight) > 1e-9))
+        if wanted and len(branches(guidance.weights, self.conditioner.conditions)) == 1:
+            raise ConfigError(
+                "This model was trained without dropping its conditions, so it cannot be guided; leave the guidance "
+                "settings out, or train it with conditioning.acoustic.dropout=0.1."
+            )
+        return guidance
+
     @torch.no_grad()
-    def prepare_conditioning(self, request: ConditionRequest) -> BranchConditioning:
-        """What a user asks for, embedded for all branches of the guidance.
+    def prepare_conditioning(self, request: ConditionRequest, guidance: Guidance | None = None) -> BranchConditioning:
+        """What a user asks for, embedded for all branches of the `guidance`, by default the model's own.
 
         Raises:
             ConfigError: a prompt or roll-off that the model cannot use.
         """
-        return self.branch_conditioning(self.conditioner.request(request))
+        return self.branch_conditioning(self.conditioner.request(request), guidance)
 
     @torch.no_grad()
-    def branch_conditioning(self, values: ConditionValues) -> BranchConditioning:
-        """The `values` of the conditions, embedded for all branches of the guidance."""
+    def branch_conditioning(self, values: ConditionValues, guidance: Guidance | None = None) -> BranchConditioning:
+        """The `values` of the conditions, embedded for all branches of the `guidance`, by default the model's own."""
         described = self.conditioner.describe(values)
         given = {name for name in self.conditioner.conditions if not described.is_null(name)}
-        weights = branches(self.guidance.weights, given)
+        weights = branches((guidance or self.guidance).weights, given)
         stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).merge_zero_tokens()
         with self._autocast(values.rolloff.device):
             return BranchConditioning(weights, self.backbone.prepare(stacked), len(values.captions))
@@ -192,61 +208,29 @@ class SuperResolver(nn.Module):
         return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device.type))
 
     @torch.no_grad()
-    def enhance(
-        self,
-        lr: Tensor,
-        cutoff_hz: Tensor | None = None,
-        draw_noise: Callable[[int], Tensor] | None = None,
-        prompt: str | Sequence[str] = "",
-        rolloff: float | Tensor = 1.0,
-    ) -> Tensor:
-        """Restore what is missing above `cutoff_hz`.
-
-        Args:
-            lr: [b, c, time] at `sample_rate`.
-            cutoff_hz: [b], where the input's content ends. Where left out, it is measured, and what little lies above
-                is cut off.
-            draw_noise: given a number of latent frames, the noise [b, latent_dim, frame] to start from; PyTorch's
-                global generator where left out.
-            prompt: what the recordings contain, one for all or one for each; for models that were trained with text.
-            rolloff: how bright they become, 1 being full band, one for all or [b]; for models that know the roll-off.
-
-        Returns:
-            [b, c, time].
-
-        Raises:
-            ConfigError: a prompt or roll-off that the model cannot use.
-        """
-        if cutoff_hz is None:
-            cutoff_hz = bandwidth_hz(lr, self.sample_rate)
-            lr = cut_above(lr, cutoff_hz, self.sample_rate)
-        captions = [prompt] * len(lr) if isinstance(prompt, str) else list(prompt)
-        request = ConditionRequest(lr, self.sample_rate, cutoff_hz, captions, rolloff)
-        return self.restore(lr, self.prepare_conditioning(request), cutoff_hz, draw_noise)
-
-    @torch.no_grad()
     def restore(
         self,
         lr: Tensor,
         conditioning: BranchConditioning,
-        cutoff_hz: Tensor,
-        draw_noise: Callable[[int], Tensor] | None = None,
+        draw_noise: Callable[[int], Tensor],
+        sampler: Sampler | None = None,
     ) -> Tensor:
-        """`enhance` by a `conditioning` that is there already.
+        """Generate wide-band audio [b, c, time] for low-passed `lr` [b, c, time], low band and all.
 
-        Channels beyond the codec's own are enhanced side by side from the same noise, so that the stereo picture stays.
+        Channels beyond the codec's own are restored side by side from the same noise, so that the stereo picture stays.
+
+        Args:
+            draw_noise: given a number of latent frames, the noise [b, latent_dim, frame] to start from.
+            sampler: the model's own where left out.
         """
         channels, length = lr.shape[1:]
         together = channels == self.codec.channels
         z_lr = self._encode(lr if together else rearrange(lr, "b c n -> (b c) 1 n"))
-        shape = (lr.shape[0], *z_lr.shape[1:])
-        noise = (draw_noise(shape[2]) if draw_noise else torch.randn(shape)).to(z_lr.device)
+        noise = draw_noise(z_lr.shape[2]).to(z_lr.device)
         if not together:
             noise = noise.repeat_interleave(channels, dim=0)
         # One context for all steps: weights are cast once.
         with self._autocast(z_lr.device):
-            z = self.sampler(self.velocity(z_lr, conditioning), noise)
+            z = (sampler or self.sampler)(self.velocity(z_lr, conditioning), noise)
         output = self.codec.decode(z, length)
-        if not together:
-            output = rearrange(output.mean(dim=1), "(b c) n -> b c n", c=channels)
-        return replace_low_band(output, lr, cutoff_hz.to(lr.device), self.sample_rate, self.low_band)
+        return output if together else rearrange(output.mean(dim=1), "(b c) n -> b c n", c=channels)

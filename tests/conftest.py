@@ -10,7 +10,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from programs import ROOT
 
-import saga_sr.core.config  # noqa: F401  # the resolvers that configurations use
+import saga_sr.core.config  # the resolvers that configurations use
+import saga_sr.inference.schema  # noqa: F401  # of the group `enhance`
 from saga_sr.model import SuperResolver
 from saga_sr.packages.package import build, save_package
 

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from programs import ROOT
 from text_encoder import make_text_encoder
 
+from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.package import build
 
 STEPS = ["saga_small_step0", "saga_small_step1", "saga_small_step2", "saga_small_step3", "saga_full"]
@@ -81,7 +82,7 @@ def test_every_step_trains_and_restores_with_every_codec(name: str, codec: str, 
     if "step0" not in name:
         parts["text key"] = model.backbone.blocks[0].cross_attention.to_kv.weight
     assert all(part.grad is not None and part.grad.any() for part in parts.values())
-    restored = model.eval().enhance(audio, torch.tensor([4000.0, 4000.0]))
+    restored = Enhancer(model.eval()).clips(audio, torch.tensor([4000.0, 4000.0]))
     assert restored.shape == audio.shape and restored.isfinite().all()
 
 

@@ -21,7 +21,7 @@ from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.files import read_audio
 from saga_sr.audio.spectrum import N_FFT, bandwidth_hz, bin_frequencies, stft
 from saga_sr.evaluation.sweep import find_runs
-from saga_sr.model import SuperResolver
+from saga_sr.inference.enhancer import Enhancer
 from saga_sr.pages.spectrograms import spectrogram_figure
 from saga_sr.synthesis.dataset import SyntheticAudio
 
@@ -84,9 +84,9 @@ def clips() -> None:
 
 def low_band(folder: Path) -> None:
     """One clip without its band above 4 kHz, with each way of taking the low band from the input."""
-    model, clip = saga_sr.load(folder), SyntheticAudio(8, LENGTH, seed=SEED)[5]
+    enhancer, clip = saga_sr.load(folder), SyntheticAudio(8, LENGTH, seed=SEED)[5]
     lr = degrade(clip["hr"][None], [LowPassFilter("chebyshev1", 8, CUTOFF_HZ)], RATE)
-    audios = joined(model, lr, float(CUTOFF_HZ), clip["caption"], ("hard", "crossfade", "off"))
+    audios = joined(enhancer, lr, float(CUTOFF_HZ), clip["caption"], ("hard", "crossfade", "off"))
     audios["reference"] = clip["hr"]
     save(spectrogram_figure(audios, RATE), "low_band.png")
     save(levels(audios, 3000, 5000), "low_band_levels.png")
@@ -94,11 +94,11 @@ def low_band(folder: Path) -> None:
 
 def bright_line(folder: Path) -> None:
     """A clip that was resampled from 12 kHz with a gentle filter, seen around the cutoff that is measured."""
-    model, clip = saga_sr.load(folder), SyntheticAudio(24, LENGTH, seed=SEED)[12]
-    model.sampler.power = 1.0
+    enhancer, clip = saga_sr.load(folder), SyntheticAudio(24, LENGTH, seed=SEED)[12]
+    enhancer.settings = enhancer.settings.changed(power=1.0)
     lr = resample(resample(clip["hr"][None], RATE, 12_000), 12_000, RATE)[..., :LENGTH]
     cutoff_hz = bandwidth_hz(lr, RATE).item()
-    audios = {"input": lr[0]} | joined(model, lr, cutoff_hz, "", ("hard", "crossfade")) | {"reference": clip["hr"]}
+    audios = {"input": lr[0]} | joined(enhancer, lr, cutoff_hz, "", ("hard", "crossfade")) | {"reference": clip["hr"]}
     below, above = (round(cutoff_hz * N_FFT / RATE) + bins for bins in (-1, 2))
     for mode in ("hard", "crossfade"):
         rise = mean_db(audios[mode])[above] - mean_db(audios[mode])[below]
@@ -110,18 +110,11 @@ def bright_line(folder: Path) -> None:
     save(levels(audios, 6000, 8500), "bright_line_levels.png")
 
 
-def joined(
-    model: SuperResolver, lr: Tensor, cutoff_hz: float, prompt: str, modes: tuple[str, ...]
-) -> dict[str, Tensor]:
-    """`lr` [1, 1, time] as `model` restores it from the same noise, by the way of taking its low band."""
-    noise = torch.randn(1, model.codec.latent_dim, 2000, generator=torch.Generator().manual_seed(0))
-    audios = {}
-    for mode in modes:
-        model.low_band = mode
-        described = prompt if model.conditioner.text is not None else ""
-        restored = model.enhance(lr, torch.tensor([cutoff_hz]), lambda frames: noise[..., :frames], described)
-        audios[mode] = restored[0]
-    return audios
+def joined(enhancer: Enhancer, lr: Tensor, cutoff_hz: float, prompt: str, modes: tuple[str, ...]) -> dict[str, Tensor]:
+    """`lr` [1, 1, time] as `enhancer` restores it from the same noise, by the way of taking its low band."""
+    own = enhancer.settings
+    cutoff = torch.tensor([cutoff_hz])
+    return {mode: Enhancer(enhancer.model, own.changed(low_band=mode)).clips(lr, cutoff, [prompt])[0] for mode in modes}
 
 
 def levels(audios: dict[str, Tensor], lowest_hz: float, highest_hz: float) -> Figure:

@@ -21,8 +21,10 @@ from omegaconf.errors import (
     MissingMandatoryValue,
 )
 
+import saga_sr.inference.schema  # noqa: F401  # of what is composed
 from saga_sr.core.config import cause
 from saga_sr.core.errors import SagaError
+from saga_sr.inference.settings import names
 
 Result = TypeVar("Result")
 
@@ -65,13 +67,25 @@ def literal(arguments: list[str], names: Sequence[str]) -> list[str]:
     return quoted
 
 
-def start(main: Callable[[], object], literals: Sequence[str] = ()) -> None:
+def enhance_setting(argument: str) -> str:
+    """`argument`, with a setting of `EnhanceSettings` called as in the configuration: `steps=8` is
+    `enhance.sampler.steps=8`.
+    """
+    name, is_override, value = argument.partition("=")
+    if name == "preset" and is_override:
+        return f"enhance={value}"
+    return f"enhance.{names()[name]}={value}" if is_override and name in names() else argument
+
+
+def start(main: Callable[[], object], literals: Sequence[str] = (), settings: bool = False) -> None:
     """Run a Hydra `main`, and answer what is wrong with the command itself with one sentence too.
 
     Args:
         literals: names of settings whose values are words of the user's, not Hydra's.
+        settings: whether settings of `EnhanceSettings` may be called by their short names.
     """
-    sys.argv[1:] = literal(sys.argv[1:], literals)
+    arguments = [enhance_setting(argument) for argument in sys.argv[1:]] if settings else sys.argv[1:]
+    sys.argv[1:] = literal(arguments, literals)
     # Hydra hands its errors on instead of printing them.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     try:

@@ -19,4 +19,4 @@ def main(config: DictConfig) -> None:
 
 def run() -> None:
     """Answer the command line."""
-    start(main, literals=("model", "input", "output", "prompt"))
+    start(main, literals=("model", "input", "output", "enhance.prompt"), settings=True)

@@ -10,10 +10,8 @@ import time
 from pathlib import Path
 
 import hydra
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from torch import Tensor
 from tqdm import tqdm
 
 from saga_sr.audio.files import write_audio
@@ -31,8 +29,7 @@ from saga_sr.evaluation.comparison import (
     write_json,
     write_rows,
 )
-from saga_sr.inference.run import load_model
-from saga_sr.model import SuperResolver
+from saga_sr.inference.run import load_enhancer
 from saga_sr.pages.report import write_report
 
 logger = logging.getLogger(__name__)
@@ -50,16 +47,17 @@ CURVES = {
 def main(config: DictConfig) -> None:
     """Compare the model with the baselines as `config` says."""
     begin = time.perf_counter()
-    model = load_model(config)
-    rate = config.sample_rate = model.sample_rate
+    enhancer = load_enhancer(config)
+    rate = config.sample_rate = enhancer.sample_rate
     data: AudioData = instantiate(config.data)
     methods: dict[str, Method] = {
         "input": lambda lr, cutoff_hz, _: unchanged(lr, cutoff_hz, rate),
         "band_replication": lambda lr, cutoff_hz, _: band_replication(lr, cutoff_hz, rate),
-        "output": restoring(model, config.seed, config.rolloff),
+        "output": enhancer.clips,
     }
     clips = held_out_clips(data, config.clips, config.seconds)
-    result = compare_methods(clips, methods, list(config.cutoffs_hz), rate, config.batch_size, config.examples)
+    batch_size = enhancer.settings.batch_size
+    result = compare_methods(clips, methods, list(config.cutoffs_hz), rate, batch_size, config.examples)
     write_results(Path(config.output), Path(config.model), result, data.describe(), time.perf_counter() - begin)
 
 
@@ -70,21 +68,6 @@ def held_out_clips(data: AudioData, count: int, seconds: float) -> list[Clip]:
     return [
         Clip(f"{i + 1:02d} {item['name']}", item["hr"], item["caption"]) for i, item in ((i, items[i]) for i in shown)
     ]
-
-
-def restoring(model: SuperResolver, seed: int, rolloff: float) -> Method:
-    """The model as a method, told the clips' captions if it reads text; its noise comes from `seed`."""
-    generator = torch.Generator().manual_seed(seed)
-    device = next(model.parameters()).device
-
-    def method(lr: Tensor, cutoff_hz: Tensor, captions: list[str]) -> Tensor:
-        shape = (len(lr), model.codec.latent_dim)
-        prompt = captions if model.conditioner.text is not None else ""
-        return model.enhance(
-            lr.to(device), cutoff_hz, lambda frames: torch.randn(*shape, frames, generator=generator), prompt, rolloff
-        )
-
-    return method
 
 
 def write_results(output: Path, model_folder: Path, result: Comparison, data: str, seconds: float) -> None:
@@ -122,4 +105,4 @@ def training_curves(model_folder: Path) -> dict[str, dict[str, list[tuple[float,
 
 def run() -> None:
     """Answer the command line."""
-    start(main)
+    start(main, settings=True)

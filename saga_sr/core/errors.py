@@ -29,3 +29,7 @@ class PackageError(SagaError):
 
 class WeightsError(SagaError):
     """Weights from elsewhere (a codec, a text encoder, a model to start from) cannot be used."""
+
+
+class Cancelled(SagaError):
+    """The caller has asked to stop."""

@@ -12,6 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from saga_sr.core.errors import ConfigError
+
 Branch = frozenset[str]
 WHOLE: Branch = frozenset()
 
@@ -76,6 +78,28 @@ class Parallel:
             Branch({"acoustic", "rolloff"}): self.text,
             Branch({"acoustic", "rolloff", "text"}): 1 - self.acoustic - self.text,
         }
+
+
+GUIDANCES: dict[str, type[Guidance]] = {"classifier_free": ClassifierFree, "nested": Nested, "parallel": Parallel}
+
+
+def changed(own: Guidance, kind: str | None = None, **scales: float | None) -> Guidance:
+    """The guidance `own`, or another `kind` of it, with those of its `scales` that are not None.
+
+    Raises:
+        ConfigError: an unknown kind, or a scale that it does not have.
+    """
+    if kind is not None and kind not in GUIDANCES:
+        raise ConfigError(f"guidance.kind={kind} is not known; choose one of {', '.join(GUIDANCES)}.")
+    chosen = GUIDANCES[kind]() if kind else own
+    given = {name: value for name, value in scales.items() if value is not None}
+    for name in given:
+        if name not in vars(chosen):
+            raise ConfigError(
+                f"guidance.{name} is not a scale of {type(chosen).__name__}, which has {', '.join(vars(chosen))}; "
+                f"give one of these or guidance.kind={'|'.join(GUIDANCES)}."
+            )
+    return type(chosen)(**{**vars(chosen), **given})
 
 
 def branches(weights: Mapping[Branch, float], conditions: Iterable[str]) -> dict[Branch, float]:

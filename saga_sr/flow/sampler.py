@@ -43,6 +43,25 @@ class Sampler:
         self.power = power
         self.noise = noise
 
+    def changed(
+        self,
+        solver: str | None = None,
+        steps: int | None = None,
+        power: float | None = None,
+        noise: str | None = None,
+    ) -> Sampler:
+        """This sampler with what is not None.
+
+        Raises:
+            ConfigError: see the class.
+        """
+        return Sampler(
+            solver=self.solver if solver is None else solver,
+            steps=self.steps if steps is None else steps,
+            power=self.power if power is None else power,
+            noise=self.noise if noise is None else noise,
+        )
+
     def times(self, device: torch.device | None = None) -> Tensor:
         """The grid, [steps + 1] from 0 to 1."""
         return torch.linspace(0, 1, self.steps + 1, device=device) ** self.power

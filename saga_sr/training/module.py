@@ -14,8 +14,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from saga_sr.audio.degradation import LowPassDegradation, LowPassFilter, degrade
-from saga_sr.core.random_numbers import normal, seeded
+from saga_sr.core.random_numbers import seeded
 from saga_sr.evaluation.metrics import lsd, lsd_band, si_sdr
+from saga_sr.inference.enhancer import Enhancer
+from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.model import Pair, SuperResolver
 
 # Seeds of one run's examples. Validation has the first ones, in every run.
@@ -36,6 +38,7 @@ class FlowMatchingModule(LightningModule):
         seed: of the draws.
         validation_cutoff_hz: of the low-pass (Chebyshev I, order 8) that validation samples are restored from.
         validation_batches: how many validation batches are sampled and measured; the loss is taken of all.
+        enhance: how they are restored.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class FlowMatchingModule(LightningModule):
         seed: int,
         validation_cutoff_hz: float,
         validation_batches: int,
+        enhance: EnhanceSettings | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -58,6 +62,7 @@ class FlowMatchingModule(LightningModule):
         self.seed = seed
         self.validation_cutoff_hz = validation_cutoff_hz
         self.validation_batches = validation_batches
+        self.enhance = enhance or EnhanceSettings()
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         first = (self.seed + 1) * SEEDS_PER_RUN
@@ -76,7 +81,7 @@ class FlowMatchingModule(LightningModule):
         self.log("val/loss", loss, batch_size=len(hr), sync_dist=True, prog_bar=True)
         if batch_index >= self.validation_batches:
             return None
-        restored = self._restore(hr, batch["caption"], seeds)
+        restored = self._restore(hr, batch["caption"])
         cutoff_hz = torch.full((len(hr),), self.validation_cutoff_hz, device=hr.device)
         output, rate = restored["output"], self.model.sample_rate
         nyquist = torch.full_like(cutoff_hz, rate / 2)
@@ -140,17 +145,12 @@ class FlowMatchingModule(LightningModule):
         length = batch["hr"].shape[-1] if "hr" in batch else batch["z_hr"].shape[-1] * codec.hop_length
         return len(batch["index"]) * length / codec.sample_rate
 
-    def _restore(self, hr: Tensor, captions: list[str], seeds: list[int]) -> dict[str, Tensor]:
-        """The clips low-passed and restored, conditioned as in training: by their captions and roll-offs."""
+    def _restore(self, hr: Tensor, captions: list[str]) -> dict[str, Tensor]:
+        """The clips low-passed and restored, as a user would."""
         low_pass = LowPassFilter("chebyshev1", 8, self.validation_cutoff_hz)
-        generators = seeded(seeds)
-        model = self.model
         with torch.autocast(hr.device.type, enabled=False):
-            lr = degrade(hr, [low_pass] * len(hr), model.sample_rate)
-            output = model.restore(
-                lr,
-                model.branch_conditioning(model.conditioner.measure(lr, hr, captions, model.sample_rate)),
-                torch.full((len(hr),), self.validation_cutoff_hz),
-                lambda frames: normal([len(hr), model.codec.latent_dim, frames], generators),
+            lr = degrade(hr, [low_pass] * len(hr), self.model.sample_rate)
+            output = Enhancer(self.model, self.enhance).clips(
+                lr, torch.full((len(hr),), self.validation_cutoff_hz), captions
             )
-        return {"input": lr, "output": output, "reference": hr}
+        return {"input": lr, "output": output.to(hr.device), "reference": hr}

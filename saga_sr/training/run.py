@@ -6,6 +6,7 @@ import logging
 import shutil
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from saga_sr.core.errors import ConfigError, SagaError
 from saga_sr.core.hardware import has_fast_bfloat16, keep_memory, pick_device
 from saga_sr.core.run_folder import FAILED, FINISHED, RECORD, RUNNING, STOPPED, newest_whole, read_record
 from saga_sr.data.datamodule import AudioData
+from saga_sr.inference.settings import settings_of
 from saga_sr.model import SuperResolver
 from saga_sr.packages.card import model_card, weights_facts
 from saga_sr.packages.package import save_package
@@ -172,6 +174,7 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
         optimizer=instantiate(config.optimizer),
         scheduler=instantiate(config.scheduler),
         seed=config.seed,
+        enhance=replace(settings_of(config.enhance), batch_size=config.data.batch_size),
         **config.validation,
     )
     rehearse(module)

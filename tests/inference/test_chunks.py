@@ -12,20 +12,20 @@ from saga_sr.inference.noise import PositionalNoise
 @pytest.mark.parametrize("overlap_s", [0.0, 0.1, 0.5])
 def test_chunks_join_to_what_was_cut(length: int, overlap_s: float) -> None:
     signal = torch.randn(2, length)
-    plan = plan_chunks(length, 1.0, overlap_s, sample_rate=1000, grid=10)
+    plan = plan_chunks(1.0, overlap_s, sample_rate=1000, grid=10)
     fade, joined, end_before = CrossFade(plan), [], 0
-    for begin, end in plan:
+    for begin, end in plan.spans(length):
         assert begin % 10 == 0 and 0 < end - begin <= plan.chunk and begin <= end_before
-        joined.append(fade.join(signal[:, begin:end], begin, end))
+        joined.append(fade.join(signal[:, begin:end], end == length))
         end_before = end
     assert torch.allclose(torch.cat(joined, dim=1), signal, atol=1e-6)
 
 
 def test_the_fade_is_linear_between_two_chunks() -> None:
-    plan = plan_chunks(1800, 1.0, 0.2, sample_rate=1000, grid=1)
+    plan = plan_chunks(1.0, 0.2, sample_rate=1000, grid=1)
     fade = CrossFade(plan)
-    first = fade.join(torch.zeros(1, 1000), 0, 1000)
-    second = fade.join(torch.ones(1, 1000), 800, 1800)
+    first = fade.join(torch.zeros(1, 1000), last=False)
+    second = fade.join(torch.ones(1, 1000), last=True)
     assert torch.cat([first, second], 1).shape == (1, 1800)
     assert torch.allclose(second[0, :200], (torch.arange(200) + 0.5) / 200, atol=1e-6)
 
@@ -33,7 +33,7 @@ def test_the_fade_is_linear_between_two_chunks() -> None:
 @pytest.mark.parametrize(("chunk_s", "overlap_s"), [(1, 1), (1, 0.6), (0, 0), (1, -0.1)])
 def test_chunks_that_cannot_be_joined_are_refused(chunk_s: float, overlap_s: float) -> None:
     with pytest.raises(ConfigError, match="cannot be joined"):
-        plan_chunks(100, chunk_s, overlap_s, 1000, 10)
+        plan_chunks(chunk_s, overlap_s, 1000, 10)
 
 
 def test_noise_depends_on_position_and_seed_alone() -> None:

@@ -16,6 +16,7 @@ from text_encoder import make_text_encoder
 
 import saga_sr
 from saga_sr.core.errors import PackageError
+from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.package import build, load_package, save_package
 
 
@@ -31,11 +32,10 @@ def test_a_package_gives_back_the_same_model(tmp_path: Path) -> None:
     config = model_config()
     model = awake(build(config))
     model.codec.fit_statistics([torch.randn(1, 1, 9000)])
-    loaded = saga_sr.load(save_package(model, config, tmp_path / "model", "# Card"))
-    assert not loaded.training
-    lr, cutoff = 0.1 * torch.randn(1, 1, 5000), torch.tensor([5000.0])
-    noise = torch.randn(1, 64, 80)
-    outputs = [m.enhance(lr, cutoff, lambda frames: noise) for m in (model, loaded)]
+    loaded = saga_sr.load(save_package(model, config, tmp_path / "model", "# Card"), device="cpu")
+    assert not loaded.model.training
+    lr = 0.1 * torch.randn(5000)
+    outputs = [enhancer(lr, 44_100, cutoff_hz=5000)[0] for enhancer in (Enhancer(model), loaded)]
     assert torch.equal(*outputs)
     assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
         "README.md",
@@ -94,9 +94,9 @@ def test_networks_from_elsewhere_travel_with_the_package(with_text: Path, tmp_pa
     moved = tmp_path / "moved"
     shutil.copytree(with_text, moved)
     assert "encoder" not in (moved / "config.yaml").read_text().replace("t5", "").split("assets/")[0]
-    lr, cutoff, noise = 0.1 * torch.randn(1, 1, 5000), torch.tensor([5000.0]), torch.randn(1, 64, 80)
+    lr = 0.1 * torch.randn(5000)
     outputs = [
-        load_package(folder).enhance(lr, cutoff, lambda frames: noise, prompt="a dog", rolloff=0.8)
+        Enhancer(load_package(folder))(lr, 44_100, cutoff_hz=5000, prompt="a dog", rolloff=0.8)[0]
         for folder in (with_text, moved)
     ]
     assert torch.equal(*outputs)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,9 @@ from text_encoder import make_text_encoder
 from saga_sr.audio.files import AudioReader, inspect_audio, read_audio, write_audio
 from saga_sr.audio.resample import resample
 from saga_sr.audio.spectrum import stft
-from saga_sr.core.errors import AudioError, ConfigError
-from saga_sr.inference.enhance import EnhanceOptions, enhance_file
-from saga_sr.inference.source import ResampledSource
-from saga_sr.model import SuperResolver
+from saga_sr.core.errors import ConfigError
+from saga_sr.inference.enhancer import Enhancer
+from saga_sr.inference.recordings import Recording
 from saga_sr.packages.package import build, load_package
 from saga_sr.synthesis.dataset import SyntheticAudio
 
@@ -22,8 +20,8 @@ RATE = 44_100
 
 
 @pytest.fixture(scope="module")
-def model(package: Path) -> SuperResolver:
-    return load_package(package)
+def enhancer(package: Path) -> Enhancer:
+    return Enhancer(load_package(package))
 
 
 def clip(seconds: float, channels: int = 1, rate: int = RATE, index: int = 2) -> torch.Tensor:
@@ -37,11 +35,11 @@ def clip(seconds: float, channels: int = 1, rate: int = RATE, index: int = 2) ->
     [(8000, 1, ".wav"), (16_000, 2, ".flac"), (22_050, 3, ".wav"), (48_000, 2, ".ogg")],
 )
 def test_any_rate_in_44100_out_and_channels_kept(
-    model: SuperResolver, tmp_path: Path, rate: int, channels: int, suffix: str
+    enhancer: Enhancer, tmp_path: Path, rate: int, channels: int, suffix: str
 ) -> None:
     source, target = tmp_path / f"in{suffix}", tmp_path / "out.wav"
     write_audio(source, clip(1.3, channels, rate), rate)
-    done = enhance_file(model, source, target, EnhanceOptions())
+    done = enhancer.file(source, target)
     info = inspect_audio(target)
     assert (info.sample_rate, info.channels) == (RATE, channels)
     assert abs(info.frames - 1.3 * RATE) <= RATE // 100
@@ -51,28 +49,23 @@ def test_any_rate_in_44100_out_and_channels_kept(
         assert float(high) > 1e-6
 
 
-def test_same_seed_same_output_and_another_seed_another(model: SuperResolver, tmp_path: Path) -> None:
+def test_same_seed_same_output_and_another_seed_another(enhancer: Enhancer, tmp_path: Path) -> None:
     write_audio(tmp_path / "in.wav", clip(1.0, rate=16_000), 16_000)
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        enhance_file(model, tmp_path / "in.wav", tmp_path / f"{name}.wav", EnhanceOptions(seed=seed))
+        enhancer.file(tmp_path / "in.wav", tmp_path / f"{name}.wav", seed=seed)
     a, b, c = ((tmp_path / f"{name}.wav").read_bytes() for name in "abc")
     assert a == b and a != c
 
 
-def test_chunks_join_without_a_seam_and_batches_change_nothing(model: SuperResolver, tmp_path: Path) -> None:
+def test_chunks_join_without_a_seam_and_batches_change_nothing(enhancer: Enhancer, tmp_path: Path) -> None:
     write_audio(tmp_path / "in.wav", clip(4.0, 2, 16_000), 16_000)
-    options = EnhanceOptions(chunk_s=1.0, overlap_s=0.25, cutoff_hz=7000)
+    options = {"chunk_s": 1.0, "overlap_s": 0.25, "cutoff_hz": 7000}
     outputs = []
     for batch_size in (1, 3):
-        enhance_file(
-            model,
-            tmp_path / "in.wav",
-            tmp_path / "out.wav",
-            dataclasses.replace(options, batch_size=batch_size),
-        )
+        enhancer.file(tmp_path / "in.wav", tmp_path / "out.wav", **options, batch_size=batch_size)
         outputs.append(read_audio(tmp_path / "out.wav")[0])
     assert torch.allclose(*outputs, atol=2e-3)
-    enhance_file(model, tmp_path / "in.wav", tmp_path / "whole.wav", EnhanceOptions(cutoff_hz=7000))
+    enhancer.file(tmp_path / "in.wav", tmp_path / "whole.wav", cutoff_hz=7000)
     whole = read_audio(tmp_path / "whole.wav")[0]
     low = int(6000 / RATE * 2048)
     change = (stft(outputs[0]) - stft(whole))[:, :low].abs().square().sum() / stft(whole)[:, :low].abs().square().sum()
@@ -85,30 +78,33 @@ def test_reading_a_stretch_equals_resampling_the_whole(tmp_path: Path, rate: int
     write_audio(tmp_path / "a.wav", audio, rate)
     whole = resample(read_audio(tmp_path / "a.wav")[0], rate, RATE)
     with AudioReader(tmp_path / "a.wav") as reader:
-        source = ResampledSource(reader, RATE)
+        source = Recording(reader, RATE)
         assert source.length == whole.shape[1]
         for begin, end in ((0, 5000), (30_001, 70_007), (source.length - 3000, source.length)):
             assert torch.allclose(source.read(begin, end), whole[:, begin:end], atol=1e-4)
 
 
-def test_a_full_band_recording_is_only_copied(model: SuperResolver, tmp_path: Path) -> None:
+def test_a_full_band_recording_is_only_copied(enhancer: Enhancer, tmp_path: Path) -> None:
     audio = 0.1 * torch.randn(1, 50_000)
     write_audio(tmp_path / "in.wav", audio, RATE)
-    assert not enhance_file(model, tmp_path / "in.wav", tmp_path / "out.wav", EnhanceOptions()).restored
+    assert not enhancer.file(tmp_path / "in.wav", tmp_path / "out.wav").restored
     assert torch.allclose(read_audio(tmp_path / "out.wav")[0], audio, atol=1e-6)
 
 
-def test_silence_and_impossible_options_are_refused_and_leave_nothing(model: SuperResolver, tmp_path: Path) -> None:
+def test_silence_stays_silence(enhancer: Enhancer, tmp_path: Path) -> None:
+    write_audio(tmp_path / "in.wav", torch.zeros(2, 30_000), 16_000)
+    assert not enhancer.file(tmp_path / "in.wav", tmp_path / "out.wav").restored
+    audio, rate = read_audio(tmp_path / "out.wav")
+    assert rate == RATE and audio.shape == (2, -(-30_000 * 441 // 160)) and not audio.any()
+
+
+@pytest.mark.parametrize("settings", [{"cutoff_hz": 30_000}, {"batch_size": 0}, {"overlap_s": 9}, {"cutoff_hz": -1}])
+def test_impossible_settings_are_refused_and_leave_nothing(
+    enhancer: Enhancer, tmp_path: Path, settings: dict[str, float]
+) -> None:
     write_audio(tmp_path / "in.wav", torch.zeros(1, 30_000), 16_000)
-    with pytest.raises(AudioError, match="silent"):
-        enhance_file(model, tmp_path / "in.wav", tmp_path / "out.wav", EnhanceOptions())
-    for options in (
-        EnhanceOptions(cutoff_hz=30_000),
-        EnhanceOptions(batch_size=0),
-        EnhanceOptions(overlap_s=9),
-    ):
-        with pytest.raises(ConfigError):
-            enhance_file(model, tmp_path / "in.wav", tmp_path / "out.wav", options)
+    with pytest.raises(ConfigError):
+        enhancer.file(tmp_path / "in.wav", tmp_path / "out.wav", **settings)
     assert [p.name for p in tmp_path.iterdir()] == ["in.wav"]
 
 
@@ -120,6 +116,8 @@ def test_a_prompt_is_read_once_per_file(tmp_path: Path) -> None:
     model.backbone.blocks[0].cross_attention.to_kv.register_forward_hook(lambda *args: calls.append(1))
     source = tmp_path / "long.wav"
     write_audio(source, 0.1 * torch.randn(2, 5 * 44_100 // 2), 44_100)
-    options = EnhanceOptions(chunk_s=0.5, overlap_s=0.1, cutoff_hz=4000, prompt="a dog", rolloff=0.8)
-    assert enhance_file(model, source, tmp_path / "out.wav", options).restored
+    done = Enhancer(model).file(
+        source, tmp_path / "out.wav", chunk_s=0.5, overlap_s=0.1, cutoff_hz=4000, prompt="a dog", rolloff=0.8
+    )
+    assert done.restored
     assert calls == [1]

@@ -1,0 +1,200 @@
+"""The `Enhancer`: a model and settings, and every way to restore recordings with them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saga_sr.audio.files import AudioReader, AudioWriter
+from saga_sr.core.errors import AudioError
+from saga_sr.inference.arrays import as_batch
+from saga_sr.inference.chunks import CrossFade
+from saga_sr.inference.jobs import plan_files
+from saga_sr.inference.progress import CancelToken, Progress, Watch
+from saga_sr.inference.recordings import ArrayReader, Recording
+from saga_sr.inference.session import Session
+from saga_sr.inference.settings import EnhanceSettings
+from saga_sr.inference.stream import EnhancedStream
+from saga_sr.model import SuperResolver
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Enhanced:
+    """What was done to a recording.
+
+    Attributes:
+        duration_s: its length in seconds.
+        cutoff_hz: where its content ended.
+        restored: whether anything was generated; a full band, or silence, is only resampled.
+    """
+
+    duration_s: float
+    cutoff_hz: float
+    restored: bool
+
+
+class Enhancer:
+    """Restores what is missing above the band of recordings, of any rate, length and number of channels.
+
+    A recording is measured, cut off where its content ends, restored chunk by chunk, and cross-faded; its low band is
+    taken from the input. Whatever way it comes in, the result is the same.
+
+    Example:
+        >>> enhancer = saga_sr.load("outputs/demo/train/model")
+        >>> restored, rate = enhancer(audio, 16_000, steps=8, seed=1)
+        >>> enhancer.file("old.mp3", "restored.wav", cutoff_hz=4000)
+
+    Args:
+        model: in evaluation mode, on the device that it is to run on.
+        settings: those of every call that does not change them.
+
+    Raises:
+        ConfigError: settings that the model cannot use.
+    """
+
+    def __init__(self, model: SuperResolver, settings: EnhanceSettings | None = None) -> None:
+        self.model = model
+        self.settings = settings or EnhanceSettings()
+        Session(model, self.settings)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of every result, in Hz."""
+        return self.model.sample_rate
+
+    def __call__(
+        self,
+        audio: Any,
+        sample_rate: int,
+        *,
+        progress: Progress | None = None,
+        cancel: CancelToken | None = None,
+        **changes: Any,
+    ) -> tuple[Any, int]:
+        """Restore `audio`.
+
+        Args:
+            audio: NumPy array or torch tensor of any float or integer type: [time], [channel, time] or [batch, channel,
+                time]. The recordings of a batch are restored as each would be alone.
+            sample_rate: of `audio`, in Hz.
+            progress: called with seconds done and seconds in all.
+            cancel: looked at between chunks.
+            changes: settings for this call, see `EnhanceSettings.changed`.
+
+        Returns:
+            The same kind of array, of ceil(time * rate / sample_rate) samples, and its rate.
+
+        Raises:
+            AudioError: audio that cannot be used, or a rate that is none.
+            ConfigError: settings that are not possible.
+            Cancelled: `cancel` was set.
+        """
+        session = Session(self.model, self.settings.changed(**changes))
+        batch, back = as_batch(audio)
+        recordings = [Recording(ArrayReader(clip, checked_rate(sample_rate)), self.sample_rate) for clip in batch]
+        watch = Watch(progress, cancel, len(batch) * recordings[0].length / self.sample_rate)
+        results = []
+        for recording in recordings:
+            results.append(session.whole([recording], session.look(recording), watch))
+            watch.before_s += recording.length / self.sample_rate
+        return back(torch.cat(results)), self.sample_rate
+
+    def clips(self, lr: Tensor, cutoff_hz: Tensor, prompts: Sequence[str] | None = None) -> Tensor:
+        """Restore clips `lr` [b, c, time] at the model's rate, whose content is known to end at `cutoff_hz` [b].
+
+        Args:
+            prompts: what each clip contains; of no use to a model that reads no text.
+
+        Returns:
+            [b, c, time] on the CPU.
+        """
+        session = Session(self.model, self.settings)
+        if self.model.conditioner.text is None:
+            prompts = None
+        results = []
+        for i in range(0, len(lr), self.settings.batch_size):
+            group, hz = lr[i : i + self.settings.batch_size].float().cpu(), cutoff_hz[i : i + self.settings.batch_size]
+            said = prompts[i : i + self.settings.batch_size] if prompts else [self.settings.prompt] * len(group)
+            recordings = [Recording(ArrayReader(clip, self.sample_rate), self.sample_rate) for clip in group]
+            results.append(session.whole(recordings, session.condition(list(group), hz.tolist(), said), Watch()))
+        return torch.cat(results)
+
+    def file(
+        self,
+        source: str | Path,
+        target: str | Path,
+        *,
+        progress: Progress | None = None,
+        cancel: CancelToken | None = None,
+        **changes: Any,
+    ) -> Enhanced:
+        """Restore the file `source` into `target`, which appears only when it is whole.
+
+        Memory does not grow with the file's length.
+
+        Args:
+            progress, cancel, changes: see `__call__`.
+
+        Raises:
+            AudioError: the source cannot be read, or the target cannot be written.
+            ConfigError: settings that are not possible.
+            Cancelled: `cancel` was set.
+        """
+        session = Session(self.model, self.settings.changed(**changes))
+        with AudioReader(source) as reader:
+            if reader.info.truncated:
+                logger.warning("%s is shorter than its header says; what is there is enhanced.", source)
+            recording = Recording(reader, self.sample_rate)
+            look = session.look(recording)
+            watch = Watch(progress, cancel, recording.length / self.sample_rate)
+            with AudioWriter(target, self.sample_rate, reader.info.channels) as writer:
+                fade = CrossFade(session.plan)
+                for (_, end), chunk in session.chunks([recording], look):
+                    writer.write(fade.join(chunk[0], end == recording.length))
+                    watch.at(end / self.sample_rate)
+        return Enhanced(recording.length / self.sample_rate, look[0][0], look[1] is not None)
+
+    def folder(self, source: str | Path, target: str | Path, **changes: Any) -> dict[Path, Enhanced]:
+        """Restore every audio file below `source` into the same place below `target`; what was done, by file.
+
+        Raises:
+            SagaError: a file that cannot be restored; those before it are done.
+        """
+        settings = self.settings.changed(**changes)
+        jobs = plan_files([Path(source)], Path(target), settings.format)
+        return {job.source: self.file(job.source, job.target, **changes) for job in jobs}
+
+    def stream(self, blocks: Iterable[Any], sample_rate: int, **changes: Any) -> EnhancedStream:
+        """Restore a stream while it comes in.
+
+        Where its content ends is measured on the first chunk, unless it is given.
+
+        Args:
+            blocks: arrays [channel, time] or [time] of any lengths, in order.
+            sample_rate: of the blocks, in Hz.
+            changes: settings, see `EnhanceSettings.changed`; a short `chunk_s` makes a short delay.
+
+        Returns:
+            An iterator of blocks of the same kind, with its `delay_s`.
+        """
+        session = Session(self.model, self.settings.changed(**changes))
+        return EnhancedStream(session, blocks, checked_rate(sample_rate))
+
+
+def checked_rate(sample_rate: int) -> int:
+    """`sample_rate`, if it is one.
+
+    Raises:
+        AudioError: it is no whole number above 0.
+    """
+    if isinstance(sample_rate, bool) or int(sample_rate) != sample_rate or sample_rate < 1:
+        raise AudioError(f"sample_rate={sample_rate} is not possible; give the audio's samples per second.")
+    return int(sample_rate)

@@ -1,0 +1,66 @@
+"""Which file is written where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from saga_sr.audio.files import SUFFIXES, find_audio
+from saga_sr.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to restore, and where to."""
+
+    source: Path
+    target: Path
+
+
+def plan_files(sources: Sequence[Path], output: Path, suffix: str) -> list[Job]:
+    """Which file is written where.
+
+    Args:
+        sources: files, and folders that are searched recursively.
+        output: a file with an audio suffix (for one file), or a folder.
+        suffix: format of files in a folder, such as `flac`.
+
+    Raises:
+        AudioError: nothing to read.
+        ConfigError: an unknown format, several files to be written to one, or an output that is its own input.
+    """
+    if f".{suffix}" not in SUFFIXES:
+        raise ConfigError(f"format={suffix!r} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
+    to_file = output.suffix.lower() in SUFFIXES and not output.is_dir()
+    if to_file:
+        if len(sources) > 1 or sources[0].is_dir():
+            named = f"input={sources[0]} is a folder" if len(sources) == 1 else f"{len(sources)} inputs are given"
+            raise ConfigError(f"{named} but output={output} is one file; give a folder as output.")
+        jobs = [Job(sources[0], output)]
+    else:
+        jobs = [Job(path, output / place) for path, place in _places(sources, output, suffix)]
+    for job in jobs:
+        if job.source.resolve() == job.target.resolve():
+            raise ConfigError(f"{job.source} would be overwritten by its own result; give another output.")
+    return jobs
+
+
+def _places(sources: Sequence[Path], output: Path, suffix: str) -> list[tuple[Path, Path]]:
+    """Each file that `sources` name, and its place in the output folder."""
+    found: list[tuple[Path, Path]] = []  # a file, and where it lies below what was named
+    for source in sources:
+        if source.is_dir():
+            inside = (path for path in find_audio(source) if output.resolve() not in path.resolve().parents)
+            found += [(path, path.relative_to(source)) for path in inside]
+        else:
+            found.append((source, Path(source.name)))
+    stems = [place.with_suffix("") for _, place in found]
+    # song.wav beside song.mp3 become song.wav.flac and song.mp3.flac.
+    names = [place.name if stems.count(stem) > 1 else place.stem for (_, place), stem in zip(found, stems, strict=True)]
+    placed = [(path, place.parent / f"{name}.{suffix}") for (path, place), name in zip(found, names, strict=True)]
+    targets = [place for _, place in placed]
+    for place in targets:
+        if targets.count(place) > 1:
+            raise ConfigError(f"Several inputs would become {output / place}; enhance them into folders of their own.")
+    return placed

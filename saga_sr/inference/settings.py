@@ -1,0 +1,176 @@
+"""`EnhanceSettings`: how recordings are enhanced, the same for commands, evaluation, validation and Python.
+
+It is the schema of the configuration group `enhance`, whose files are the presets. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from saga_sr.core.config import CONF_DIR
+from saga_sr.core.errors import ConfigError
+
+PRESETS = Path(CONF_DIR) / "enhance"
+
+
+def _setting(default: Any, text: str) -> Any:
+    """A field with the text that explains it to users."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass
+class SamplerSettings:
+    """How the flow is integrated; None keeps what the model's package says."""
+
+    solver: str | None = _setting(None, "euler, midpoint or heun; the last two evaluate the network twice a step")
+    steps: int | None = _setting(None, "steps of the solver; more are slower")
+    power: float | None = _setting(None, "steps are finer near the noise above 1, near the data below 1")
+    noise: str | None = _setting(None, "what sampling starts from: gaussian, or rademacher (its signs)")
+
+
+@dataclass
+class GuidanceSettings:
+    """How strongly conditions steer; None keeps what the model's package says."""
+
+    kind: str | None = _setting(None, "classifier_free (scale), nested or parallel (acoustic, text)")
+    scale: float | None = _setting(None, "of classifier_free; 1 is without guidance")
+    acoustic: float | None = _setting(None, "weight of the recording, of nested and parallel")
+    text: float | None = _setting(None, "weight of the prompt, of nested and parallel")
+
+
+@dataclass
+class EnhanceSettings:
+    """How a recording is enhanced.
+
+    Raises:
+        ConfigError: a value that is not possible, with what is.
+    """
+
+    sampler: SamplerSettings = field(default_factory=SamplerSettings)
+    guidance: GuidanceSettings = field(default_factory=GuidanceSettings)
+    low_band: str | None = _setting(
+        None, "how the low band is taken from the input: crossfade, hard, energy_matched or off"
+    )
+    cutoff_hz: float | None = _setting(None, "where the input's content ends, in Hz; measured where left out")
+    prompt: str = _setting("", "what the recording contains, for models trained with text")
+    rolloff: float = _setting(1.0, "how bright the output becomes, up to 1, which is full band")
+    wishes: dict[str, Any] = field(
+        default_factory=dict, metadata={"help": "what a model's other conditions are asked for, by their names"}
+    )
+    chunk_s: float = _setting(10.0, "seconds restored at a time; memory grows with it")
+    overlap_s: float = _setting(1.0, "seconds of cross-fade between neighbouring chunks")
+    batch_size: int = _setting(1, "chunks restored together")
+    seed: int = _setting(0, "of the noise; the same seed gives the same result")
+    format: str = _setting("flac", "of files written to a folder: flac, wav, ogg or mp3")
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigError(f"batch_size={self.batch_size} must be at least 1.")
+        if self.cutoff_hz is not None and not self.cutoff_hz > 0:
+            raise ConfigError(f"cutoff_hz={self.cutoff_hz} is not possible; give where the recording's content ends.")
+
+    def changed(self, preset: str | None = None, **changes: Any) -> EnhanceSettings:
+        """These settings with the `changes`; a `preset` comes first.
+
+        Args:
+            preset: a file of `conf/enhance/`.
+            changes: settings by name; those of sampler and guidance also without the group: `steps=8`.
+
+        Raises:
+            ConfigError: an unknown name, or a value of the wrong type.
+        """
+        config = OmegaConf.structured(self)
+        if preset is not None:
+            config = merged(config, read_preset(preset))
+        for name, value in changes.items():
+            path = full_name(name)
+            config = merged(config, _nested(path, value))
+        return settings_of(config)
+
+
+def presets() -> list[str]:
+    """The names that `preset=` takes."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """What the preset called `name` sets.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in presets():
+        raise ConfigError(f"preset={name!r} is not known; choose one of {', '.join(presets())}.")
+    content = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(PRESETS / f"{name}.yaml")))
+    content.pop("defaults", None)
+    return content
+
+
+def names() -> dict[str, str]:
+    """The full name (`sampler.steps`) of each setting by what users may call it: that, and `steps`."""
+    found = {}
+    for entry in fields(EnhanceSettings):
+        group = GROUPS.get(entry.name)
+        if group is None:
+            found[entry.name] = entry.name
+        else:
+            found[entry.name] = entry.name
+            for part in fields(group):
+                found[part.name] = found[f"{entry.name}.{part.name}"] = f"{entry.name}.{part.name}"
+    return found
+
+
+GROUPS: Mapping[str, type] = {"sampler": SamplerSettings, "guidance": GuidanceSettings}
+
+
+def full_name(name: str) -> str:
+    """The full name of the setting that a user calls `name`.
+
+    Raises:
+        ConfigError: there is none, with the nearest that there is.
+    """
+    known = names()
+    if name not in known:
+        raise ConfigError(f"There is no setting {name!r}; {suggestion(name, known)}.")
+    return known[name]
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The nearest of `known`, or all of them, as advice."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(sorted(known))}"
+
+
+def settings_of(config: DictConfig | Mapping[str, Any]) -> EnhanceSettings:
+    """The settings that a composed configuration holds, among whatever else it holds.
+
+    Raises:
+        ConfigError: a value that is not possible.
+    """
+    own = {entry.name: config[entry.name] for entry in fields(EnhanceSettings) if entry.name in config}
+    return cast(EnhanceSettings, OmegaConf.to_object(merged(OmegaConf.structured(EnhanceSettings), own)))
+
+
+def merged(config: DictConfig, changes: Any) -> DictConfig:
+    """`config` with `changes`, whose types are checked.
+
+    Raises:
+        ConfigError: an unknown name, or a value of the wrong type.
+    """
+    try:
+        return cast(DictConfig, OmegaConf.merge(config, changes))
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}; correct the value.") from error
+
+
+def _nested(path: str, value: Any) -> dict[str, Any]:
+    for part in reversed(path.split(".")):
+        value = {part: value}
+    return cast(dict[str, Any], value)

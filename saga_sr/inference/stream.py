@@ -1,0 +1,72 @@
+"""Restoring a stream while it comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from torch import Tensor
+
+from saga_sr.core.errors import AudioError
+from saga_sr.inference.arrays import as_batch
+from saga_sr.inference.chunks import CrossFade, Span
+from saga_sr.inference.recordings import Recording, StreamReader
+from saga_sr.inference.session import Look, Session
+
+
+class EnhancedStream:
+    """The restored blocks of a stream, as an iterator.
+
+    Attributes:
+        sample_rate: of the blocks that come out, in Hz.
+        delay_s: how much later than the samples that went in the restored ones come out, at most, in seconds. All
+            samples come out, the last ones when the stream ends.
+    """
+
+    def __init__(self, session: Session, blocks: Iterable[Any], sample_rate: int) -> None:
+        self.sample_rate = session.model.sample_rate
+        self.session = session
+        self.source_rate = sample_rate
+        context = Recording(StreamReader(1, sample_rate), self.sample_rate).context
+        self.delay_s = (session.plan.chunk + context) / self.sample_rate
+        self._restored = self._run(iter(blocks))
+
+    def __iter__(self) -> EnhancedStream:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._restored)
+
+    def _run(self, blocks: Iterator[Any]) -> Iterator[Any]:
+        recording, back, look = None, None, None
+        plan = self.session.plan
+        fade, begin = CrossFade(plan), 0
+        for block in blocks:
+            batch, back = as_batch(block)
+            if recording is None:
+                recording = Recording(StreamReader(batch.shape[1], self.source_rate), self.sample_rate)
+            reader = recording.reader
+            assert isinstance(reader, StreamReader)
+            if batch.shape[:2] != (1, reader.info.channels):
+                raise AudioError(
+                    f"A block has the shape {list(batch.shape[-2:])} where the first had {reader.info.channels} "
+                    "channel(s); give blocks [channel, time] of one stream."
+                )
+            reader.append(batch[0])
+            # A chunk is ready when what its resampling reaches is there, and it is not the last.
+            while recording.length > begin + plan.chunk + recording.context:
+                span = (begin, begin + plan.chunk)
+                look = look or self.session.look(recording, recording.read(*span))
+                yield back(fade.join(self._chunk(recording, span, look), last=False)[None])
+                begin += plan.hop
+                reader.drop_before(recording.file_start(begin))
+        if recording is None or back is None:
+            return
+        for span in plan.spans(recording.length - begin):
+            span = (begin + span[0], begin + span[1])
+            look = look or self.session.look(recording, recording.read(*span))
+            last = span[1] == recording.length
+            yield back(fade.join(self._chunk(recording, span, look), last)[None])
+
+    def _chunk(self, recording: Recording, span: Span, look: Look) -> Tensor:
+        return self.session.restore([recording], [span], look)[0, 0]
