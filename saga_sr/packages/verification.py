@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor
 
+from saga_sr.conditioning import ConditionRequest
 from saga_sr.core.errors import PackageError
-from saga_sr.flow.sampler import Sampler
 from saga_sr.model import SuperResolver
 
 # How far the enhanced clip may be from the source model's, as a share of it.
@@ -19,14 +17,14 @@ CUTOFF_HZ = 4000.0
 
 
 def check_same(source: SuperResolver, loaded: SuperResolver, dtype: torch.dtype) -> None:
-    """Enhance half a second of noise with `source` and with `loaded`, which was stored in `dtype`, in two steps.
+    """Restore half a second of noise with `source` and with `loaded`, which was stored in `dtype`, in two steps.
 
     Raises:
         PackageError: what `loaded` makes is not finite, of another length, or not that of `source` within the precision
             of `dtype`.
     """
     clip = _clip(loaded)
-    output, expected = _enhance(loaded, clip), _enhance(source, clip)
+    output, expected = _restore(loaded, clip), _restore(source, clip)
     word = str(dtype).removeprefix("torch.")
     if output.shape != clip.shape or not output.isfinite().all():
         raise PackageError(
@@ -48,20 +46,20 @@ def _clip(model: SuperResolver) -> Tensor:
     return 0.1 * torch.randn(1, model.codec.channels, length, generator=generator)
 
 
-def _enhance(model: SuperResolver, clip: Tensor) -> Tensor:
-    """What `model` makes of `clip` with few steps, always from the same noise."""
-    quick = copy.copy(model)  # with the same networks
-    own = model.sampler
-    quick.sampler = Sampler(own.solver, STEPS, own.power, own.noise)
+def _restore(model: SuperResolver, clip: Tensor) -> Tensor:
+    """What `model` generates for `clip` with few steps, always from the same noise."""
     device, training = next(model.parameters()).device, model.training
     generator = torch.Generator().manual_seed(0)
+    lr = clip.to(device)
+    request = ConditionRequest(lr, model.sample_rate, torch.full((1,), CUTOFF_HZ), [""])
     try:
-        quick.eval()
-        output = quick.enhance(
-            clip.to(device),
-            torch.full((1,), CUTOFF_HZ, device=device),
+        model.eval()
+        output = model.restore(
+            lr,
+            model.prepare_conditioning(request),
             lambda frames: torch.randn(1, model.codec.latent_dim, frames, generator=generator),
+            model.sampler.changed(steps=STEPS),
         )
     finally:
-        quick.train(training)
+        model.train(training)
     return output.float().cpu()
