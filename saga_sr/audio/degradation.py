@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import fft, signal
 from torch import Tensor
 
 from saga_sr.audio.spectrum import bandwidth_hz
@@ -22,13 +21,7 @@ from saga_sr.core.errors import ConfigError
 from saga_sr.core.random_numbers import Generators, uniform
 
 RIPPLE_DB, STOP_BAND_DB = 0.1, 60.0
-PROTOTYPES = {
-    "chebyshev1": lambda order: signal.cheb1ap(order, RIPPLE_DB),
-    "butterworth": signal.buttap,
-    "bessel": signal.besselap,
-    "elliptic": lambda order: signal.ellipap(order, RIPPLE_DB, STOP_BAND_DB),
-}
-KINDS = tuple(PROTOTYPES)
+KINDS = ("chebyshev1", "butterworth", "bessel", "elliptic")
 SECTIONS = 5  # quadratics in u, enough for order 10
 # A recursive filter's ringing has to die out in the padding.
 PADDING = 4096
@@ -90,8 +83,7 @@ def cut_above(lr: Tensor, cutoff_hz: Tensor, sample_rate: int) -> Tensor:
 
 def _filtered(audio: Tensor, filters: Sequence[LowPassFilter], sample_rate: int, band_limit: bool) -> Tensor:
     length = audio.shape[-1]
-    # The lengths that complex transforms like are even, which real ones are much faster on.
-    n = fft.next_fast_len(length + 2 * PADDING, real=False)
+    n = _fast_length(length + 2 * PADDING)
     spectrum = torch.fft.rfft(_padded(audio.float(), n))
     highest = max(f.cutoff_hz for f in filters) if band_limit else sample_rate / 2
     bins = min(math.ceil(highest * n / sample_rate) + 1, n // 2 + 1)
@@ -100,6 +92,20 @@ def _filtered(audio: Tensor, filters: Sequence[LowPassFilter], sample_rate: int,
     versions = response.unflatten(0, (len(audio), -1))[:, :, None] * spectrum[:, None, :, :bins]
     filtered = torch.fft.irfft(versions.flatten(0, 1), n)
     return filtered[..., PADDING : PADDING + length].to(audio.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _fast_length(least: int) -> int:
+    """The next even length that a Fourier transform is fast on: a product of 2, 3, 5, 7 and 11."""
+    n = least + least % 2
+    while True:
+        rest = n
+        for prime in (2, 3, 5, 7, 11):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return n
+        n += 2
 
 
 def _padded(audio: Tensor, n: int) -> Tensor:
@@ -157,7 +163,7 @@ def _sections(kind: str, order: int) -> np.ndarray:
 
     A conjugate pair at a +- jb gives u^2 + 2 (a^2 - b^2) u + (a^2 + b^2)^2, a real root u + a^2.
     """
-    zeros, poles, gain = PROTOTYPES[kind](order)
+    zeros, poles, gain = _prototype(kind, order)
     sides = []
     for roots in (zeros, poles):
         rows = [[1.0, 2 * (r.real**2 - r.imag**2), abs(r) ** 4] for r in roots if r.imag > 1e-12]
@@ -165,6 +171,26 @@ def _sections(kind: str, order: int) -> np.ndarray:
         sides.append(np.array(rows + [[0.0, 0.0, 1.0]] * (SECTIONS - len(rows))))
     sides[0][0] *= gain**2
     return np.stack(sides)
+
+
+def _prototype(kind: str, order: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Zeros, poles and gain of the analogue low-pass with its cutoff at 1 rad/s."""
+    if kind == "chebyshev1":
+        return _chebyshev1(order)
+    from scipy import signal  # importing it takes longer than enhancing a clip, which needs the kind above alone
+
+    if kind == "elliptic":
+        return signal.ellipap(order, RIPPLE_DB, STOP_BAND_DB)
+    return signal.buttap(order) if kind == "butterworth" else signal.besselap(order)
+
+
+def _chebyshev1(order: int) -> tuple[np.ndarray, np.ndarray, float]:
+    ripple = math.sqrt(10 ** (RIPPLE_DB / 10) - 1)
+    angle = np.pi * np.arange(1 - order, order, 2) / (2 * order)
+    poles = -np.sinh(math.asinh(1 / ripple) / order + 1j * angle)
+    # Even orders begin at the bottom of their ripple.
+    gain = float(np.prod(-poles).real) / (1 if order % 2 else math.hypot(1, ripple))
+    return np.array([]), poles, gain
 
 
 @dataclass(frozen=True)
