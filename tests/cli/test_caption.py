@@ -198,7 +198,7 @@ def test_several_folders_are_captioned_into_a_file_of_their_own(music: Path, tmp
     file = CaptionFile(*place(recordings, str(tmp_path / "all.jsonl")))
     stretches = [stretch for stretch in plan(recordings, 30)[0] if stretch.info.path.name in ("d.wav", "f.wav")]
     file.add([(stretch, stretch.info.path.stem) for stretch in stretches])
-    assert [path for path, *_ in said(tmp_path / "all.jsonl")] == ["d.wav", str(other)]
+    assert [path for path, *_ in said(tmp_path / "all.jsonl")] == [str(other), "d.wav"]
     found = recordings.captions(recordings.files, tmp_path / "all.jsonl")
     assert found.at(music / "d.wav", 0.5) == "d" and found.at(other, 0.5) == "f"
 
