@@ -1,4 +1,4 @@
-"""Evaluate a model package on held-out clips: `saga-sr evaluate model=DIR`.
+"""Evaluate a model on held-out clips: `saga-sr evaluate model=DIR`.
 
 Writes `metrics.json`, `metrics.csv`, `summary.txt`, `report.html` and the examples' audio into `output`.
 """
@@ -17,8 +17,8 @@ from tqdm import tqdm
 from saga_sr.audio.files import write_audio
 from saga_sr.cli.command_line import answer_errors, start
 from saga_sr.core.config import CONF_DIR
-from saga_sr.core.run_folder import read_curves, read_record
-from saga_sr.data.audio_data import AudioData
+from saga_sr.core.run_folder import read_curves, read_record, run_of
+from saga_sr.data.datamodule import AudioData
 from saga_sr.evaluation.baselines import band_replication, unchanged
 from saga_sr.evaluation.comparison import (
     Clip,
@@ -70,10 +70,10 @@ def held_out_clips(data: AudioData, count: int, seconds: float) -> list[Clip]:
     ]
 
 
-def write_results(output: Path, model_folder: Path, result: Comparison, data: str, seconds: float) -> None:
+def write_results(output: Path, model: Path, result: Comparison, data: str, seconds: float) -> None:
     """Everything that came of the comparison, as files in `output`."""
     output.mkdir(parents=True, exist_ok=True)
-    trained = read_record(model_folder.parent) or {}
+    trained = read_record(run_of(model)) or {}
     spent = {"train": trained.get("seconds"), "evaluate": round(seconds, 1)}
     write_json(output / "metrics.json", result.summary(spent))
     write_rows(output / "metrics.csv", result)
@@ -83,22 +83,20 @@ def write_results(output: Path, model_folder: Path, result: Comparison, data: st
             write_audio(output / "audio" / file, audio, result.sample_rate)
     clips = len({row.clip for row in result.rows})
     facts = {
-        "model": str(model_folder),
+        "model": str(model),
         "data": data,
         "training": f"{trained.get('steps', '?')} steps, {trained.get('seconds', '?')} s",
         "evaluation": f"{clips} held-out clips, {seconds:.0f} s",
     }
-    report = write_report(
-        output / "report.html", result, "Audio super-resolution", facts, training_curves(model_folder)
-    )
+    report = write_report(output / "report.html", result, "Audio super-resolution", facts, training_curves(model))
     summary = f"{table(result)}\n\nReport: {report.resolve()}\n"
     (output / "summary.txt").write_text(summary)
     logger.info("%s", summary)
 
 
-def training_curves(model_folder: Path) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """The curves of the run that wrote the package, from the CSV log beside it; none where there is no log."""
-    points = read_curves(model_folder.parent)
+def training_curves(model: Path) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """The curves of the run that the model is of, from its CSV log; none where there is no log."""
+    points = read_curves(run_of(model))
     panels = {title: {name: points[name] for name in names if name in points} for title, names in CURVES.items()}
     return {title: series for title, series in panels.items() if series}
 

@@ -17,8 +17,14 @@ RUNNING, FINISHED, FAILED, STOPPED = "running", "finished", "failed", "stopped"
 
 
 def is_run(folder: Path) -> bool:
-    """Whether `folder` is that of a training run, which unlike a model package has no weights beside its settings."""
-    return (folder / "config.yaml").is_file() and not (folder / "model.safetensors").is_file()
+    """Whether `folder` is that of a training run."""
+    return (folder / "config.yaml").is_file() and any((folder / name).exists() for name in (RECORD, "checkpoints"))
+
+
+def run_of(model: Path) -> Path:
+    """The folder of the run whose package, checkpoint or folder `model` is; of one from elsewhere, its own path."""
+    path = model.absolute()
+    return next((folder for folder in (path, path.parent, path.parent.parent) if is_run(folder)), path)
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

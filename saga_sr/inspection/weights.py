@@ -14,13 +14,15 @@ from torch import Tensor, nn
 from saga_sr.codecs.dac import package_names
 from saga_sr.codecs.oobleck import check_folder
 from saga_sr.core.errors import PackageError, WeightsError
+from saga_sr.core.run_folder import is_run
+from saga_sr.packages.load import find_model
 from saga_sr.packages.package import ASSETS, build, read_config
 from saga_sr.weights.stable_audio import MARK, read_weights
 from saga_sr.weights.tensor_files import Tensors, load_saved, load_tensors
 
 READ = (
-    "a model package, a checkpoint of training, Stable Audio's or SAGA-SR's weights, or the folder or file of a DAC, "
-    "an Oobleck autoencoder or a T5 encoder"
+    "a model package, a run or checkpoint of training, Stable Audio's or SAGA-SR's weights, or the folder or file of a "
+    "DAC, an Oobleck autoencoder or a T5 encoder"
 )
 
 
@@ -68,8 +70,9 @@ def open_weights(path: Path) -> Contents:
 
 
 def _folder(folder: Path) -> Contents | None:
-    if (folder / "model" / "config.yaml").is_file():
-        folder = folder / "model"  # of a run
+    if is_run(folder):
+        found = find_model(folder)
+        return _package(found) if found.is_dir() else _file(found)
     if (folder / "config.yaml").is_file():
         return _package(folder)
     if (folder / "transformer").is_dir():
@@ -118,7 +121,7 @@ def _package(folder: Path) -> Contents:
         for part, value in settings.items()
         if isinstance(value, dict) and "_target_" in value
     ]
-    return Contents("a model package, for infer.py", [f"saga_sr {config.get('saga_sr')}", *parts], entries)
+    return Contents("a model package, for model=PATH", [f"saga_sr {config.get('saga_sr')}", *parts], entries)
 
 
 def _checkpoint(saved: dict[str, Any], tensors: Tensors) -> Contents:
@@ -132,7 +135,7 @@ def _checkpoint(saved: dict[str, Any], tensors: Tensors) -> Contents:
     facts = [f"step {saved.get('global_step')}"]
     if "current_model_state" in saved:
         facts.append("state_dict holds the averaged weights, current_model_state those in training")
-    return Contents("a checkpoint of a training, for resume=PATH", facts, _entries(tensors, ours))
+    return Contents("a checkpoint of a training, for model=PATH or resume=PATH", facts, _entries(tensors, ours))
 
 
 def _stable_audio(path: Path) -> Contents:

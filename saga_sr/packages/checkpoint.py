@@ -49,8 +49,9 @@ def load_checkpoint(path: Path, kind: str | None = None) -> Trained:
         PackageError: no run around it, no checkpoint of training, no such weights, or weights that do not fit.
         WeightsError: a damaged file.
     """
-    run = next((folder for folder in (path.parent.parent, path.parent) if is_run(folder)), None)
-    if run is None:
+    beside = path.absolute().parent
+    run = beside.parent if is_run(beside.parent) else beside
+    if not (run / "config.yaml").is_file():
         raise PackageError(
             f"There is no run around {path}, so nothing says what model it is of; keep it in RUN/checkpoints/, or put "
             "the run's config.yaml beside it."

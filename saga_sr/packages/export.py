@@ -81,6 +81,6 @@ def _card(trained: Trained, checkpoint: Path, dtype: str, license: str) -> str:
         trained.config,
         record.get("data", "The training's settings, below, name it."),
         measured,
-        weights_facts(f"{trained.run.resolve().name}/{checkpoint.name}", trained.step, trained.kind, dtype),
+        weights_facts(f"{trained.run.name}/{checkpoint.name}", trained.step, trained.kind, dtype),
         license=license,
     )

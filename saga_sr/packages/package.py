@@ -30,6 +30,12 @@ ASSETS = "assets"
 FILES = ("config.yaml", "model.safetensors", "README.md", ASSETS)
 ROOMS = ("saga_sr.codecs.", "saga_sr.backbones.", "saga_sr.conditioning.", "saga_sr.flow.", "saga_sr.model.")
 
+# Where classes are now that packages of earlier versions name elsewhere.
+MOVED = {
+    "saga_sr.conditioning.numbers.DurationCondition": "saga_sr.conditioning.duration.DurationCondition",
+    "saga_sr.conditioning.numbers.RolloffCondition": "saga_sr.conditioning.rolloff.RolloffCondition",
+}
+
 
 def find_class(target: str) -> type:
     """The class that `target` names, if it is defined in one of the model's rooms.
@@ -37,22 +43,26 @@ def find_class(target: str) -> type:
     Raises:
         PackageError: anything else.
     """
-    module_name, _, name = target.rpartition(".")
     if not target.startswith(ROOMS):
         raise PackageError(
             f"The model package asks for '{target}', which is not part of the saga_sr model classes; "
             "do not use this package unless you trust its author, and have it exported again."
         )
-    try:
-        found = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError):
-        found = None
+    found = _find(target) or _find(MOVED.get(target, target))
     if not isinstance(found, type) or not f"{found.__module__}.".startswith(ROOMS):
         raise PackageError(
             f"The model package asks for '{target}', which saga_sr {__version__} does not have; "
             "use the version named in the package's config.yaml."
         )
     return found
+
+
+def _find(target: str) -> Any:
+    module_name, _, name = target.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError):
+        return None
 
 
 def build(config: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -15,10 +16,13 @@ from programs import program
 from safetensors.torch import load_file
 from text_encoder import make_text_encoder
 
+from saga_sr.audio.files import write_audio
 from saga_sr.core.errors import ConfigError, PackageError, SagaError
+from saga_sr.inspection.weights import open_weights
 from saga_sr.packages.export import export_package
 from saga_sr.packages.load import load_model
 from saga_sr.packages.package import build, load_package, save_package
+from saga_sr.synthesis.dataset import SyntheticAudio
 
 NAME = "backbone.to_tokens.weight"
 
@@ -117,6 +121,7 @@ def test_runs_and_checkpoints_are_models_as_they_are(run: Path, plain: Path, tmp
     averaged = saved(run, 4, "state_dict")
     for source in (run, run / "model", run / "model/model.safetensors", run / "checkpoints/step-4.ckpt", going_on):
         assert torch.equal(weight(source), averaged), source
+        assert "for model=PATH" in open_weights(source).recognised
     assert torch.equal(weight(going_on / "checkpoints/step-2.ckpt"), saved(run, 2, "state_dict"))
     assert torch.equal(weight(plain / "checkpoints/step-4.ckpt"), saved(plain, 4, "state_dict"))
     # A checkpoint that was taken out of its run, with the run's settings.
@@ -129,7 +134,8 @@ def test_runs_and_checkpoints_are_models_as_they_are(run: Path, plain: Path, tmp
 @pytest.mark.slow
 def test_a_run_that_has_saved_nothing_and_files_that_are_no_checkpoints_are_named(run: Path, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
-    shutil.copy(run / "config.yaml", tmp_path / "new")
+    for name in ("config.yaml", "run.json"):
+        shutil.copy(run / name, tmp_path / "new")
     with pytest.raises(PackageError, match="neither a model nor a checkpoint yet"):
         load_model(tmp_path / "new")
     torch.save({"weights": torch.ones(3)}, tmp_path / "new/other.ckpt")
@@ -178,6 +184,23 @@ def test_the_command(run: Path, tmp_path: Path) -> None:
         "error: dtype=int8 is not known; choose one of float32, bfloat16, float16."
     )
     assert (output / "README.md").read_text() == before
+
+
+@pytest.mark.slow
+def test_enhancing_and_evaluating_take_runs_and_checkpoints(run: Path, tmp_path: Path) -> None:
+    audio = SyntheticAudio(9, 9600, 16_000)[2]["hr"]
+    write_audio(tmp_path / "a.wav", audio, 16_000)
+    results = []
+    for model in (run, run / "checkpoints/step-4.ckpt", run / "checkpoints/step-2.ckpt"):
+        output = tmp_path / f"{len(results)}.wav"
+        done = program("infer.py", f"model={model}", f"input={tmp_path / 'a.wav'}", f"output={output}")
+        assert done.returncode == 0, done.stderr
+        results.append(output.read_bytes())
+    assert results[0] == results[1] != results[2]
+    words = [f"model={run / 'checkpoints/step-4.ckpt'}", f"output={tmp_path / 'e'}", "clips=1", "seconds=0.5"]
+    done = program("-m", "saga_sr", "evaluate", *words, "cutoffs_hz=[4000]", "examples=0")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "e/metrics.json").read_text())["seconds"]["train"] > 0
 
 
 def test_parameters_are_stored_as_asked_and_read_into_float32(package: Path, tmp_path: Path) -> None:
