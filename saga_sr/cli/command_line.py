@@ -24,6 +24,7 @@ from omegaconf.errors import (
 import saga_sr.inference.schema  # noqa: F401  # of what is composed
 from saga_sr.core.config import cause
 from saga_sr.core.errors import SagaError
+from saga_sr.core.imports import extras_named
 from saga_sr.inference.settings import names
 
 Result = TypeVar("Result")
@@ -40,7 +41,8 @@ def answer_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig]
     @functools.wraps(task)
     def answered(config: DictConfig) -> Result:
         try:
-            return task(config)
+            with extras_named():
+                return task(config)
         except KeyboardInterrupt:
             sys.exit("Stopped.")
         except (MissingMandatoryValue, InterpolationToMissingValueError, SagaError, InstantiationException) as error:
@@ -105,6 +107,8 @@ def _command_error(error: HydraException) -> str:
         return f"There is no {name} in {there}; choose one of {valid}, or add it with +{cause.full_key}=..."
     # Hydra names the valid options, and then where it looked.
     said = str(error).partition("Config search path:")[0] + (f" ({cause})" if cause else "")
+    if "hydra/launcher/" in said or "hydra/sweeper/" in said:
+        said += " Those of joblib, submitit and Optuna need pip install 'saga-sr[sweep]'."
     return " ".join(said.split())
 
 

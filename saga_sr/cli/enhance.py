@@ -7,12 +7,14 @@ from omegaconf import DictConfig
 
 from saga_sr.cli.command_line import answer_errors, start
 from saga_sr.core.config import CONF_DIR
+from saga_sr.core.imports import importing
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="infer")
 @answer_errors
 def main(config: DictConfig) -> None:
-    from saga_sr.inference.run import run as enhance
+    with importing():
+        from saga_sr.inference.run import run as enhance
 
     enhance(config)
 

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
 
 from saga_sr.core.errors import SagaError
+from saga_sr.core.imports import missing_extra
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # A wheel carries the configurations inside the package; in a checkout they are beside it.
@@ -43,7 +44,8 @@ def cause(error: BaseException) -> str:
         return f"{error.full_key or 'a value'} is required; add {error.full_key}=... to the command."
     inner: BaseException | None = error
     while inner is not None:
-        if isinstance(inner, SagaError):
-            return str(inner)
+        known = inner if isinstance(inner, SagaError) else missing_extra(inner)
+        if known is not None:
+            return str(known)
         inner = inner.__cause__
     return " ".join(str(error).split()) or type(error).__name__

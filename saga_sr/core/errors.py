@@ -31,5 +31,9 @@ class WeightsError(SagaError):
     """Weights from elsewhere (a codec, a text encoder, a model to start from) cannot be used."""
 
 
+class ExtraError(SagaError):
+    """A package that only part of the users need is not installed."""
+
+
 class Cancelled(SagaError):
     """The caller has asked to stop."""

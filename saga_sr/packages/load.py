@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from saga_sr.core.errors import PackageError
+from saga_sr.core.imports import extras_named
 from saga_sr.core.run_folder import is_run, newest_whole
 from saga_sr.model import SuperResolver
 from saga_sr.packages import hub
@@ -25,9 +26,11 @@ def load_model(source: str | Path, device: str = "cpu") -> SuperResolver:
     Raises:
         PackageError: nothing of these, or it is incomplete, damaged or asks for code outside the model's rooms.
         WeightsError: a damaged checkpoint.
+        ExtraError: a package that the model needs is not installed.
     """
     path = find_model(source)
-    return load_package(path, device) if path.is_dir() else load_checkpoint(path).model.to(device)
+    with extras_named():
+        return load_package(path, device) if path.is_dir() else load_checkpoint(path).model.to(device)
 
 
 def find_model(source: str | Path) -> Path:

@@ -91,10 +91,10 @@ def finish(failed: bool) -> None:
 
 
 def _why_offline() -> str | None:
-    if os.environ.get("WANDB_MODE"):
-        return None
     import wandb
 
+    if os.environ.get("WANDB_MODE"):
+        return None
     if not wandb.api.api_key:
         return "no key is set (wandb login, or WANDB_API_KEY)"
     address = urlparse(os.environ.get("WANDB_BASE_URL") or wandb.Settings().base_url)
