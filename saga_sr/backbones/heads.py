@@ -34,11 +34,11 @@ class GaussianHead(nn.Module):
     """The posterior of z given z_t when z ~ N(mu, sigma^2), with mu and sigma predicted per coefficient.
 
     A network narrower than its latent cannot copy noise-like coefficients to its output. Here it does not have to: it
-    says how far to trust z_t, and the closed form does the copying. With D = (sigma t)^2 + (1 - t)^2 and
+    says how far to trust z_t, and the closed form does the copying. With q = 1 / (t^2 + (1 - t)^2 / sigma^2) and
     r = z_t - t mu,
 
-        E[z | z_t] = mu + sigma^2 t r / D,    E[z - noise | z_t] = mu + (sigma^2 t - (1 - t)) r / D,
-        Var[z | z_t] = sigma^2 (1 - t)^2 / D.
+        E[z | z_t] = mu + t q r,    E[z - noise | z_t] = mu + (t - (1 - t) / sigma^2) q r,
+        Var[z | z_t] = (1 - t)^2 q.
 
     For the same reason mu is a share of z_lr plus what the network adds: mu = gate z_lr + m. What the network gives
     (m, log sigma, gate - 1) starts at zero.
@@ -64,16 +64,18 @@ class GaussianHead(nn.Module):
         moments = self.to_moments(tokens).transpose(1, 2)
         # Outside autocast: the closed form subtracts nearly equal numbers as t approaches 1.
         with torch.autocast(tokens.device.type, enabled=False):
-            return self._posterior(moments.float().contiguous(), z_t.float(), t.float()[:, None, None], z_lr.float())
+            whole = moments.to(torch.float32, memory_format=torch.contiguous_format)
+            return self._posterior(whole, z_t.float(), t.float()[:, None, None], z_lr.float())
 
     def _posterior(self, moments: Tensor, z_t: Tensor, t: Tensor, z_lr: Tensor) -> Prediction:
+        # These tensors are large: one quotient, and products that are added in the same pass.
         mean, log_sigma, gate = moments.chunk(3, dim=1)
-        mu = mean + (1 + gate) * z_lr
-        # sigma within e^-5 and e^3: latents have unit variance, and D must not vanish at t = 1.
-        variance = torch.exp(2 * log_sigma.clamp(-5, 3))
-        total = variance * t**2 + (1 - t) ** 2
-        gain = variance * t if self.prediction == "data" else variance * t - (1 - t)
-        return Prediction(mu + gain * (z_t - t * mu) / total, variance * (1 - t) ** 2 / total)
+        mu = torch.addcmul(mean + z_lr, gate, z_lr)
+        # sigma within e^-5 and e^3: latents have unit variance, and the quotient must not vanish at t = 1.
+        precision = torch.exp(-2 * log_sigma.clamp(-5, 3))
+        q = torch.reciprocal(precision * (1 - t) ** 2 + t**2)
+        gain = t * q if self.prediction == "data" else (t - (1 - t) * precision) * q
+        return Prediction(torch.addcmul(mu, gain, z_t - t * mu), (1 - t) ** 2 * q)
 
 
 HEADS = ("linear", "gaussian")

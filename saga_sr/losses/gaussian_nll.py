@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from saga_sr.core.errors import ConfigError
@@ -33,4 +34,4 @@ class GaussianNLL(nn.Module):
             raise ConfigError("loss=gaussian_nll needs a network that states its variance; add backbone.head=gaussian.")
         variance = estimate.variance + self.min_variance
         error = (estimate.data - estimate.target_data).square()
-        return {"gaussian_nll": 0.5 * (error / variance + variance.log()).mean()}
+        return {"gaussian_nll": 0.5 * torch.addcmul(variance.log(), error, variance.reciprocal()).mean()}

@@ -68,10 +68,9 @@ class FlowMatchingModule(LightningModule):
         first = (self.seed + 1) * SEEDS_PER_RUN
         terms = self.loss_terms(batch, [first + index for index in batch["index"].tolist()])
         loss = torch.stack(list(terms.values())).sum()
-        logged = {f"train/{name}": value.detach() for name, value in terms.items()}
-        several = self.trainer.world_size > 1
-        self.log_dict({"train/loss": loss.detach(), **logged}, batch_size=len(batch["index"]), sync_dist=several)
-        self.log("loss", loss.detach(), prog_bar=True, logger=False)
+        settings: dict[str, Any] = {"batch_size": len(batch["index"]), "sync_dist": self.trainer.world_size > 1}
+        self.log("train/loss", loss.detach(), prog_bar=True, **settings)
+        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()}, **settings)
         return loss
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Tensor] | None:
@@ -119,7 +118,8 @@ class FlowMatchingModule(LightningModule):
             # Each rank holds a part of the gradient.
             norm = cast(Any, self.trainer.strategy.model).clip_grad_norm_(limit)
         else:
-            norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
+            # Of the optimiser's own lists: walking through the model takes as long as the norm.
+            norm = nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], limit)
         self.log("train/gradient_norm", norm)
 
     def loss_terms(self, batch: dict[str, Any], seeds: list[int]) -> dict[str, Tensor]:
