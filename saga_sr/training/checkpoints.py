@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,28 +74,42 @@ class CheckpointBetweenSteps(Checkpoint):
 class NewestCheckpoints(CheckpointBetweenSteps):
     """Saves every so many steps and after the last one, and keeps the newest, so that a damaged one has one before it.
 
+    An attempt's first checkpoint comes early, whatever `every` is: on a slow machine that may be hours.
+
     Args:
         folder: for `step-<n>.ckpt`.
         every: optimiser steps between two.
         keep: how many are kept.
+        first_after_s: seconds of training after which the first one of an attempt is due; null waits for `every`.
     """
 
-    def __init__(self, folder: str, every: int, keep: int = 2) -> None:
+    def __init__(self, folder: str, every: int, keep: int = 2, first_after_s: float | None = None) -> None:
         self.folder = Path(folder)
         self.every = every
         self.keep = keep
-        self.saved_step = 0
+        self.first_after_s = first_after_s
+        self.first_is_due = math.inf
+        self.step = 0
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self.saved_step = trainer.global_step
+        self.step = trainer.global_step
+        self.first_is_due = math.inf if self.first_after_s is None else time.monotonic() + self.first_after_s
 
     def on_train_batch_start(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        step = trainer.global_step
-        if step != self.saved_step and step % self.every == 0:
-            self.save_between_steps(trainer, self._path(step))
+        if trainer.global_step == self.step:
+            return  # nothing new, or in the midst of accumulating
+        self.step = trainer.global_step
+        if self.step % self.every == 0 or self._first_is_due(trainer):
+            self.save_between_steps(trainer, self._path(self.step))
             self._keep_newest(trainer)
+
+    def _first_is_due(self, trainer: lightning.Trainer) -> bool:
+        if self.first_is_due == math.inf:
+            return False
+        # Clocks differ between ranks, and all of them save.
+        return trainer.strategy.reduce_boolean_decision(time.monotonic() >= self.first_is_due, all=False)
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -107,7 +123,7 @@ class NewestCheckpoints(CheckpointBetweenSteps):
         return self.folder / f"step-{step}.ckpt"
 
     def _keep_newest(self, trainer: lightning.Trainer) -> None:
-        self.saved_step = trainer.global_step
+        self.first_is_due = math.inf
         if trainer.is_global_zero:
             for old in newest_first(self.folder)[self.keep :]:
                 trainer.strategy.remove_checkpoint(old)
