@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from saga_sr.data.recordings import find_recordings
 from saga_sr.preparation.finish import finish
 from saga_sr.preparation.part import prepare_part
 from saga_sr.preparation.plan import Settings, make_plan
@@ -18,7 +19,7 @@ SETTINGS = Settings(
 
 
 def prepared(folder: Path, output: Path, settings: Settings = SETTINGS, clips: int = 3) -> Path:
-    plan = make_plan(folder, None, settings, output, clips)
+    plan = make_plan(find_recordings(folder), None, None, settings, output, clips)
     for part in plan.parts:
         prepare_part(part, output=output, settings=settings, device="cpu")
     finish(output, plan)

@@ -67,7 +67,7 @@ def cut(info: AudioInfo, stretch_s: float) -> list[Stretch]:
 
 
 class CaptionFile:
-    """The JSONL file that captions are added to; paths in it are relative to `folder`.
+    """The JSONL file that captions are added to; paths in it are relative to `folder`, or absolute.
 
     A last line that was cut off as it was written is removed.
 
@@ -98,7 +98,7 @@ class CaptionFile:
         """
         lines = (
             {
-                "path": stretch.info.path.relative_to(self.folder).as_posix(),
+                "path": self._named(stretch.info.path),
                 "start_s": stretch.start_s,
                 "end_s": stretch.end_s,
                 "caption": caption,
@@ -106,6 +106,11 @@ class CaptionFile:
             for stretch, caption in captions
         )
         self._write(self.path, "".join(json.dumps(line) + "\n" for line in lines).encode(), "ab")
+
+    def _named(self, path: Path) -> str:
+        """A path as it stands in the file: absolute where the folder does not hold it."""
+        inside = path.is_relative_to(self.folder)
+        return (path.relative_to(self.folder) if inside else path.absolute()).as_posix()
 
     def _end_line(self) -> None:
         data = self.path.read_bytes()

@@ -11,11 +11,12 @@ from pathlib import Path
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from saga_sr.audio.files import find_audio, inspect_audio
+from saga_sr.audio.files import inspect_audio
 from saga_sr.captioning.captioner import LONGEST_S, SHORTEST_S, Captioner, CaptionFile, Stretch, batches, cut
 from saga_sr.core.errors import AudioError, ConfigError
 from saga_sr.core.hardware import pick_device
 from saga_sr.data.captions import CAPTIONS_FILE
+from saga_sr.data.recordings import Recordings, find_recordings
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +36,10 @@ def run(config: DictConfig) -> None:
             f"stretch_s={config.stretch_s} is not possible, since Qwen2-Audio hears {LONGEST_S} s at most; "
             f"choose {SHORTEST_S} to {LONGEST_S}."
         )
-    folder, model, device = Path(config.data.path), Path(config.model), pick_device(config.device)
-    stretches, bad = plan(folder, config.stretch_s)
-    file = CaptionFile(Path(config.output or folder / CAPTIONS_FILE), folder)
+    recordings, model, device = find_recordings(config.data.path), Path(config.model), pick_device(config.device)
+    output, folder = place(recordings, config.output)
+    stretches, bad = plan(recordings, config.stretch_s)
+    file = CaptionFile(output, folder)
     planned = list(batches(stretches, config.batch_size, file))
     if planned:
         # What cannot be written is better known before the model is read.
@@ -45,21 +47,33 @@ def run(config: DictConfig) -> None:
         write(planned, Captioner(model, device), file, bad)
     readable = {stretch.info.path for stretch in stretches} - set(bad)
     if not readable:
-        raise AudioError(f"None of the {len(bad)} files in {folder} can be read; the first: {next(iter(bad.values()))}")
+        raise AudioError(
+            f"None of the {len(bad)} files in {recordings} can be read; the first: {next(iter(bad.values()))}"
+        )
     if bad:
         logger.warning("%d of %d files have no captions, or only in part.", len(bad), len(bad) + len(readable))
     logger.info("Captions of %d files are in %s", len(readable), file.path)
 
 
-def plan(folder: Path, stretch_s: float) -> tuple[list[Stretch], dict[Path, str]]:
-    """All stretches of the recordings in `folder`, and what is wrong with files that cannot be read.
+def place(recordings: Recordings, output: str | None) -> tuple[Path, Path]:
+    """Where captions are written, and the folder that paths in them are relative to.
 
     Raises:
-        AudioError: the folder is missing or holds no audio.
+        ConfigError: several sources, or a manifest, and no output.
     """
+    first = recordings.sources[0]
+    if len(recordings.sources) == 1 and first.path.is_dir():
+        return Path(output or first.folder / CAPTIONS_FILE), first.folder
+    if output is None:
+        raise ConfigError(f"{recordings} is no single folder that captions.jsonl could lie in; give output=FILE.jsonl.")
+    return Path(output), first.folder
+
+
+def plan(recordings: Recordings, stretch_s: float) -> tuple[list[Stretch], dict[Path, str]]:
+    """All stretches of the recordings, and what is wrong with files that cannot be read."""
     stretches: list[Stretch] = []
     bad: dict[Path, str] = {}
-    for path in find_audio(folder):
+    for path in recordings.files:
         try:
             stretches += cut(inspect_audio(path), stretch_s)
         except AudioError as error:

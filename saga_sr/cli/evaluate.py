@@ -18,7 +18,7 @@ from saga_sr.audio.files import write_audio
 from saga_sr.cli.command_line import answer_errors, start
 from saga_sr.core.config import CONF_DIR
 from saga_sr.core.run_folder import read_curves, read_record, run_of
-from saga_sr.data.datamodule import AudioData
+from saga_sr.data.audio_data import AudioData
 from saga_sr.evaluation.baselines import band_replication, unchanged
 from saga_sr.evaluation.comparison import (
     Clip,

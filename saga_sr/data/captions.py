@@ -29,12 +29,16 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Entry:
-    """The caption of a stretch of a recording; `path` is relative to the folder or absolute."""
+    """The caption of a stretch of a recording; `path` is relative to the folder or absolute.
+
+    `weight` is the recording's, in a table that is a manifest: how often crops are drawn from it, for its length.
+    """
 
     path: str
     caption: str
     start_s: float = 0.0
     end_s: float = math.inf
+    weight: float = 1.0
 
     def covers(self, time_s: float) -> bool:
         """Whether the stretch holds that moment."""
@@ -60,62 +64,81 @@ class Captions:
         return next((entry.caption for entry in self._entries.get(path, ()) if entry.covers(time_s)), "")
 
 
-def read_captions(folder: str | Path, files: Iterable[Path], named: str | Path | None = None) -> Captions:
+def read_captions(
+    folders: Sequence[Path],
+    files: Iterable[Path],
+    named: str | Path | None = None,
+    manifests: Mapping[Path, Sequence[Entry]] | None = None,
+) -> Captions:
     """The captions of `files`.
 
-    The file `named` wins over `captions.jsonl` in `folder`, and that over a `.txt` beside the recording. Within one of
-    them a shorter stretch wins over a longer one, and a later line over an earlier one. Empty captions are none.
+    The file `named` wins over `manifests`, these over the `captions.jsonl` of `folders`, and those over a `.txt` beside
+    the recording. Within one of them a shorter stretch wins over a longer one, and a later line over an earlier one.
+    Empty captions are none.
 
     Args:
-        folder: to which the paths in tables are relative.
+        folders: to which the paths in tables are relative; those in a `captions.jsonl`, to its own.
         files: the recordings, by the paths under which they are looked up.
         named: a CSV, TSV or JSONL file of the user's.
+        manifests: entries of tables, by the table's path.
 
     Raises:
         DataError: `named` is missing, or some of the captions cannot be read.
     """
-    root, recordings = Path(folder), list(files)
-    tables = [Path(named)] if named is not None else []
-    if tables and not tables[0].is_file():
+    if named is not None and not Path(named).is_file():
         raise DataError(f"There is no file {named} with captions; check data.captions.")
-    if (root / CAPTIONS_FILE).is_file():
-        tables.append(root / CAPTIONS_FILE)
+    recordings = list(files)
     # The same recording may be named by way of a link.
     found: dict[Path, list[Entry]] = {path.resolve(): [] for path in recordings}
-    for table in dict.fromkeys(tables):
-        _add(table, root, found)
+    tables = {Path(named): read_table(Path(named))} if named is not None else {}
+    tables = tables | {path: list(entries) for path, entries in (manifests or {}).items() if path not in tables}
+    for table, entries in tables.items():
+        _add(table, entries, folders, found)
+    for folder in dict.fromkeys(folders):
+        table = folder / CAPTIONS_FILE
+        if table.is_file() and table not in tables:
+            _add(table, read_table(table), [folder], found)
     return Captions({path: [*found[path.resolve()], *_beside(path)] for path in recordings})
 
 
-def _add(table: Path, root: Path, found: dict[Path, list[Entry]]) -> None:
-    """Append the captions that `table` gives to those of the recordings in `found`."""
-    entries = [((root / entry.path).resolve(), entry) for entry in read_table(table)]
-    lost = [entry.path for path, entry in entries if path not in found]
+def _add(table: Path, entries: Sequence[Entry], folders: Sequence[Path], found: dict[Path, list[Entry]]) -> None:
+    """Append the captions of `table` to those of the recordings in `found`."""
+    placed, lost = [], []
+    for entry in entries:
+        places = [(folder / entry.path).resolve() for folder in folders]
+        place = next((place for place in places if place in found), None)
+        if place is None:
+            lost.append(entry.path)
+        else:
+            placed.append((place, entry))
     if lost:
         logger.warning(
             "%d of %d entries of %s name no readable recording in %s (such as %s) and are passed over.",
-            *(len(lost), len(entries), table, root, lost[0]),
+            *(len(lost), len(entries), table, ", ".join(map(str, dict.fromkeys(folders))), lost[0]),
         )
-    for path, entry in sorted(reversed(entries), key=lambda pair: pair[1].end_s - pair[1].start_s):
-        if entry.caption and path in found:
-            found[path].append(entry)
+    for place, entry in sorted(reversed(placed), key=lambda pair: pair[1].end_s - pair[1].start_s):
+        if entry.caption:
+            found[place].append(entry)
 
 
-def read_table(path: Path) -> list[Entry]:
+def read_table(path: Path, captioned: bool = True) -> list[Entry]:
     """The entries of a CSV, TSV or JSONL file, in its order.
+
+    Args:
+        captioned: whether there has to be a caption column; a manifest needs none.
 
     Raises:
         DataError: another format, bytes that are not UTF-8, or a line that is no entry.
     """
     suffix = path.suffix.lower()
     if suffix in TABLES:
-        return _read_csv(path, TABLES[suffix])
+        return _read_csv(path, TABLES[suffix], captioned)
     if suffix in JSON_LINES:
-        return read_json_lines(path)
+        return read_json_lines(path, captioned)
     raise DataError(f"{path} is no table of captions by its name; give a {', '.join([*TABLES, *JSON_LINES])} file.")
 
 
-def read_json_lines(path: Path) -> list[Entry]:
+def read_json_lines(path: Path, captioned: bool = True) -> list[Entry]:
     """The entries of a JSONL file; a last line that was cut off as it was written is passed over with a warning.
 
     Raises:
@@ -139,17 +162,17 @@ def read_json_lines(path: Path) -> list[Entry]:
             raise DataError(f"{where} is no JSON ({error.msg}); mend or remove the line.") from error
         if not isinstance(fields, dict):
             raise DataError(f'{where} is no JSON object; write {{"path": ..., "caption": ...}} there.')
-        entries.append(_entry(fields, where))
+        entries.append(_entry(fields, where, captioned))
     return entries
 
 
-def _read_csv(path: Path, delimiter: str) -> list[Entry]:
+def _read_csv(path: Path, delimiter: str, captioned: bool) -> list[Entry]:
     reader = csv.DictReader(io.StringIO(_decoded(_bytes(path), str(path)), newline=""), delimiter=delimiter)
     try:
         reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-        for names in (PATH_COLUMNS, CAPTION_COLUMNS):
+        for names in (PATH_COLUMNS, CAPTION_COLUMNS) if captioned else (PATH_COLUMNS,):
             _pick(reader.fieldnames, names, f"{path}")
-        return [_entry(row, f"{path}, line {reader.line_num}") for row in reader]
+        return [_entry(row, f"{path}, line {reader.line_num}", captioned) for row in reader]
     except csv.Error as error:
         raise DataError(
             f"{path} cannot be read as CSV near line {reader.line_num} ({error}); save it again."
@@ -166,30 +189,36 @@ def _pick(there: Iterable[str], names: Sequence[str], where: str) -> str:
     )
 
 
-def _entry(fields: Mapping[str, Any], where: str) -> Entry:
+def _entry(fields: Mapping[str, Any], where: str, captioned: bool) -> Entry:
     path = fields[_pick(fields, PATH_COLUMNS, where)]
-    caption = fields[_pick(fields, CAPTION_COLUMNS, where)]
+    if captioned or any(name in fields for name in CAPTION_COLUMNS):
+        caption = fields[_pick(fields, CAPTION_COLUMNS, where)]
+    else:
+        caption = ""
     if not isinstance(path, str) or not path.strip():
         raise DataError(f"{where} names no recording; write its path there or remove the line.")
     # A short row of a CSV, or JSON's null.
     if not isinstance(caption, str | None):
         raise DataError(f"{where} holds a caption that is no text; put it in quotation marks.")
     start_s, end_s = (
-        _seconds(fields, name, default, where) for name, default in (("start_s", 0.0), ("end_s", math.inf))
+        _number(fields, name, default, where, "of seconds") for name, default in (("start_s", 0.0), ("end_s", math.inf))
     )
     if not start_s < end_s:
         raise DataError(f"{where} has end_s={end_s} not after start_s={start_s}; give seconds from the file's begin.")
-    return Entry(path.strip(), _collapsed(caption or ""), start_s, end_s)
+    weight = _number(fields, "weight", 1.0, where, "above 0")
+    if not 0 < weight < math.inf:
+        raise DataError(f"{where} has weight={weight:g}; give a number above 0 or leave it out.")
+    return Entry(path.strip(), _collapsed(caption or ""), start_s, end_s, weight)
 
 
-def _seconds(fields: Mapping[str, Any], name: str, default: float, where: str) -> float:
+def _number(fields: Mapping[str, Any], name: str, default: float, where: str, kind: str) -> float:
     value = fields.get(name)
     if value is None or value == "":
         return default
     try:
         return float(value)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{where} has {name}={value!r}; give a number of seconds or leave it out.") from error
+        raise DataError(f"{where} has {name}={value!r}; give a number {kind} or leave it out.") from error
 
 
 def _beside(recording: Path) -> list[Entry]:

@@ -1,11 +1,8 @@
-"""A folder of recordings as an endless stream of random crops."""
+"""Recordings as an endless stream of random crops."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,75 +10,20 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
-from saga_sr.audio.files import AudioInfo, AudioReader, find_audio, inspect_audio
+from saga_sr.audio.files import AudioInfo, AudioReader
 from saga_sr.audio.resample import resample
-from saga_sr.core.errors import AudioError, ConfigError, DataError
+from saga_sr.core.errors import AudioError, DataError
 from saga_sr.data.captions import Captions
-
-logger = logging.getLogger(__name__)
 
 SILENCE_RMS = 1e-4  # -80 dBFS
 TRIES = 64
 
 
-@dataclass(frozen=True)
-class Split:
-    """The readable files of a folder, divided so that no file is on both sides."""
-
-    train: tuple[AudioInfo, ...]
-    validation: tuple[AudioInfo, ...]
-    unreadable: Mapping[Path, str]
-
-    @property
-    def readable(self) -> list[Path]:
-        """All files that can be read."""
-        return [info.path for info in (*self.train, *self.validation)]
-
-
-def split_folder(folder: str | Path, validation_fraction: float, seed: int) -> Split:
-    """Divide the audio files below `folder` at random; unreadable files are named and left out.
-
-    Raises:
-        AudioError: the folder is missing or holds no audio.
-        DataError: fewer than two files can be read.
-    """
-    return split_files(find_audio(folder), validation_fraction, seed, str(folder))
-
-
-def split_files(files: Sequence[Path], validation_fraction: float, seed: int, where: str) -> Split:
-    """`split_folder` of `files`, which `where` names.
-
-    Raises:
-        ConfigError: a fraction that is none.
-        DataError: fewer than two files can be read.
-    """
-    if not 0 < validation_fraction < 1:
-        raise ConfigError(f"validation_fraction={validation_fraction} must lie between 0 and 1.")
-    readable: list[AudioInfo] = []
-    bad: dict[Path, str] = {}
-    for path in files:
-        try:
-            readable.append(inspect_audio(path))
-        except AudioError as error:
-            bad[path] = str(error)
-    if bad:
-        logger.warning("%d of %d files are left out: %s", len(bad), len(files), " ".join(bad.values()))
-    if len(readable) < 2:
-        raise DataError(
-            f"{where} holds {len(readable)} readable audio file(s), but training and validation need one each; "
-            "add recordings or choose another folder."
-        )
-    order = np.random.default_rng(seed).permutation(len(readable))
-    held_out = min(max(round(validation_fraction * len(readable)), 1), len(readable) - 1)
-    chosen = [readable[i] for i in order]
-    return Split(train=tuple(chosen[held_out:]), validation=tuple(chosen[:held_out]), unreadable=bad)
-
-
 class AudioFolder(Dataset[dict[str, Any]]):
     """Random crops of recordings; item `i` depends on (seed, i) alone, whatever worker makes it.
 
-    Every second of audio is equally likely. Crops below -80 dBFS are drawn again, a few times. Other rates are
-    resampled; files shorter than a crop are padded with silence.
+    Every second of audio is equally likely, unless files have weights. Crops below -80 dBFS are drawn again, a few
+    times. Other rates are resampled; files shorter than a crop are padded with silence.
 
     Args:
         files: the recordings.
@@ -89,6 +31,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         num_samples: length of a crop at `sample_rate`.
         channels: 1 folds to mono, 2 repeats mono.
         captions: of the recordings.
+        weights: how likely each file is drawn, up to a factor; their lengths where left out.
     """
 
     def __init__(
@@ -100,6 +43,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         seed: int,
         channels: int = 1,
         captions: Captions | None = None,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.files = tuple(files)
         self.size = size
@@ -108,7 +52,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         self.seed = seed
         self.channels = channels
         self.captions = captions or Captions()
-        self.end_s = np.cumsum([info.duration_s for info in self.files])
+        self.ends = np.cumsum([info.duration_s for info in self.files] if weights is None else weights)
 
     def __len__(self) -> int:
         return self.size
@@ -122,7 +66,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         rng = np.random.default_rng([self.seed, index])
         reason = "they are silent"
         for _ in range(TRIES):
-            info = self.files[int(np.searchsorted(self.end_s, rng.random() * self.end_s[-1], side="right"))]
+            info = self.files[int(np.searchsorted(self.ends, rng.random() * self.ends[-1], side="right"))]
             try:
                 crop, start_s = self._crop(info, rng.random())
             except AudioError as error:

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from saga_sr.codecs.prepared import LatentStatistics
 from saga_sr.core.errors import ConfigError
-from saga_sr.data.datamodule import AudioData, Measured
+from saga_sr.data.audio_data import AudioData, Measured
 from saga_sr.data.shards import STATISTICS, SUMMARY, TRAIN, VALIDATION, Shards, fetch
 
 logger = logging.getLogger(__name__)

@@ -11,18 +11,19 @@ import errno
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saga_sr.audio.files import AudioInfo, find_audio
+from saga_sr.audio.files import AudioInfo
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import ConfigError, DataError
-from saga_sr.data.captions import Captions, read_captions, read_table
-from saga_sr.data.folder import split_files
+from saga_sr.data.captions import Captions
+from saga_sr.data.recordings import Recordings
 from saga_sr.data.shards import TRAIN, VALIDATION
+from saga_sr.data.split import split_recordings
 
 JOB, PLAN = "job", "plan.json"
 # A rest shorter than this share of a clip is left out; a longer one makes a clip that begins earlier.
@@ -92,6 +93,7 @@ class Plan:
         skipped: why, by path, of those that cannot be read.
         parts: names, those of training first.
         seconds: of audio in all parts.
+        held_out: as `files`, of those that were named for validation.
     """
 
     settings: dict[str, Any]
@@ -99,38 +101,35 @@ class Plan:
     skipped: dict[str, str]
     parts: list[str]
     seconds: float
+    held_out: list[list[Any]] = field(default_factory=list)
 
 
-def list_files(path: Path) -> list[Path]:
-    """The audio files of a folder, or those that a manifest names: a text file with a path a line, or a table.
+def make_plan(
+    recordings: Recordings,
+    held_out: Recordings | None,
+    captions: Path | None,
+    settings: Settings,
+    output: Path,
+    clips_per_part: int,
+) -> Plan:
+    """Decide what is to be done with `recordings`, and write it below `output`.
 
-    Raises:
-        AudioError: the folder is missing or holds no audio.
-        DataError: a manifest that names nothing.
-    """
-    if not path.is_file():
-        return find_audio(path)
-    if path.suffix.lower() == ".txt":
-        named = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    else:
-        named = [entry.path for entry in read_table(path)]
-    if not named:
-        raise DataError(f"The manifest {path} names no files; write a path on each line.")
-    return [path.parent / name for name in dict.fromkeys(named)]
-
-
-def make_plan(path: Path, captions: Path | None, settings: Settings, output: Path, clips_per_part: int) -> Plan:
-    """Decide what is to be done with the audio at `path`, and write it below `output`.
+    Args:
+        held_out: what is for validation; a share of `recordings` where left out.
+        captions: a file of the user's that wins over others.
 
     Raises:
-        SagaError: no audio, or captions that cannot be read.
+        SagaError: too little audio, captions that cannot be read, or recordings that have weights.
     """
-    files = list_files(path)
-    split = split_files(files, settings.validation_fraction, seed=0, where=str(path))
-    # A table is the manifest and says what is in the files, both.
-    if captions is None and path.is_file() and path.suffix.lower() != ".txt":
-        captions = path
-    found = read_captions(path.parent if path.is_file() else path, split.readable, captions)
+    for named in (recordings, held_out):
+        if named is not None and named.weighted:
+            raise ConfigError(
+                f"{named} has weights, but each clip is prepared once; name several folders in a list, and leave the "
+                "column weight out of tables."
+            )
+    split = split_recordings(recordings, held_out, settings.validation_fraction)
+    every = recordings if held_out is None else Recordings((*recordings.sources, *held_out.sources))
+    found = every.captions(split.readable, captions)
     parts: list[str] = []
     number, seconds = 0, 0.0
     for side, infos in ((TRAIN, split.train), (VALIDATION, split.validation)):
@@ -145,7 +144,8 @@ def make_plan(path: Path, captions: Path | None, settings: Settings, output: Pat
             write_file(part_file(output, parts[-1]), json.dumps([asdict(clip) for clip in together]))
     plan = Plan(
         settings=asdict(settings),
-        files=[state(file) for file in files],
+        files=states(recordings),
+        held_out=states(held_out),
         skipped={str(file): reason for file, reason in split.unreadable.items()},
         parts=parts,
         seconds=seconds,
@@ -180,7 +180,9 @@ def read_clips(output: Path, part: str) -> list[Clip]:
     return [Clip(**clip) for clip in json.loads(part_file(output, part).read_text())]
 
 
-def check_same(plan: Plan, settings: Settings, files: Sequence[Path], output: Path) -> None:
+def check_same(
+    plan: Plan, settings: Settings, recordings: Recordings, held_out: Recordings | None, output: Path
+) -> None:
     """See whether a preparation that has begun is the one that is asked for now.
 
     Raises:
@@ -194,9 +196,11 @@ def check_same(plan: Plan, settings: Settings, files: Sequence[Path], output: Pa
         raise ConfigError(
             f"{output} was begun with another {', '.join(other)}; give the same again, or another output."
         )
-    before: Mapping[str, list[Any]] = {file[0]: file for file in plan.files}
-    now = {str(path): state(path) for path in files}
-    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    before, now = (
+        {(side, *file) for side, files in enumerate(both) for file in files}
+        for both in ((plan.files, plan.held_out), (states(recordings), states(held_out)))
+    )
+    changed = sorted({path for _, path, *_ in before ^ now})
     if changed:
         names = ", ".join(changed[:NAMED]) + (", ..." if len(changed) > NAMED else "")
         raise DataError(
@@ -205,8 +209,12 @@ def check_same(plan: Plan, settings: Settings, files: Sequence[Path], output: Pa
         )
 
 
-def state(path: Path) -> list[Any]:
-    """What shows that a file has changed: path, size and time; nothing for a file that is gone."""
+def states(recordings: Recordings | None) -> list[list[Any]]:
+    """What shows that files have changed: path, size and time of each; nothing for a file that is gone."""
+    return [_state(path) for path in recordings.files] if recordings is not None else []
+
+
+def _state(path: Path) -> list[Any]:
     try:
         found = path.stat()
     except OSError:

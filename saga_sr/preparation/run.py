@@ -23,6 +23,7 @@ from tqdm import tqdm
 from saga_sr.codecs.codec import Codec
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.core.hardware import pick_device
+from saga_sr.data.recordings import find_recordings
 from saga_sr.data.shards import SUMMARY
 from saga_sr.preparation.engine import run_parts
 from saga_sr.preparation.finish import finish, missing_parts
@@ -31,7 +32,6 @@ from saga_sr.preparation.plan import (
     Plan,
     Settings,
     check_same,
-    list_files,
     make_plan,
     read_plan,
     writing,
@@ -104,18 +104,19 @@ def clips_per_part(codec: Codec, settings: Settings) -> int:
 
 def the_plan(config: DictConfig, settings: Settings, output: Path, clips: int) -> Plan:
     """The plan that is there, if it is for the same job, or a new one, which the first machine makes."""
-    path = Path(config.data.path)
+    recordings = find_recordings(config.data.path)
+    held_out = find_recordings(config.data.validation_path) if config.data.validation_path else None
     plan = read_plan(output)
     if plan is None and config.machine == 0:
         captions = Path(config.data.captions) if config.data.captions else None
         with writing(output):
-            return make_plan(path, captions, settings, output, clips)
+            return make_plan(recordings, held_out, captions, settings, output, clips)
     if plan is None:
         logger.info("Waiting for machine 0 to plan ...")
     while plan is None:
         time.sleep(POLL)
         plan = read_plan(output)
-    check_same(plan, settings, list_files(path), output)
+    check_same(plan, settings, recordings, held_out, output)
     return plan
 
 

@@ -21,7 +21,7 @@ from saga_sr.core.config import cause
 from saga_sr.core.errors import ConfigError, SagaError
 from saga_sr.core.hardware import has_fast_bfloat16, keep_memory, pick_device
 from saga_sr.core.run_folder import FAILED, FINISHED, RECORD, RUNNING, STOPPED, newest_whole, read_record
-from saga_sr.data.datamodule import AudioData
+from saga_sr.data.audio_data import AudioData
 from saga_sr.inference.settings import settings_of
 from saga_sr.model import SuperResolver
 from saga_sr.packages.card import model_card, weights_facts

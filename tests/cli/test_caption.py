@@ -25,8 +25,10 @@ from transformers import (
 
 from saga_sr.audio.files import inspect_audio, write_audio
 from saga_sr.captioning.captioner import RATE, Captioner, CaptionFile, Stretch, batches, cut
-from saga_sr.core.errors import DataError, WeightsError
+from saga_sr.captioning.run import place, plan
+from saga_sr.core.errors import ConfigError, DataError, WeightsError
 from saga_sr.data.captions import read_captions
+from saga_sr.data.recordings import find_recordings
 
 END, AUDIO = "<|endoftext|>", "<|AUDIO|>"
 SPECIAL = [END, "<|audio_bos|>", AUDIO, "<|audio_eos|>"]
@@ -182,9 +184,23 @@ def test_a_file_of_captions_is_gone_on_with(music: Path, tmp_path: Path) -> None
     file = CaptionFile(path, music)
     assert file.holds(other[0])
     file.add([(long[2], "three")])
-    found = read_captions(music, [music / "b long.flac", music / "d.wav"], path)
+    found = read_captions([music], [music / "b long.flac", music / "d.wav"], path)
     assert [found.at(music / "b long.flac", t) for t in (5, 15, 25, 35)] == ["one", "two lines", "three", ""]
     assert found.at(music / "d.wav", 1) == "mine"
+
+
+def test_several_folders_are_captioned_into_a_file_of_their_own(music: Path, tmp_path: Path) -> None:
+    other = tone(tmp_path / "other/f.wav", 1, 300)
+    recordings = find_recordings([music, other])
+    with pytest.raises(ConfigError, match=r"no single folder .* give output=FILE"):
+        place(recordings, None)
+    assert place(find_recordings(music), None) == (music / "captions.jsonl", music)
+    file = CaptionFile(*place(recordings, str(tmp_path / "all.jsonl")))
+    stretches = [stretch for stretch in plan(recordings, 30)[0] if stretch.info.path.name in ("d.wav", "f.wav")]
+    file.add([(stretch, stretch.info.path.stem) for stretch in stretches])
+    assert [path for path, *_ in said(tmp_path / "all.jsonl")] == [str(other), "d.wav"]
+    found = recordings.captions(recordings.files, tmp_path / "all.jsonl")
+    assert found.at(music / "d.wav", 0.5) == "d" and found.at(other, 0.5) == "f"
 
 
 def test_a_file_that_is_none_of_captions_is_not_touched(music: Path, tmp_path: Path) -> None:
@@ -246,7 +262,7 @@ def test_captions_are_written_for_every_file_and_found_by_training(music: Path, 
         ("deep/c stereo.ogg", 0, 3), ("e silent.wav", 0, 1.25),
     ]  # fmt: skip
     files = [folder / path for path, *_ in said(table)]
-    found = read_captions(folder, files)
+    found = read_captions([folder], files)
     assert [bool(found.at(path, 0.1)) for path in files] == [True] * 5 + [False]
     assert found.at(files[1], 29) != found.at(files[1], 31)
     before = table.read_bytes()

@@ -12,8 +12,10 @@ import torch
 from saga_sr.audio.files import write_audio
 from saga_sr.core.errors import DataError
 from saga_sr.data.captions import Captions, read_captions
-from saga_sr.data.datamodule import FolderData
-from saga_sr.data.folder import AudioFolder, split_folder
+from saga_sr.data.folder import AudioFolder
+from saga_sr.data.folder_data import FolderData
+from saga_sr.data.recordings import find_recordings
+from saga_sr.data.split import split_recordings
 
 RATE = 8_000
 CROPS = dict(
@@ -42,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def captions(folder: Path, named: Path | None = None) -> Captions:
-    return read_captions(folder, sorted(folder.rglob("*.wav")), named)
+    return read_captions([folder], sorted(folder.rglob("*.wav")), named)
 
 
 def test_texts_beside_and_stretches_by_time(folder: Path) -> None:
@@ -162,9 +164,9 @@ def test_crops_have_the_caption_of_their_middle(folder: Path) -> None:
         *({"path": p, "start_s": 2, "caption": "late"} for p in ("a.wav", "b.wav", "sub/c.wav")),
         {"path": "short.wav", "end_s": 0.1, "caption": "short"},
     )
-    files = split_folder(folder, 0.1, 0)
+    files = split_recordings(find_recordings(folder), None, 0.1)
     every = [*files.train, *files.validation]
-    crops = AudioFolder(every, 60, 4_000, RATE, 0, captions=read_captions(folder, [info.path for info in every]))
+    crops = AudioFolder(every, 60, 4_000, RATE, 0, captions=read_captions([folder], [info.path for info in every]))
     seen = set()
     for item in (crops[i] for i in range(60)):
         name, start_s = item["name"].removesuffix("s").split("@")

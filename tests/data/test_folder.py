@@ -7,9 +7,12 @@ import torch
 
 from saga_sr.audio.files import write_audio
 from saga_sr.core.errors import AudioError, ConfigError, DataError
-from saga_sr.data.datamodule import FolderData, SyntheticData
-from saga_sr.data.folder import AudioFolder, split_folder
+from saga_sr.data.folder import AudioFolder
+from saga_sr.data.folder_data import FolderData
+from saga_sr.data.recordings import find_recordings
 from saga_sr.data.sampler import EpochSampler
+from saga_sr.data.split import Split, split_recordings
+from saga_sr.data.synthetic_data import SyntheticData
 
 RATE = 44_100
 CROPS = dict(
@@ -24,6 +27,10 @@ CROPS = dict(
 )
 
 
+def split_folder(path: Path, fraction: float) -> Split:
+    return split_recordings(find_recordings(path), None, fraction)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Ten files of noise, each at a level of its own, one of them a broken one."""
@@ -35,27 +42,27 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_no_file_is_on_both_sides_and_broken_ones_are_named(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    split = split_folder(folder, 0.25, seed=1)
+    split = split_folder(folder, 0.25)
     train, validation = ({info.path for info in side} for side in (split.train, split.validation))
     assert len(train) == 8 and len(validation) == 2 and not train & validation
     assert "1 of 11 files are left out" in caplog.text and "broken.wav" in caplog.text
-    assert split_folder(folder, 0.25, seed=1) == split
+    assert split_folder(folder, 0.25) == split
 
 
 def test_too_little_audio_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="no folder"):
-        split_folder(tmp_path / "missing", 0.1, 0)
+        split_folder(tmp_path / "missing", 0.1)
     with pytest.raises(AudioError, match="no audio files"):
-        split_folder(tmp_path, 0.1, 0)
+        split_folder(tmp_path, 0.1)
     write_audio(tmp_path / "a.wav", torch.rand(1, 1000), RATE)
     with pytest.raises(DataError, match="one each"):
-        split_folder(tmp_path, 0.1, 0)
+        split_folder(tmp_path, 0.1)
     with pytest.raises(ConfigError):
         FolderData(str(tmp_path), 1.5, **CROPS)
 
 
 def test_crops_depend_on_seed_and_index_alone(folder: Path) -> None:
-    files = split_folder(folder, 0.1, 0).train
+    files = split_folder(folder, 0.1).train
     data, again, other = (AudioFolder(files, 100, 4096, RATE, seed) for seed in (1, 1, 2))
     data[7]
     assert torch.equal(data[3]["hr"], again[3]["hr"]) and data[3]["name"] == again[3]["name"]
@@ -69,18 +76,18 @@ def test_crops_depend_on_seed_and_index_alone(folder: Path) -> None:
 def test_short_files_are_padded_and_silence_is_rejected(tmp_path: Path) -> None:
     for name, audio in (("a", torch.rand(1, 1000)), ("b", torch.rand(1, 1000))):
         write_audio(tmp_path / f"{name}.wav", audio, RATE)
-    files = split_folder(tmp_path, 0.1, 0).train
+    files = split_folder(tmp_path, 0.1).train
     crop = AudioFolder(files, 9, 4096, RATE, 0)[0]["hr"]
     assert crop[0, :1000].abs().sum() > 0 and crop[0, 1000:].abs().sum() == 0
     half = torch.cat([torch.zeros(1, 400_000), torch.rand(1, 100_000)], dim=1)
     write_audio(tmp_path / "half/h.wav", half, RATE)
     write_audio(tmp_path / "half/i.wav", half, RATE)
-    crops = AudioFolder(split_folder(tmp_path / "half", 0.1, 0).train, 30, 4096, RATE, 0)
+    crops = AudioFolder(split_folder(tmp_path / "half", 0.1).train, 30, 4096, RATE, 0)
     assert all(crops[i]["hr"].square().mean() > 1e-8 for i in range(30))
     write_audio(tmp_path / "silent/a.wav", torch.zeros(1, 9000), RATE)
     write_audio(tmp_path / "silent/b.wav", torch.zeros(1, 9000), RATE)
     with pytest.raises(DataError, match="silent"):
-        AudioFolder(split_folder(tmp_path / "silent", 0.1, 0).train, 9, 4096, RATE, 0)[0]
+        AudioFolder(split_folder(tmp_path / "silent", 0.1).train, 9, 4096, RATE, 0)[0]
 
 
 @pytest.mark.parametrize("workers", [0, 2])

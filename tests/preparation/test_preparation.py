@@ -25,8 +25,9 @@ from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.core.random_numbers import seeded
 from saga_sr.data.captions import Captions
+from saga_sr.data.recordings import find_recordings
 from saga_sr.preparation.part import done_file, prepare_part
-from saga_sr.preparation.plan import cut, list_files, make_plan, read_clips
+from saga_sr.preparation.plan import check_same, cut, make_plan, read_clips
 
 
 @pytest.fixture(scope="module")
@@ -166,22 +167,43 @@ def test_other_codecs(kind: str, folder: Path, tmp_path: Path) -> None:
 
 def test_a_manifest_names_the_files(folder: Path, tmp_path: Path) -> None:
     chosen = sorted(folder.rglob("song*"))[:3]
-    (tmp_path / "list.txt").write_text("\n".join(map(str, chosen)) + "\n\n")
-    assert list_files(tmp_path / "list.txt") == chosen
-    (folder / "table.csv").write_text("path,caption\n" + f"{chosen[0].relative_to(folder)},a bird\n")
-    assert list_files(folder / "table.csv") == chosen[:1]
-    (tmp_path / "none.txt").write_text("\n")
-    with pytest.raises(DataError, match="names no files"):
-        list_files(tmp_path / "none.txt")
     (tmp_path / "gone.txt").write_text(f"{chosen[0]}\n{chosen[1]}\n/no/such.wav\n")
-    plan = make_plan(tmp_path / "gone.txt", None, SETTINGS, tmp_path / "out", 3)
+    plan = make_plan(find_recordings(tmp_path / "gone.txt"), None, None, SETTINGS, tmp_path / "out", 3)
     assert "no/such.wav" in next(iter(plan.skipped)) and len(plan.files) == 3
+
+
+def test_several_folders_and_named_validation(folder: Path, tmp_path: Path) -> None:
+    recordings, held_out = find_recordings([folder / "set0", folder / "set1"]), find_recordings(folder / "set1")
+    plan = make_plan(recordings, held_out, None, SETTINGS, tmp_path, 3)
+    sides = {
+        side: {
+            Path(clip.path).parent.name
+            for part in plan.parts
+            if part.startswith(side)
+            for clip in read_clips(tmp_path, part)
+        }
+        for side in ("train", "validation")
+    }
+    assert sides == {"train": {"set0"}, "validation": {"set1"}}
+    check_same(plan, SETTINGS, recordings, held_out, tmp_path)
+    with pytest.raises(DataError, match="4 files have come, gone or changed"):
+        check_same(plan, SETTINGS, recordings, None, tmp_path)
+    for weighted in ({str(folder): 2}, write_table(tmp_path / "table.csv", folder)):
+        with pytest.raises(ConfigError, match="has weights, but each clip is prepared once"):
+            make_plan(find_recordings(weighted), None, None, SETTINGS, tmp_path / "new", 3)
+    assert not (tmp_path / "new").exists()
+
+
+def write_table(path: Path, folder: Path) -> Path:
+    rows = [f"{file},{i}" for i, file in enumerate(sorted(folder.rglob("song*")), 1)]
+    path.write_text("\n".join(["path,weight", *rows]))
+    return path
 
 
 def test_a_full_disk_stops_with_a_sentence_and_what_is_done_stays(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = make_plan(folder, None, SETTINGS, tmp_path, 3)
+    plan = make_plan(find_recordings(folder), None, None, SETTINGS, tmp_path, 3)
     prepare_part(plan.parts[0], output=tmp_path, settings=SETTINGS, device="cpu")
 
     def full(*_: Any) -> None:
@@ -196,7 +218,7 @@ def test_a_full_disk_stops_with_a_sentence_and_what_is_done_stays(
 
 def test_latents_beyond_the_stored_type_are_refused(folder: Path, tmp_path: Path) -> None:
     loud = replace(SETTINGS, codec=SETTINGS.codec | {"exponent": -4.0}, dtype="float16")
-    plan = make_plan(folder, None, loud, tmp_path, 3)
+    plan = make_plan(find_recordings(folder), None, None, loud, tmp_path, 3)
     with pytest.raises(DataError, match="dtype=float32"):
         for part in plan.parts:
             prepare_part(part, output=tmp_path, settings=loud, device="cpu")

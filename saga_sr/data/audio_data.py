@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
 import lightning
@@ -18,13 +16,7 @@ from tqdm import tqdm
 
 from saga_sr.codecs.prepared import LatentStatistics
 from saga_sr.core.errors import ConfigError, DataError
-from saga_sr.data.captions import Captions, read_captions
-from saga_sr.data.folder import AudioFolder, Split, split_folder
-from saga_sr.data.pool import ClipPool
 from saga_sr.data.sampler import EpochSampler
-from saga_sr.synthesis.dataset import SyntheticAudio
-
-logger = logging.getLogger(__name__)
 
 # Seeds of the held-out sides: the same in every run, so that runs of different seeds are measured on the same clips.
 VALIDATION, EVALUATION = 1_000_003, 2_000_003
@@ -35,7 +27,7 @@ STATISTICS_BATCH = 8
 START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 
 
-def _yield_to_training(worker: int) -> None:
+def yield_to_training(worker: int) -> None:
     """Let training's own threads go first where cores are few: a worker only has to keep its queue filled."""
     os.nice(5)
     torch.set_num_threads(1)
@@ -167,111 +159,7 @@ class AudioData(lightning.LightningDataModule, ABC):
             num_workers=workers,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=workers > 0,
-            worker_init_fn=_yield_to_training,
+            worker_init_fn=yield_to_training,
             multiprocessing_context=START_METHOD if workers else None,
             **settings,
-        )
-
-
-class SyntheticData(AudioData):
-    """The built-in generator: nothing to download.
-
-    Args:
-        pool_clips: number of clips made before training, whose random crops are then trained on; 0 makes a fresh clip
-            for every item, which costs a core about 10 ms per second of audio.
-        pool_seconds: length of the pool's clips.
-        **settings: see `AudioData`.
-    """
-
-    def __init__(self, pool_clips: int, pool_seconds: float, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.pool_clips = pool_clips
-        self.pool_samples = max(round(pool_seconds * self.sample_rate), self.num_samples)
-        self._pool: ClipPool | None = None
-
-    def train_dataset(self) -> Dataset[dict[str, Any]]:
-        if not self.pool_clips:
-            return self._made(ENDLESS, self.num_samples, self.seed)
-        if self._pool is None:
-            made = DataLoader(
-                self._made(self.pool_clips, self.pool_samples, self.seed),
-                batch_size=4,
-                num_workers=min(os.cpu_count() or 1, 8),
-                worker_init_fn=_yield_to_training,
-                multiprocessing_context=START_METHOD,
-            )
-            batches = list(tqdm(made, desc="Making clips", unit_scale=4, unit="clip", delay=2, leave=False))
-            clips = torch.cat([batch["hr"] for batch in batches])
-            captions = [caption for batch in batches for caption in batch["caption"]]
-            self._pool = ClipPool(clips, captions, ENDLESS, self.num_samples, self.seed)
-        return self._pool
-
-    def held_out_dataset(self, size: int, num_samples: int, seed: int) -> Dataset[dict[str, Any]]:
-        return self._made(size, num_samples, seed)
-
-    def _made(self, size: int, num_samples: int, seed: int) -> SyntheticAudio:
-        return SyntheticAudio(
-            size=size,
-            num_samples=num_samples,
-            sample_rate=self.sample_rate,
-            seed=seed,
-            channels=self.channels,
-        )
-
-    def describe(self) -> str:
-        return "Synthetic music, percussion and speech-like sounds from the generator that comes with saga-sr."
-
-
-class FolderData(AudioData):
-    """A user's own recordings, split by file.
-
-    Args:
-        path: folder with audio files, searched recursively.
-        validation_fraction: share of the files held out; at least one file.
-        captions: a file with captions of the recordings, which wins over those in the folder (see `read_captions`).
-        **settings: see `AudioData`.
-    """
-
-    def __init__(self, path: str, validation_fraction: float, captions: str | None = None, **settings: Any) -> None:
-        super().__init__(**settings)
-        if not 0 < validation_fraction < 1:
-            raise ConfigError(f"data.validation_fraction={validation_fraction} must lie between 0 and 1.")
-        self.path = path
-        self.validation_fraction = validation_fraction
-        self.captions_file = captions
-        self.captions = Captions()
-        self._split: Split | None = None
-
-    @property
-    def split(self) -> Split:
-        """The files of both sides; the folder is scanned once."""
-        if self._split is None:
-            # Not by the run's seed: what one run holds out, no other run may have trained on.
-            split = split_folder(self.path, self.validation_fraction, seed=0)
-            self._caption(split.readable)
-            self._split = split
-        return self._split
-
-    def _caption(self, files: list[Path]) -> None:
-        self.captions = read_captions(self.path, files, self.captions_file)
-        without = sum(path not in self.captions for path in files)
-        # Most people train without captions.
-        if without < len(files):
-            logger.info("%d of %d recordings have no caption.", without, len(files))
-
-    def train_dataset(self) -> Dataset[dict[str, Any]]:
-        files = self.split.train
-        return AudioFolder(files, ENDLESS, self.num_samples, self.sample_rate, self.seed, self.channels, self.captions)
-
-    def held_out_dataset(self, size: int, num_samples: int, seed: int) -> Dataset[dict[str, Any]]:
-        files = self.split.validation
-        return AudioFolder(files, size, num_samples, self.sample_rate, seed, self.channels, self.captions)
-
-    def describe(self) -> str:
-        train, validation = (
-            sum(info.duration_s for info in side) / 60 for side in (self.split.train, self.split.validation)
-        )
-        return (
-            f"{len(self.split.train)} recordings ({train:.1f} min) for training and {len(self.split.validation)} "
-            f"({validation:.1f} min) held out."
         )
