@@ -74,7 +74,7 @@ def started(folder: Path) -> Running:
 
 def rank(run: Running, wanted: int) -> psutil.Process:
     for process in psutil.Process(run.pid).children(recursive=True):
-        if process.environ().get("RANK") == str(wanted) and "train.py" in " ".join(process.cmdline()):
+        if process.environ().get("RANK") == str(wanted) and "-m saga_sr train" in " ".join(process.cmdline()):
             return process
     raise AssertionError(f"no rank {wanted}")
 

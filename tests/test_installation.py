@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from email.message import Message
 from email.parser import Parser
 from pathlib import Path
 
 import pytest
+import torch
+from conftest import QUICK
 from programs import ROOT
+
+from saga_sr.audio.files import read_audio, write_audio
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +63,56 @@ def test_who_only_enhances_needs_few_packages(wheel: Path) -> None:
     names = {line.split(">")[0] for line in needed}
     assert len(names) <= 11
     assert not names & {"lightning", "torchaudio", "transformers", "diffusers", "matplotlib", "wandb"}
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`saga-sr` of a fresh environment with the wheel, in a repository of the user's.
+
+    What the package depends on is taken from the environment of the tests, instead of being downloaded again.
+    """
+    home = tmp_path_factory.mktemp("user")
+    git = ["git", "-c", "user.name=user", "-c", "user.email=user@localhost"]
+    subprocess.run([*git, "init", "-q"], cwd=home, check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "theirs"], cwd=home, check=True)
+    venv.create(home / "venv")
+    python = home / "venv" / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--disable-pip-version-check", str(wheel)], check=True)
+    (packages,) = (home / "venv" / "lib").glob("python*/site-packages")
+    (packages / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    return home / "venv" / "bin" / "saga-sr"
+
+
+def run(installed: Path, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    variables |= {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    return subprocess.run([installed, *words], cwd=cwd, env=variables, capture_output=True, text=True, timeout=300)
+
+
+def test_the_command_of_an_installed_package_lists_its_verbs(installed: Path, tmp_path: Path) -> None:
+    python = installed.with_name("python")
+    code = "import saga_sr, saga_sr.core.config as c; print(saga_sr.__file__, c.CONF_DIR, sep='\\n')"
+    found = run(python, "-c", code, cwd=tmp_path).stdout.split()
+    assert all(str(installed.parents[1]) in path for path in found) and found[1].endswith("saga_sr/conf")
+    listed = run(installed, cwd=tmp_path)
+    for verb in ("train", "enhance", "evaluate", "prepare", "caption", "compare", "inspect", "export"):
+        assert verb in listed.stdout + listed.stderr
+
+
+@pytest.mark.slow
+def test_an_installed_package_enhances(installed: Path, package: Path, tmp_path: Path) -> None:
+    write_audio(tmp_path / "in.wav", 0.1 * torch.randn(1, 20_000), 48_000)
+    done = run(installed, "enhance", f"model={package}", "input=in.wav", "output=out.wav", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert read_audio(tmp_path / "out.wav")[1] == 44_100
+
+
+@pytest.mark.slow
+def test_an_installed_package_trains_in_two_processes(installed: Path, tmp_path: Path) -> None:
+    settings = ["trainer=ddp", "trainer.devices=2", "trainer.max_steps=3", "hydra.run.dir=run"]
+    done = run(installed, "train", *QUICK, *settings, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (record["status"], record["steps"], record["git"]) == ("finished", 3, {})
+    assert (tmp_path / "run" / "model" / "model.safetensors").is_file()

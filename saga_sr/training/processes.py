@@ -20,7 +20,6 @@ from omegaconf import DictConfig
 
 from saga_sr.core.errors import ConfigError, SagaError
 
-TRAIN = Path(__file__).resolve().parents[2] / "train.py"
 # A rank has this long to save itself before it is killed.
 GRACE_S = 30
 STOPPED_BY_SIGTERM = 128 + signal.SIGTERM
@@ -74,7 +73,7 @@ def run_in_processes(count: int, output: Path) -> None:
         SystemExit: they were stopped by SIGTERM.
     """
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    command += [str(TRAIN), *HydraConfig.get().overrides.task]
+    command += ["-m", "saga_sr", "train", *HydraConfig.get().overrides.task]
     command += [f"hydra.run.dir='{output}'", "hydra.output_subdir=null"]
     job = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     asked = threading.Event()

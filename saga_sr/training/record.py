@@ -47,10 +47,13 @@ def new_record(overrides: list[str]) -> dict[str, Any]:
 
 
 def git_state() -> dict[str, Any]:
-    """Commit of the code that runs, and the files that differ from it; empty outside a repository."""
+    """Commit of the code that runs, and the files that differ from it; empty where it is of no repository.
+
+    An installed package may lie in a repository of the user's.
+    """
     root = Path(__file__).resolve().parents[2]
     commit = _git(root, "rev-parse", "HEAD")
-    if commit is None:
+    if commit is None or _git(root, "ls-files", "--error-unmatch", __file__) is None:
         return {}
     changed = _git(root, "status", "--porcelain")
     return {"commit": commit.strip(), "changed": [line[3:] for line in (changed or "").splitlines()]}
