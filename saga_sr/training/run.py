@@ -25,6 +25,7 @@ from saga_sr.data.audio_data import AudioData
 from saga_sr.inference.settings import settings_of
 from saga_sr.model import SuperResolver
 from saga_sr.packages.card import model_card, weights_facts
+from saga_sr.packages.checkpoint import load_checkpoint
 from saga_sr.packages.package import save_package
 from saga_sr.training import record
 from saga_sr.training.checkpoints import WholeCheckpointIO
@@ -196,6 +197,9 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
     spent = {"steps": trainer.global_step, "seconds": round(time.perf_counter() - begin, 1)}
     figures = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
     if trainer.is_global_zero:
+        if isinstance(trainer.strategy, FSDPStrategy):
+            # Each rank has a part of the weights; the last checkpoint has all of them.
+            model = load_checkpoint(output / "checkpoints" / f"step-{trainer.global_step}.ckpt").model
         publish(trainer.loggers, export(config, model, data, figures, output, spent))
         close_record(output, FINISHED, figures=figures, reason=None, **spent)
     return figures

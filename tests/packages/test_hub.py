@@ -44,7 +44,7 @@ def here(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 def fetched(name: str, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """What an interpreter of its own says that loads the model `name`."""
-    code = f"from saga_sr.packages.load import load_model; print(load_model({name!r}).sample_rate)"
+    code = f"import saga_sr; print(saga_sr.load({name!r}).sample_rate)"
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={**environment(), **settings}, check=False
     )
