@@ -1,6 +1,8 @@
-"""Enhance recordings: `python infer.py model=DIR input=FILE_OR_DIR output=FILE_OR_DIR`."""
+"""Enhance recordings: `python infer.py old.mp3 new.wav` is `saga-sr enhance old.mp3 new.wav`."""
 
-from saga_sr.cli.enhance import run
+import sys
+
+from saga_sr.cli.main import main
 
 if __name__ == "__main__":
-    run()
+    main(["enhance", *sys.argv[1:]])

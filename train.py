@@ -1,6 +1,8 @@
-"""Train a model: `python train.py experiment=demo`. `--help` lists the groups and their options."""
+"""Train a model: `python train.py experiment=demo` is `saga-sr train experiment=demo`."""
 
-from saga_sr.cli.train import run
+import sys
+
+from saga_sr.cli.main import main
 
 if __name__ == "__main__":
-    run()
+    main(["train", *sys.argv[1:]])

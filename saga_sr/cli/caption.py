@@ -20,6 +20,6 @@ def main(config: DictConfig) -> None:
     work.run(config)
 
 
-def run() -> None:
+def run(words: list[str]) -> None:
     """Answer the command line."""
-    start(main)
+    start(main, words)

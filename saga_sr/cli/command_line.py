@@ -79,14 +79,14 @@ def enhance_setting(argument: str) -> str:
     return f"enhance.{names()[name]}={value}" if is_override and name in names() else argument
 
 
-def start(main: Callable[[], object], literals: Sequence[str] = (), settings: bool = False) -> None:
+def start(main: Callable[[], object], words: list[str], literals: Sequence[str] = (), settings: bool = False) -> None:
     """Run a Hydra `main`, and answer what is wrong with the command itself with one sentence too.
 
     Args:
         literals: names of settings whose values are words of the user's, not Hydra's.
         settings: whether settings of `EnhanceSettings` may be called by their short names.
     """
-    arguments = [enhance_setting(argument) for argument in sys.argv[1:]] if settings else sys.argv[1:]
+    arguments = [enhance_setting(argument) for argument in words] if settings else words
     sys.argv[1:] = literal(arguments, literals)
     # Hydra hands its errors on instead of printing them.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")

@@ -9,21 +9,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from saga_sr.core.errors import SagaError
 from saga_sr.evaluation.sweep import find_runs, unfinished, write_runs
 from saga_sr.pages.sweep_page import write_sweep_page
 
 
-def run() -> None:
+def run(words: list[str]) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="saga-sr compare", description="Compare training runs.")
     parser.add_argument("folders", nargs="+", type=Path, help="the folder of a sweep, or several runs' folders")
     parser.add_argument("--output", type=Path, help="where the page goes; the first folder unless given")
-    arguments = parser.parse_args()
-    try:
-        runs = find_runs(arguments.folders)
-    except SagaError as error:
-        sys.exit(f"error: {error}")
+    arguments = parser.parse_args(words)
+    runs = find_runs(arguments.folders)
     output = arguments.output or arguments.folders[0]
     output.mkdir(parents=True, exist_ok=True)
     write_runs(output / "comparison.csv", runs)

@@ -19,6 +19,6 @@ def main(config: DictConfig) -> None:
     enhance(config)
 
 
-def run() -> None:
+def run(words: list[str]) -> None:
     """Answer the command line."""
-    start(main, literals=("model", "input", "output", "enhance.prompt"), settings=True)
+    start(main, words, literals=("model", "input", "output", "enhance.prompt"), settings=True)

@@ -101,6 +101,6 @@ def training_curves(model: Path) -> dict[str, dict[str, list[tuple[float, float]
     return {title: series for title, series in panels.items() if series}
 
 
-def run() -> None:
+def run(words: list[str]) -> None:
     """Answer the command line."""
-    start(main, settings=True)
+    start(main, words, settings=True)

@@ -28,6 +28,6 @@ def main(config: DictConfig) -> None:
         logger.info("Published as %s", hub.publish(folder, config.push, config.private))
 
 
-def run() -> None:
+def run(words: list[str]) -> None:
     """Answer the command line."""
-    start(main, literals=("source", "output", "push"))
+    start(main, words, literals=("source", "output", "push"))

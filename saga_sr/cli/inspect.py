@@ -105,6 +105,6 @@ def listing(path: Path) -> str:
     return contents_table(open_weights(path), str(path))
 
 
-def run() -> None:
+def run(words: list[str]) -> None:
     """Answer the command line."""
-    start(main, literals=("file",))
+    start(main, words, literals=("file",))

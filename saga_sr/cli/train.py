@@ -17,6 +17,6 @@ def main(config: DictConfig) -> float | None:
     return train(config).get(config.optimized_metric)
 
 
-def run() -> None:
+def run(words: list[str]) -> None:
     """Answer the command line."""
-    start(main)
+    start(main, words)

@@ -7,6 +7,10 @@ class SagaError(Exception):
     """Base of every error that the command lines answer with one sentence instead of a traceback."""
 
 
+class UsageError(SagaError):
+    """A command line cannot be understood."""
+
+
 class AudioError(SagaError):
     """An audio file or signal cannot be used."""
 

@@ -22,11 +22,11 @@ for module in json.loads(sys.argv[1]):
 commands = json.loads(sys.argv[2])
 from saga_sr.cli.main import main
 for words in commands:
-    sys.argv = ["saga-sr", *words]
+    print(f"{words[0]}: ", end="", file=sys.stderr, flush=True)
     try:
-        main()
-    except SystemExit as status:
-        print(f"{words[0]}: {status.code}", file=sys.stderr)
+        main(words)
+    except SystemExit as end:
+        print(end.code if isinstance(end.code, str) else "", file=sys.stderr)
 """
 NOT_CORE = [*EXTRAS, "torchaudio", "torchmetrics", "scipy", "pytest"]
 
