@@ -1,4 +1,4 @@
-"""Recordings to prepare, small and quick to make."""
+"""Recordings to prepare and to train on, small and quick to make."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import torch
+from torch.nn.functional import pad
+
+from saga_sr.audio.degradation import LowPassFilter, degrade
+from saga_sr.audio.files import write_audio
+from saga_sr.audio.resample import resample
+from saga_sr.synthesis.dataset import SyntheticAudio
 
 SUFFIXES = (".flac", ".wav", ".mp3")
 
@@ -30,6 +37,25 @@ def write_recordings(folder: Path, count: int, seconds: float) -> Path:
     (folder / "bad.wav").write_text("no audio")
     (folder / "captions.jsonl").write_text("\n".join(lines) + "\n")
     return folder
+
+
+PAIR_RATE = 44_100
+LOW_PASS = [LowPassFilter("chebyshev1", 8, 3000.0)]
+
+
+def low_passed(audio: torch.Tensor) -> torch.Tensor:
+    return degrade(audio[None], LOW_PASS, PAIR_RATE)[0]
+
+
+def write_pair(
+    side: Path, name: str, seed: int, delay: int = 0, low_rate: int = PAIR_RATE, suffix: str = ".wav", cut: int = 0
+) -> torch.Tensor:
+    """Two versions of a clip, of which the degraded one comes `delay` samples later and is `cut` shorter."""
+    audio: torch.Tensor = SyntheticAudio(1, 2 * PAIR_RATE, PAIR_RATE, seed)[0]["hr"]
+    low = pad(low_passed(audio), (delay, -cut))
+    write_audio(side / f"high/{name}.flac", audio, PAIR_RATE)
+    write_audio(side / f"low/{name}{suffix}", resample(low, PAIR_RATE, low_rate), low_rate)
+    return audio
 
 
 # A preparation of a few seconds, in shards of three clips.

@@ -42,15 +42,14 @@ def split_recordings(recordings: Recordings, held_out: Recordings | None, valida
     """
     if not 0 < validation_fraction < 1:
         raise ConfigError(f"validation_fraction={validation_fraction} must lie between 0 and 1.")
-    bad: dict[Path, str] = {}
     if held_out is not None:
-        validation = _readable(held_out.files, bad)
-        train = _readable(_without(recordings, held_out), bad)
+        validation, bad = inspect_files(held_out.files)
+        train, also_bad = inspect_files(_without(recordings, held_out))
         for infos, where in ((train, recordings), (validation, held_out)):
             if not infos:
                 raise DataError(f"{where} holds no readable audio file of its own; add recordings.")
-        return Split(train=tuple(train), validation=tuple(validation), unreadable=bad)
-    readable = _readable(recordings.files, bad)
+        return Split(train=tuple(train), validation=tuple(validation), unreadable=bad | also_bad)
+    readable, bad = inspect_files(recordings.files)
     if len(readable) < 2:
         raise DataError(
             f"{recordings} holds {len(readable)} readable audio file(s), but training and validation need one each; "
@@ -75,17 +74,16 @@ def _without(recordings: Recordings, held_out: Recordings) -> list[Path]:
     return files
 
 
-def _readable(files: Iterable[Path], bad: dict[Path, str]) -> list[AudioInfo]:
-    """What the headers say; the reasons of files that cannot be read are added to `bad`."""
+def inspect_files(files: Iterable[Path]) -> tuple[list[AudioInfo], dict[Path, str]]:
+    """What the headers of `files` say, and the reasons of those that cannot be read, which are named."""
     readable: list[AudioInfo] = []
-    reasons: dict[Path, str] = {}
+    unreadable: dict[Path, str] = {}
     for path in files:
         try:
             readable.append(inspect_audio(path))
         except AudioError as error:
-            reasons[path] = str(error)
-    if reasons:
-        total = len(reasons) + len(readable)
-        logger.warning("%d of %d files are left out: %s", len(reasons), total, " ".join(reasons.values()))
-    bad |= reasons
-    return readable
+            unreadable[path] = str(error)
+    if unreadable:
+        total = len(unreadable) + len(readable)
+        logger.warning("%d of %d files are left out: %s", len(unreadable), total, " ".join(unreadable.values()))
+    return readable, unreadable

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from saga_sr.audio.degradation import LowPassDegradation, LowPassFilter, degrade
+from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.core.random_numbers import seeded
 from saga_sr.evaluation.metrics import lsd, lsd_band, si_sdr
 from saga_sr.inference.enhancer import Enhancer
@@ -36,7 +37,8 @@ class FlowMatchingModule(LightningModule):
         degradation: makes the low-resolution input of a batch.
         optimizer, scheduler: constructors, of parameters and of the optimiser; the scheduler steps per step.
         seed: of the draws.
-        validation_cutoff_hz: of the low-pass (Chebyshev I, order 8) that validation samples are restored from.
+        validation_cutoff_hz: of the low-pass (Chebyshev I, order 8) that validation samples are restored from, where
+            the data has no degraded recordings of its own.
         validation_batches: how many validation batches are sampled and measured; the loss is taken of all.
         enhance: how they are restored.
     """
@@ -80,8 +82,8 @@ class FlowMatchingModule(LightningModule):
         self.log("val/loss", loss, batch_size=len(hr), sync_dist=True, prog_bar=True)
         if batch_index >= self.validation_batches:
             return None
-        restored = self._restore(hr, batch["caption"])
-        cutoff_hz = torch.full((len(hr),), self.validation_cutoff_hz, device=hr.device)
+        cutoff_hz = self.cutoffs_hz(batch)
+        restored = self._restore(batch, cutoff_hz)
         output, rate = restored["output"], self.model.sample_rate
         nyquist = torch.full_like(cutoff_hz, rate / 2)
         measured = {
@@ -126,7 +128,8 @@ class FlowMatchingModule(LightningModule):
         """The named terms of the loss of a batch, an example's draws from its own of the `seeds`.
 
         Args:
-            batch: `caption`, and either audio `hr` [b, c, time] or prepared latents (see `LatentShards`).
+            batch: `caption`, and either audio `hr` [b, c, time], with its `lr` if that was recorded, or prepared
+                latents (see `LatentCrops`).
         """
         pair = self._pair(batch, seeds)
         return self.loss(self.model.estimate(pair, seeded(seeds, pair.z_hr.device)))
@@ -135,6 +138,8 @@ class FlowMatchingModule(LightningModule):
         if "hr" not in batch:
             return self.model.stored_pair(batch["z_hr"], batch["z_lr"], batch["caption"], batch["rolloff"])
         hr = batch["hr"]
+        if "lr" in batch:
+            return self.model.pair(hr, batch["lr"], batch["caption"])
         with torch.autocast(hr.device.type, enabled=False):
             lr = self.degradation(hr, seeded(seeds)).lr
         return self.model.pair(hr, lr, batch["caption"])
@@ -145,12 +150,21 @@ class FlowMatchingModule(LightningModule):
         length = batch["hr"].shape[-1] if "hr" in batch else batch["z_hr"].shape[-1] * codec.hop_length
         return len(batch["index"]) * length / codec.sample_rate
 
-    def _restore(self, hr: Tensor, captions: list[str]) -> dict[str, Tensor]:
-        """The clips low-passed and restored, as a user would."""
-        low_pass = LowPassFilter("chebyshev1", 8, self.validation_cutoff_hz)
+    def cutoffs_hz(self, batch: dict[str, Any]) -> Tensor:
+        """Where the content of each clip that validation restores ends, [b]: measured where `lr` was recorded."""
+        if "lr" in batch:
+            with torch.autocast(batch["lr"].device.type, enabled=False):
+                return bandwidth_hz(batch["lr"], self.model.sample_rate)
+        return torch.full((len(batch["hr"]),), self.validation_cutoff_hz, device=batch["hr"].device)
+
+    def _restore(self, batch: dict[str, Any], cutoff_hz: Tensor) -> dict[str, Tensor]:
+        """The recorded or low-passed clips restored, as a user would."""
+        hr = batch["hr"]
         with torch.autocast(hr.device.type, enabled=False):
-            lr = degrade(hr, [low_pass] * len(hr), self.model.sample_rate)
-            output = Enhancer(self.model, self.enhance).clips(
-                lr, torch.full((len(hr),), self.validation_cutoff_hz), captions
-            )
+            if "lr" in batch:
+                lr = batch["lr"]
+            else:
+                filters = [LowPassFilter("chebyshev1", 8, hz) for hz in cutoff_hz.tolist()]
+                lr = degrade(hr, filters, self.model.sample_rate)
+            output = Enhancer(self.model, self.enhance).clips(lr, cutoff_hz.cpu(), batch["caption"])
         return {"input": lr, "output": output.to(hr.device), "reference": hr}

@@ -47,7 +47,8 @@ class ValidationClips(Callback):
             shown = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger | WandbLogger)]
             if not shown:
                 continue
-            figure, step = spectrogram_figure(audios, rate, module.validation_cutoff_hz), trainer.global_step
+            cutoff_hz = float(module.cutoffs_hz(batch)[clip])
+            figure, step = spectrogram_figure(audios, rate, cutoff_hz), trainer.global_step
             for logger in shown:
                 if isinstance(logger, TensorBoardLogger):
                     board = logger.experiment
