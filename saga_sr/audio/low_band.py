@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
+from scipy import fft, signal
 from torch import Tensor
+from torch.nn.functional import pad
 
 from saga_sr.audio.spectrum import bin_frequencies, istft, stft
 from saga_sr.core.errors import ConfigError
 
+ATTENUATION_DB = 110.0
 MODES = ("crossfade", "hard", "energy_matched", "off")
 
 
@@ -28,11 +32,12 @@ def checked_mode(mode: object) -> str:
 def replace_low_band(
     output: Tensor, lr: Tensor, cutoff_hz: Tensor, sample_rate: int, mode: str = "crossfade"
 ) -> Tensor:
-    """Put the low band of `lr` in place of that of `output`, in the 2048/512 Hann spectrogram.
+    """Put the low band of `lr` in place of that of `output`.
 
-    Modes: `crossfade` goes over along a cosine from 0.9 to 1.1 x cutoff; `hard` switches at the cutoff, which leaves a
-    bright line in the spectrogram; `energy_matched` switches hard too, with the output's high band scaled (0.8 to 1.2)
-    so that both have the same energy in the fifth of the band below the cutoff; `off` returns `output`.
+    Modes: `crossfade` goes over from 0.9 to 1.1 x cutoff by a pair of linear-phase filters whose sum is 1, so that what
+    lies below is the input's to -100 dB; `hard` switches at the cutoff in the 2048/512 Hann spectrogram, which leaves a
+    bright line in it; `energy_matched` switches hard too, with the output's high band scaled (0.8 to 1.2) so that both
+    have the same energy in the fifth of the band below the cutoff; `off` returns `output`.
 
     Args:
         output, lr: [b, c, time].
@@ -48,15 +53,34 @@ def replace_low_band(
     edge = cutoff_hz.to(output).clamp(min=1)[:, None, None, None]
     # Where the cross-fade would reach past Nyquist there is no band to fill: all of it is the input's.
     edge = torch.where(1.1 * edge > sample_rate / 2, torch.inf, edge)
-    hz = bin_frequencies(sample_rate, output.device).to(output.dtype)[:, None]
     if mode == "crossfade":
-        high = 0.5 - 0.5 * torch.cos(math.pi * ((hz / edge - 0.9) / 0.2).clamp(0, 1))
-    else:
-        high = (hz > edge).to(output.dtype)
+        return lr + _high_passed(output - lr, edge[:, 0, 0, 0].tolist(), sample_rate)
+    hz = bin_frequencies(sample_rate, output.device).to(output.dtype)[:, None]
+    high = (hz > edge).to(output.dtype)
     if mode == "energy_matched":
         output = output * _seam_gain(output, lr, edge, hz)
     # lr + high x (output - lr): one transform, and nothing but lr where the weight is zero.
     return lr + istft(high * stft(output - lr), output.shape[-1])
+
+
+def _high_passed(audio: Tensor, edges_hz: list[float], sample_rate: int) -> Tensor:
+    """`audio` [b, c, time] without what lies below 0.9 x its edge, whole above 1.1 x, without delay."""
+    taps = [_low_pass(edge, sample_rate) for edge in edges_hz]
+    reach = max(len(t) for t in taps) // 2
+    kernels = torch.stack([pad(t, (reach - len(t) // 2,) * 2) for t in taps]).to(audio)
+    length = audio.shape[-1]
+    n = fft.next_fast_len(length + 2 * reach, real=True)
+    low = torch.fft.irfft(torch.fft.rfft(audio, n) * torch.fft.rfft(kernels, n)[:, None], n)
+    return audio - low[..., reach : reach + length]
+
+
+@functools.lru_cache(maxsize=64)
+def _low_pass(edge_hz: float, sample_rate: int) -> Tensor:
+    """The taps [odd] of a linear-phase low-pass that falls from 0.9 to 1.1 x `edge_hz`; all of it where that is inf."""
+    if math.isinf(edge_hz):
+        return torch.ones(1)
+    count, beta = signal.kaiserord(ATTENUATION_DB, 0.2 * edge_hz / (sample_rate / 2))
+    return torch.from_numpy(signal.firwin(count | 1, edge_hz, window=("kaiser", beta), fs=sample_rate)).float()
 
 
 def _seam_gain(output: Tensor, lr: Tensor, edge: Tensor, hz: Tensor) -> Tensor:

@@ -120,9 +120,11 @@ class Enhancer:
         if self.model.conditioner.text is None:
             prompts = None
         results = []
-        for i in range(0, len(lr), self.settings.batch_size):
-            group, hz = lr[i : i + self.settings.batch_size].float().cpu(), cutoff_hz[i : i + self.settings.batch_size]
-            said = prompts[i : i + self.settings.batch_size] if prompts else [self.settings.prompt] * len(group)
+        # Recordings of several channels have as many components as they have.
+        together = self.settings.batch_size if lr.shape[1] == 1 else 1
+        for i in range(0, len(lr), together):
+            group, hz = lr[i : i + together].float().cpu(), cutoff_hz[i : i + together]
+            said = prompts[i : i + together] if prompts else [self.settings.prompt] * len(group)
             recordings = [Recording(ArrayReader(clip, self.sample_rate), self.sample_rate) for clip in group]
             results.append(session.whole(recordings, session.condition(list(group), hz.tolist(), said), Watch()))
         return torch.cat(results)
@@ -160,7 +162,7 @@ class Enhancer:
                 for (_, end), chunk in session.chunks([recording], look):
                     writer.write(fade.join(chunk[0], end == recording.length))
                     watch.at(end / self.sample_rate)
-        return Enhanced(recording.length / self.sample_rate, look[0][0], look[1] is not None)
+        return Enhanced(recording.length / self.sample_rate, look.cutoffs_hz[0], look.conditioning is not None)
 
     def folder(self, source: str | Path, target: str | Path, **changes: Any) -> dict[Path, Enhanced]:
         """Restore every audio file below `source` into the same place below `target`; what was done, by file.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,7 +10,7 @@ BLOCK = 256
 
 
 class PositionalNoise:
-    """Standard normal noise for any stretch of an endless latent; equal frames get equal noise.
+    """Standard normal noise for any stretch of endless latents, one for each component; equal frames get equal noise.
 
     Overlapping chunks thus start from the same noise where they overlap, and their results fit together.
     """
@@ -18,12 +19,13 @@ class PositionalNoise:
         self.latent_dim = latent_dim
         self.seed = seed
 
-    def __call__(self, first: int, count: int) -> Tensor:
+    def __call__(self, component: int, first: int, count: int) -> Tensor:
         """Noise [latent_dim, count] of the frames from `first` on."""
         blocks = range(first // BLOCK, (first + count - 1) // BLOCK + 1)
-        noise = torch.cat([self._block(i) for i in blocks], dim=1)
+        noise = torch.cat([self._block(component, i) for i in blocks], dim=1)
         return noise[:, first - blocks.start * BLOCK :][:, :count]
 
-    def _block(self, i: int) -> Tensor:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + i)
+    def _block(self, component: int, i: int) -> Tensor:
+        seed = np.random.SeedSequence([self.seed, component, i]).generate_state(1, np.uint64)[0]
+        generator = torch.Generator().manual_seed(int(seed) >> 1)
         return torch.randn(self.latent_dim, BLOCK, generator=generator)

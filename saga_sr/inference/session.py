@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby, islice
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from saga_sr.audio.degradation import FULL_BAND, cut_above
 from saga_sr.audio.low_band import checked_mode, replace_low_band
+from saga_sr.audio.reference_frame import TARGET_RMS, ReferenceFrame, level_context, level_step
 from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.conditioning import ConditionRequest
 from saga_sr.core.errors import ConfigError
@@ -21,8 +23,21 @@ from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.model import BranchConditioning, SuperResolver
 
 LOWEST_CUTOFF_HZ = 100.0
-# Where each recording of a group ends, and what all are conditioned on; without conditioning they are only resampled.
-Look = tuple[list[float], BranchConditioning | None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a group of recordings was seen to be.
+
+    Attributes:
+        cutoffs_hz: where the content of each ends.
+        frames: in which each is restored.
+        conditioning: what all are conditioned on; None where nothing is missing, and they are only resampled.
+    """
+
+    cutoffs_hz: list[float]
+    frames: list[ReferenceFrame]
+    conditioning: BranchConditioning | None
 
 
 class Session:
@@ -71,12 +86,15 @@ class Session:
                     f"cutoff_hz={cutoff_hz:g} lies outside {LOWEST_CUTOFF_HZ:g} Hz to {rate / 2:g} Hz; give where the "
                     "recording's content ends, or leave it out to have it measured."
                 )
+        lr = cut_above(torch.stack(list(excerpts)), torch.tensor(cutoffs_hz), rate)
+        frames = [ReferenceFrame.of(clip, rate) for clip in lr]
         if min(cutoffs_hz) >= FULL_BAND * rate / 2:
-            return cutoffs_hz, None
-        lr = cut_above(torch.stack(list(excerpts)).to(self.device), torch.tensor(cutoffs_hz), rate)
+            return Look(cutoffs_hz, frames, None)
         settings = self.settings
-        request = ConditionRequest(lr, rate, torch.tensor(cutoffs_hz), prompts, settings.rolloff, settings.wishes)
-        return cutoffs_hz, self.model.prepare_conditioning(request, self.guidance)
+        request = ConditionRequest(
+            lr.to(self.device), rate, torch.tensor(cutoffs_hz), prompts, settings.rolloff, settings.wishes
+        )
+        return Look(cutoffs_hz, frames, self.model.prepare_conditioning(request, self.guidance))
 
     def whole(self, group: Sequence[Recording], look: Look, watch: Watch) -> Tensor:
         """The whole results [recording, c, time] of a group."""
@@ -99,14 +117,46 @@ class Session:
 
     def restore(self, group: Sequence[Recording], spans: Sequence[Span], look: Look) -> Tensor:
         """The results [span, recording, c, time] of equally long `spans` of each recording, before any cross-fade."""
-        cutoffs_hz, conditioning = look
         audio = torch.stack([recording.read(*span) for span in spans for recording in group])
-        if conditioning is not None:
-            edge = torch.tensor(cutoffs_hz * len(spans))
-            lr = cut_above(audio.to(self.device), edge, self.model.sample_rate)
-            firsts = [begin // self.model.codec.hop_length for begin, _ in spans for _ in group]
+        if look.conditioning is not None:
+            pairs = [(recording, span, i) for span in spans for i, recording in enumerate(group)]
+            framed = [self._framed(recording, span, look, i) for recording, span, i in pairs]
+            shown = torch.cat([components for components, _ in framed])[:, None].to(self.device)
+            noise = [
+                (component, span[0] // self.model.codec.hop_length)
+                for (_, span, _), (components, _) in zip(pairs, framed, strict=True)
+                for component in range(len(components))
+            ]
             output = self.model.restore(
-                lr, conditioning, lambda n: torch.stack([self.noise(first, n) for first in firsts]), self.sampler
+                shown,
+                look.conditioning,
+                lambda n: torch.stack([self.noise(component, first, n) for component, first in noise]),
+                self.sampler,
+            )[:, 0].cpu()
+            parts = output.split([len(components) for components, _ in framed])
+            output = torch.stack(
+                [
+                    look.frames[i].channels(part * level / TARGET_RMS)
+                    for (_, _, i), (_, level), part in zip(pairs, framed, parts, strict=True)
+                ]
             )
-            audio = replace_low_band(output, lr, edge.to(self.device), self.model.sample_rate, self.low_band).cpu()
+            edge = torch.tensor(look.cutoffs_hz * len(spans))
+            audio = replace_low_band(output, audio, edge, self.model.sample_rate, self.low_band)
         return audio.unflatten(0, (len(spans), len(group)))
+
+    def reach(self, span: Span) -> Span:
+        """What of a recording the result of `span` depends on."""
+        step, context = level_step(self.model.sample_rate), level_context(self.model.sample_rate)
+        return max(span[0] - context, 0) // step * step, span[1] + context
+
+    def _framed(self, recording: Recording, span: Span, look: Look, i: int) -> tuple[Tensor, Tensor]:
+        """A stretch as the network is shown it, and its level: both [component, time]."""
+        frame, (begin, end) = look.frames[i], span
+        first, last = self.reach(span)
+        last = min(last, recording.length)
+        edge = torch.tensor([look.cutoffs_hz[i]])
+        audio = cut_above(recording.read(first, last)[None], edge, frame.sample_rate)[0]
+        components = frame.components(audio)
+        level = frame.level(components)
+        inside = slice(begin - first, end - first)
+        return (components * frame.gain(level))[:, inside], level[:, inside]

@@ -28,7 +28,7 @@ class EnhancedStream:
         self.session = session
         self.source_rate = sample_rate
         context = Recording(StreamReader(1, sample_rate), self.sample_rate).context
-        self.delay_s = (session.plan.chunk + context) / self.sample_rate
+        self.delay_s = (session.reach((0, session.plan.chunk))[1] + context) / self.sample_rate
         self._restored = self._run(iter(blocks))
 
     def __iter__(self) -> EnhancedStream:
@@ -54,12 +54,12 @@ class EnhancedStream:
                 )
             reader.append(batch[0])
             # A chunk is ready when what its resampling reaches is there, and it is not the last.
-            while recording.length > begin + plan.chunk + recording.context:
+            while recording.length > self.session.reach((begin, begin + plan.chunk))[1] + recording.context:
                 span = (begin, begin + plan.chunk)
                 look = look or self.session.look(recording, recording.read(*span))
                 yield back(fade.join(self._chunk(recording, span, look), last=False)[None])
                 begin += plan.hop
-                reader.drop_before(recording.file_start(begin))
+                reader.drop_before(recording.file_start(self.session.reach((begin, begin))[0]))
         if recording is None or back is None:
             return
         for span in plan.spans(recording.length - begin):

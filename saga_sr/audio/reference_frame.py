@@ -1,0 +1,100 @@
+"""The frame in which a recording is restored: its principal axes, polarity and level, and the way back.
+
+A recording that is louder, inverted, or has its channels swapped, panned or inverted against each other shall give the
+result that is so, too. It does by construction if the network only sees recordings in a frame that turns with them:
+f(g x) = g f(x) for gains g of either sign, and f(R x) = R f(x) for rotations R of the channels.
+
+- **Axes**: the channels are rotated to the principal axes of their covariance. A source that stands alone, however it is
+  panned, is one component, and comes back with its pan; what the other components lack is not invented. Components
+  are uncorrelated, so each has noise of its own.
+- **Polarity**: each axis points to where the component's third moment is positive.
+- **Level**: each component is divided by the root mean square of the second around, so that quiet passages are restored
+  as loud ones are, and the result is multiplied by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv1d, interpolate, pad
+
+# The root mean square that the network is shown, -20 dBFS: the middle of what it is trained on.
+TARGET_RMS = 0.1
+# Amplitude, relative to the recording's own: components, and passages, below it are not brought up any further.
+FLOOR = 1e-4
+# What makes an entry of an axis rounding, so that a channel without sound stays without.
+ROUNDING = 1e-7
+# The level's grid, and how many steps of it the window reaches in all.
+STEP_S, WINDOW_STEPS = 0.05, 21
+
+
+def level_step(sample_rate: int) -> int:
+    """Samples between two points of the level's grid."""
+    return round(STEP_S * sample_rate)
+
+
+def level_context(sample_rate: int) -> int:
+    """Samples on each side of a stretch that its level depends on, the way to a point of the grid included."""
+    return (WINDOW_STEPS // 2 + 2) * level_step(sample_rate)
+
+
+@dataclass(frozen=True)
+class ReferenceFrame:
+    """The frame of one recording.
+
+    Attributes:
+        axes: [component, channel], orthonormal rows, the component of most energy first.
+        rms: of the recording, over all channels.
+        sample_rate: Hz.
+    """
+
+    axes: Tensor
+    rms: float
+    sample_rate: int
+
+    @classmethod
+    def of(cls, audio: Tensor, sample_rate: int) -> ReferenceFrame:
+        """That of a recording of which `audio` [channel, time] is all, or excerpts."""
+        x = audio.double()
+        covariance = x @ x.T / x.shape[1]
+        energies, vectors = torch.linalg.eigh(covariance)
+        order = energies.argsort(descending=True)
+        heard = energies[order] > FLOOR**2 * energies.max()
+        heard[0] = True  # of silence, too
+        axes = vectors.T[order][heard]
+        axes = axes.where(axes.abs() > ROUNDING, 0.0)
+        axes = axes * torch.where((axes @ x).pow(3).sum(dim=1) < 0, -1.0, 1.0)[:, None]
+        return cls(axes.float(), float(energies.sum().clamp(min=0).sqrt()), sample_rate)
+
+    def components(self, audio: Tensor) -> Tensor:
+        """[channel, time] as [component, time]."""
+        return self.axes @ audio
+
+    def channels(self, components: Tensor) -> Tensor:
+        """[component, time] as [channel, time]."""
+        return self.axes.T @ components
+
+    def level(self, components: Tensor) -> Tensor:
+        """The root mean square of the second around each sample of `components` [component, time].
+
+        Points of the grid lie on multiples of `level_step` from the first sample on. What lies outside is not counted,
+        so that `level_context` samples inside the ends the level is what it would be with more of the recording.
+        """
+        length, step = components.shape[1], level_step(self.sample_rate)
+        blocks = pad(components.square(), (0, -length % step)).unflatten(1, (-1, step)).sum(dim=2)
+        counts = torch.full((1, blocks.shape[1]), float(step))
+        counts[0, -1] = length - (blocks.shape[1] - 1) * step
+        window = torch.hann_window(WINDOW_STEPS + 2, periodic=False)[1:-1][None, None]
+        reach = WINDOW_STEPS // 2
+        energy, count = (conv1d(pad(x, (reach, reach))[:, None], window)[:, 0] for x in (blocks, counts))
+        power = energy / count
+        # Between the middles of blocks, linearly.
+        fine = interpolate(power[:, None], scale_factor=float(step), mode="linear", align_corners=False)[:, 0]
+        return fine[:, :length].clamp(min=0).sqrt()
+
+    def gain(self, level: Tensor) -> Tensor:
+        """What brings components of this `level` to `TARGET_RMS`; of silence, 0."""
+        floor = FLOOR * self.rms
+        return TARGET_RMS / level.clamp(min=floor) if floor > 0 else torch.zeros_like(level)
