@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saga_sr.audio.spectrum import bandwidth_hz
+from saga_sr.audio.spectrum import bandwidth_hz, fast_length
 from saga_sr.core.errors import ConfigError
 from saga_sr.core.random_numbers import Generators, uniform
 
@@ -83,7 +83,7 @@ def cut_above(lr: Tensor, cutoff_hz: Tensor, sample_rate: int) -> Tensor:
 
 def _filtered(audio: Tensor, filters: Sequence[LowPassFilter], sample_rate: int, band_limit: bool) -> Tensor:
     length = audio.shape[-1]
-    n = _fast_length(length + 2 * PADDING)
+    n = fast_length(length + 2 * PADDING)
     spectrum = torch.fft.rfft(_padded(audio.float(), n))
     highest = max(f.cutoff_hz for f in filters) if band_limit else sample_rate / 2
     bins = min(math.ceil(highest * n / sample_rate) + 1, n // 2 + 1)
@@ -92,20 +92,6 @@ def _filtered(audio: Tensor, filters: Sequence[LowPassFilter], sample_rate: int,
     versions = response.unflatten(0, (len(audio), -1))[:, :, None] * spectrum[:, None, :, :bins]
     filtered = torch.fft.irfft(versions.flatten(0, 1), n)
     return filtered[..., PADDING : PADDING + length].to(audio.dtype)
-
-
-@functools.lru_cache(maxsize=64)
-def _fast_length(least: int) -> int:
-    """The next even length that a Fourier transform is fast on: a product of 2, 3, 5, 7 and 11."""
-    n = least + least % 2
-    while True:
-        rest = n
-        for prime in (2, 3, 5, 7, 11):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return n
-        n += 2
 
 
 def _padded(audio: Tensor, n: int) -> Tensor:

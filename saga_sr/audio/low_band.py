@@ -6,11 +6,10 @@ import functools
 import math
 
 import torch
-from scipy import fft, signal
 from torch import Tensor
 from torch.nn.functional import pad
 
-from saga_sr.audio.spectrum import bin_frequencies, istft, stft
+from saga_sr.audio.spectrum import bin_frequencies, fast_length, istft, stft
 from saga_sr.core.errors import ConfigError
 
 ATTENUATION_DB = 110.0
@@ -54,7 +53,8 @@ def replace_low_band(
     # Where the cross-fade would reach past Nyquist there is no band to fill: all of it is the input's.
     edge = torch.where(1.1 * edge > sample_rate / 2, torch.inf, edge)
     if mode == "crossfade":
-        return lr + _high_passed(output - lr, edge[:, 0, 0, 0].tolist(), sample_rate)
+        high_band = _high_passed(output - lr, edge[:, 0, 0, 0].tolist(), sample_rate)
+        return torch.where(edge[..., 0].isinf(), lr, lr + high_band)
     hz = bin_frequencies(sample_rate, output.device).to(output.dtype)[:, None]
     high = (hz > edge).to(output.dtype)
     if mode == "energy_matched":
@@ -69,7 +69,7 @@ def _high_passed(audio: Tensor, edges_hz: list[float], sample_rate: int) -> Tens
     reach = max(len(t) for t in taps) // 2
     kernels = torch.stack([pad(t, (reach - len(t) // 2,) * 2) for t in taps]).to(audio)
     length = audio.shape[-1]
-    n = fft.next_fast_len(length + 2 * reach, real=True)
+    n = fast_length(length + 2 * reach)
     low = torch.fft.irfft(torch.fft.rfft(audio, n) * torch.fft.rfft(kernels, n)[:, None], n)
     return audio - low[..., reach : reach + length]
 
@@ -79,8 +79,14 @@ def _low_pass(edge_hz: float, sample_rate: int) -> Tensor:
     """The taps [odd] of a linear-phase low-pass that falls from 0.9 to 1.1 x `edge_hz`; all of it where that is inf."""
     if math.isinf(edge_hz):
         return torch.ones(1)
-    count, beta = signal.kaiserord(ATTENUATION_DB, 0.2 * edge_hz / (sample_rate / 2))
-    return torch.from_numpy(signal.firwin(count | 1, edge_hz, window=("kaiser", beta), fs=sample_rate)).float()
+    # Kaiser's formulas (Oppenheim & Schafer, "Discrete-Time Signal Processing", section 7.5.3).
+    width = 2 * math.pi * 0.2 * edge_hz / sample_rate
+    reach = math.ceil((ATTENUATION_DB - 8) / (2.285 * width) / 2)
+    beta = 0.1102 * (ATTENUATION_DB - 8.7)
+    window = torch.kaiser_window(2 * reach + 1, periodic=False, beta=beta, dtype=torch.float64)
+    time = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    taps = window * torch.sinc(2 * edge_hz / sample_rate * time)
+    return (taps / taps.sum()).float()
 
 
 def _seam_gain(output: Tensor, lr: Tensor, edge: Tensor, hz: Tensor) -> Tensor:

@@ -4,9 +4,8 @@ A recording that is louder, inverted, or has its channels swapped, panned or inv
 result that is so, too. It does by construction if the network only sees recordings in a frame that turns with them:
 f(g x) = g f(x) for gains g of either sign, and f(R x) = R f(x) for rotations R of the channels.
 
-- **Axes**: the channels are rotated to the principal axes of their covariance. A source that stands alone, however it is
-  panned, is one component, and comes back with its pan; what the other components lack is not invented. Components
-  are uncorrelated, so each has noise of its own.
+- **Axes**: the channels are rotated to the principal axes of their covariance. A source that stands alone, however it
+  is panned, is one component, and comes back with its pan. Components are uncorrelated, so each has noise of its own.
 - **Polarity**: each axis points to where the component's third moment is positive.
 - **Level**: each component is divided by the root mean square of the second around, so that quiet passages are restored
   as loud ones are, and the result is multiplied by it.
@@ -24,6 +23,8 @@ from torch.nn.functional import conv1d, interpolate, pad
 TARGET_RMS = 0.1
 # Amplitude, relative to the recording's own: components, and passages, below it are not brought up any further.
 FLOOR = 1e-4
+# The same, what is below it is no sound at all.
+SILENCE = 1e-8
 # What makes an entry of an axis rounding, so that a channel without sound stays without.
 ROUNDING = 1e-7
 # The level's grid, and how many steps of it the window reaches in all.
@@ -89,10 +90,12 @@ class ReferenceFrame:
         window = torch.hann_window(WINDOW_STEPS + 2, periodic=False)[1:-1][None, None]
         reach = WINDOW_STEPS // 2
         energy, count = (conv1d(pad(x, (reach, reach))[:, None], window)[:, 0] for x in (blocks, counts))
-        power = energy / count
-        # Between the middles of blocks, linearly.
-        fine = interpolate(power[:, None], scale_factor=float(step), mode="linear", align_corners=False)[:, 0]
-        return fine[:, :length].clamp(min=0).sqrt()
+        nothing = max((SILENCE * self.rms) ** 2, torch.finfo(torch.float32).tiny)
+        power = (energy / count).clamp(min=nothing)
+        # Linearly in decibels, between the middles of blocks.
+        fine = interpolate(power.log()[:, None], scale_factor=float(step), mode="linear", align_corners=False)
+        fine = fine[:, 0, :length].exp()
+        return fine.where(fine > 1.001 * nothing, 0.0).sqrt()
 
     def gain(self, level: Tensor) -> Tensor:
         """What brings components of this `level` to `TARGET_RMS`; of silence, 0."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -146,3 +148,17 @@ def _mean_between(values: Tensor, first: Tensor, end: Tensor) -> Tensor:
     end = torch.maximum(end, first + 1)
     total = pad(values.double().cumsum(dim=-1), (1, 0))
     return ((total[:, end] - total[:, first]) / (end - first)).to(values.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def fast_length(least: int) -> int:
+    """The next even length that a Fourier transform is fast on: a product of 2, 3, 5, 7 and 11."""
+    n = least + least % 2
+    while True:
+        rest = n
+        for prime in (2, 3, 5, 7, 11):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return n
+        n += 2

@@ -72,3 +72,14 @@ def test_a_full_band_input_is_left_as_it_is(mode: str) -> None:
 def test_an_unknown_mode_is_answered_with_the_valid_ones() -> None:
     with pytest.raises(ConfigError, match="crossfade, hard, energy_matched, off"):
         replace_low_band(noise(0, 1, 1, 10), noise(1, 1, 1, 10), torch.tensor([1.0]), RATE, "soft")
+
+
+@pytest.mark.parametrize("cutoff", [1000.0, 4000.0, 12_000.0, 17_500.0])
+def test_what_lies_below_is_the_inputs_to_100_db(cutoff: float) -> None:
+    output, lr = noise(0, 1, 1, 60_000), noise(1, 1, 1, 60_000)
+    joined = replace_low_band(output, lr, torch.tensor([cutoff]), RATE)
+    # Windowed over the whole length, so that the measurement does not leak.
+    window = torch.hann_window(50_000, dtype=torch.float64) ** 2
+    difference, base = (torch.fft.rfft(x[0, 0, 5000:55_000].double() * window).abs() for x in (joined - lr, lr))
+    below = int(0.85 * cutoff / RATE * 50_000)
+    assert 20 * torch.log10(difference[:below].norm() / base[:below].norm()) < -100

@@ -38,7 +38,8 @@ def test_chunks_that_cannot_be_joined_are_refused(chunk_s: float, overlap_s: flo
 
 def test_noise_depends_on_position_and_seed_alone() -> None:
     noise = PositionalNoise(3, seed=1)
-    whole = noise(0, 1000)
-    assert torch.equal(noise(300, 500), whole[:, 300:800]) and torch.equal(noise(256, 1), whole[:, 256:257])
-    assert not torch.equal(PositionalNoise(3, seed=2)(0, 1000), whole)
+    whole = noise(0, 0, 1000)
+    assert torch.equal(noise(0, 300, 500), whole[:, 300:800]) and torch.equal(noise(0, 256, 1), whole[:, 256:257])
+    assert not torch.equal(PositionalNoise(3, seed=2)(0, 0, 1000), whole)
+    assert not torch.equal(noise(1, 0, 1000), whole)
     assert abs(float(whole.std()) - 1) < 0.05
