@@ -73,7 +73,8 @@ def inputs(size: str, batch: int, caption: int = TEXT) -> tuple[Tensor, Tensor, 
     tokens[:, caption:TEXT] = 0
     beside = torch.randn(batch, glob, generator=draw).to(DEVICE)
     t = torch.rand(batch, generator=draw).to(DEVICE)
-    return z, t, Conditioning(z_lr, tokens, global_=beside, places={"text": Place((0, TEXT))})
+    places = {"text": Place(((0, TEXT),)), "acoustic": Place(channels=((0, LATENT),))}
+    return z, t, Conditioning(z_lr, tokens, global_=beside, places=places)
 
 
 def take_turns(calls: dict[str, Call], turns: int) -> dict[str, list[float]]:
@@ -173,7 +174,7 @@ def guided_sampling(size: str, caption: int) -> None:
     noise, _, conditioning = inputs(size, 1, caption)
     assert conditioning.concat is not None
     model = SuperResolver(
-        MDCT(latent_dim=LATENT), _bare(ours), Conditioner(AcousticCondition()), FlowMatching("velocity"),
+        MDCT(latent_dim=LATENT), _bare(ours), Conditioner(acoustic=AcousticCondition()), FlowMatching("velocity"),
         Sampler("euler", STEPS), Nested(),
     ).to(DEVICE)  # fmt: skip
     z_lr, weights = conditioning.concat, branches(Nested().weights, ("acoustic", "text"))

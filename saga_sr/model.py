@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -94,8 +94,8 @@ class SuperResolver(nn.Module):
             given, read = getattr(self.conditioner, name), getattr(self.backbone, name)
             if given != read:
                 raise ConfigError(
-                    f"The conditioning gives {name}={given} but {type(self.backbone).__name__} reads {read}; choose a "
-                    "conditioning that fits the backbone (JaT takes conditioning=none), or set "
+                    f"The conditioning gives {name}={given} but {type(self.backbone).__name__} reads {read}; choose "
+                    "conditions that fit the backbone (JaT attends to none), or set "
                     f"backbone.{name}=${{conditioning.{name}}}."
                 )
 
@@ -106,19 +106,19 @@ class SuperResolver(nn.Module):
 
     @torch.no_grad()
     def fit_statistics(self, batches: Iterable[Tensor], normalise: bool = True) -> None:
-        """Measure on `batches` of audio [b, c, time] what latents (unless not to `normalise`) and roll-offs are like.
+        """Measure on `batches` of audio [b, c, time] what latents (unless not to `normalise`) and conditions are like.
 
         Raises:
             DataError: the batches hold no sound.
         """
-        batches = self.conditioner.measuring(batches, self.sample_rate)
+        batches = self.conditioner.fit(batches, self.sample_rate)
         if normalise:
             self.codec.fit_statistics(batches)
         else:
             deque(batches, maxlen=0)
 
     def recall_statistics(self, statistics: LatentStatistics, where: str, normalise: bool = True) -> None:
-        """Take what latents (unless not to `normalise`) and roll-offs are like from prepared data in `where`, a folder.
+        """Take what latents (unless not to `normalise`) and conditions are like from data that was prepared in `where`.
 
         Raises:
             DataError: they are of another codec.
@@ -126,18 +126,31 @@ class SuperResolver(nn.Module):
         statistics.check(self.codec, where)
         if normalise:
             self.codec.set_statistics(statistics.mean, statistics.deviation)
-        self.conditioner.recall_full_band(statistics.full_band)
+        self.conditioner.set_summaries(statistics.conditions)
 
     @torch.no_grad()
-    def pair(self, hr: Tensor, lr: Tensor, captions: list[str]) -> Pair:
-        """Training's view of clips `hr` [b, c, time] and their low-passed `lr`."""
+    def pair(self, hr: Tensor, lr: Tensor, captions: Sequence[str], cutoff_hz: Tensor | None = None) -> Pair:
+        """Training's view of clips `hr` [b, c, time] and their low-passed `lr`, whose content ends at `cutoff_hz` [b].
+
+        Where it is not known, it is measured.
+        """
         with torch.autocast(hr.device.type, enabled=False):
-            values = self.conditioner.measure(lr, hr, captions, self.sample_rate)
+            if cutoff_hz is None:
+                cutoff_hz = bandwidth_hz(lr, self.sample_rate)
+            values = self.conditioner.measure(hr, lr, captions, self.sample_rate, cutoff_hz)
         return Pair(self._encode(hr), self._encode(lr), values)
 
-    def stored_pair(self, hr: Tensor, lr: Tensor, captions: list[str], rolloff: Tensor) -> Pair:
-        """The same of raw latents [b, latent_dim, frame] and roll-offs [b, spectrum, 2] that were prepared before."""
-        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), self.conditioner.recall(captions, rolloff))
+    def stored_pair(
+        self,
+        hr: Tensor,
+        lr: Tensor,
+        captions: Sequence[str],
+        cutoff_hz: Tensor,
+        measured: Mapping[str, Mapping[str, Tensor]],
+    ) -> Pair:
+        """The same of raw latents [b, latent_dim, frame] and what was `measured` (see `Conditioner.recall`) before."""
+        values = self.conditioner.recall(measured, captions, self.sample_rate, cutoff_hz)
+        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), values)
 
     def estimate(self, pair: Pair, generators: Generators = None) -> Estimate:
         """What the network makes of a batch of pairs at random times, for a loss to judge."""
@@ -162,7 +175,7 @@ class SuperResolver(nn.Module):
         if guidance is self.guidance or not any(value is not None for value in (kind, *scales.values())):
             return guidance
         wanted = frozenset().union(*(branch for branch, weight in guidance.weights.items() if abs(weight) > 1e-9))
-        if wanted and len(branches(guidance.weights, self.conditioner.conditions)) == 1:
+        if wanted and len(branches(guidance.weights, self.conditioner.droppable)) == 1:
             raise ConfigError(
                 "This model was trained without dropping its conditions, so it cannot be guided; leave the guidance "
                 "settings out, or train it with conditioning.acoustic.dropout=0.1."
@@ -182,17 +195,17 @@ class SuperResolver(nn.Module):
     def branch_conditioning(self, values: ConditionValues, guidance: Guidance | None = None) -> BranchConditioning:
         """The `values` of the conditions, embedded for all branches of the `guidance`, by default the model's own."""
         described = self.conditioner.describe(values)
-        given = {name for name in self.conditioner.conditions if not described.is_null(name)}
+        given = {name for name in self.conditioner.droppable if not described.is_null(name)}
         weights = branches((guidance or self.guidance).weights, given)
         stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).merge_zero_tokens()
-        with self._autocast(values.rolloff.device):
-            return BranchConditioning(weights, self.backbone.prepare(stacked), len(values.captions))
+        with self._autocast(values.device):
+            return BranchConditioning(weights, self.backbone.prepare(stacked), values.clips)
 
     def velocity(self, z_lr: Tensor, branched: BranchConditioning) -> Callable[[Tensor, Tensor], Tensor]:
         """The guided velocity field for clips of latent `z_lr` [b, c, frame]: all branches in one forward."""
         n = len(branched.weights)
-        acoustic = Conditioning(concat=z_lr, concat_null=branched.conditioning.concat_null)
-        concat = Conditioning.stack([acoustic.drop(dropped & {"acoustic"}) for dropped in branched.weights]).concat
+        joined = self.conditioner.join_channels(Conditioning(), z_lr)
+        concat = Conditioning.stack([joined.drop(dropped) for dropped in branched.weights]).concat
         conditioning = replace(branched.conditioning.repeat(len(z_lr) // branched.clips), concat=concat)
 
         def field(z: Tensor, t: Tensor) -> Tensor:

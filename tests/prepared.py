@@ -11,9 +11,11 @@ from saga_sr.preparation.plan import Settings, make_plan
 
 RATE, LENGTH = 44_100, 16_384
 LOWPASS = {"_target_": "saga_sr.audio.degradation.LowPassDegradation", "sample_rate": RATE}
+CONDITIONS = {"rolloff": "saga_sr.conditioning.rolloff.RolloffCondition"}
 SETTINGS = Settings(
     codec={"_target_": "saga_sr.codecs.mdct.MDCT", "sample_rate": RATE, "latent_dim": 64, "exponent": 0.5},
-    degradation=LOWPASS, sample_rate=RATE, hop_length=64, num_samples=LENGTH, degradations=2, dtype="float32",
+    degradation=LOWPASS, conditions=CONDITIONS, sample_rate=RATE, hop_length=64,
+    num_samples=LENGTH, degradations=2, dtype="float32",
     validation_fraction=0.25, shard_mb=1, seed=5,
 )  # fmt: skip
 

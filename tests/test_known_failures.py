@@ -33,7 +33,13 @@ def model(config: dict) -> SuperResolver:
 
 
 def values(*targets: float) -> ConditionValues:
-    return ConditionValues(["a dog"] * len(targets), torch.tensor([[0.2, target] for target in targets]))
+    by_name = {
+        "acoustic": None,
+        "text": ["a dog"] * len(targets),
+        "duration": torch.tensor([[0.0, 0.003]] * len(targets)),
+        "rolloff": torch.tensor([[0.2, target] for target in targets]),
+    }
+    return ConditionValues(len(targets), torch.device("cpu"), by_name)
 
 
 def test_the_time_convention_of_loaded_weights_is_not_reversed() -> None:
@@ -68,8 +74,8 @@ def test_the_rolloff_goes_both_ways_in_and_no_other(model: SuperResolver) -> Non
     dark, bright = (model.conditioner.describe(values(target)) for target in (0.3, 0.9))
     tokens = (dark.cross_attention != bright.cross_attention).any(dim=2)[0].nonzero().flatten().tolist()
     columns = (dark.global_ != bright.global_).any(dim=0).nonzero().flatten()
-    width = model.conditioner.rolloff.width
-    assert tokens == [128 + 2 + 1]  # after text and duration, the second of its two
+    width = model.conditioner.conditions["rolloff"].dims.tokens
+    assert tokens == [128 + 1]  # after the text, the second of its two
     assert int(columns.min()) >= 3 * width and len(columns) > width // 2  # after start, total and input
     # Each way has an effect of its own.
     z_lr = torch.randn(1, 64, 9, generator=torch.Generator().manual_seed(0))
@@ -94,7 +100,7 @@ def test_the_unconditional_branch_does_not_see_the_rolloff(
     rows = slice(2 * nothing, 2 * nothing + 2)
     conditioning = branched.conditioning
     assert torch.allclose(conditioning.global_[rows][0], conditioning.global_[rows][1], atol=1e-6)
-    assert not conditioning.global_[rows, 2 * model.conditioner.rolloff.width :].any()
+    assert not conditioning.global_[rows, 2 * 16 :].any()
     assert torch.allclose(*conditioning.keys_values[0][rows], atol=1e-6)
     acoustic = branches.index(Branch({"text"}))
     assert not torch.allclose(conditioning.global_[2 * acoustic], conditioning.global_[2 * acoustic + 1], atol=1e-3)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from conftest import TINY_SAGA, awake, model_config
@@ -34,11 +32,21 @@ def saga(tmp_path_factory: pytest.TempPathFactory) -> SuperResolver:
     return awake(build(model_config(*settings, tiny=TINY_SAGA)))
 
 
+def values_of(captions: list[str]) -> ConditionValues:
+    by_name = {
+        "acoustic": None,
+        "text": captions,
+        "duration": torch.tensor([[0.0, 0.003]] * 2),
+        "rolloff": torch.tensor([[0.2, 0.7], [0.3, 0.9]]),
+    }
+    return ConditionValues(2, torch.device("cpu"), by_name)
+
+
 def one_after_another(
     model: SuperResolver, z: torch.Tensor, t: torch.Tensor, z_lr: torch.Tensor, values: ConditionValues
 ):
     """The guided velocity by its definition: a forward for each branch, nothing prepared."""
-    whole = replace(model.conditioner.describe(values), concat=z_lr)
+    whole = model.conditioner(z_lr, values)
     total = torch.zeros_like(z)
     for dropped, weight in model.guidance.weights.items():
         total += weight * model.backbone(z, t, whole.drop(dropped)).value
@@ -52,7 +60,7 @@ def test_guidance_runs_its_branches_as_one_batch_and_follows_the_formula(
 ) -> None:
     monkeypatch.setattr("saga_sr.model.has_fast_bfloat16", lambda kind: False)
     z, t, z_lr = audio(2, 64, 10), torch.tensor([0.2, 0.6]), audio(2, 64, 10, seed=1)
-    values = ConditionValues(["a dog", "rain"], torch.tensor([[0.2, 0.7], [0.3, 0.9]]))
+    values = values_of(["a dog", "rain"])
     monkeypatch.setattr(saga, "guidance", guidance)
     calls: list[int] = []
     handle = saga.backbone.register_forward_hook(lambda *args: calls.append(len(args[1][0])))
@@ -71,7 +79,7 @@ def test_without_a_caption_the_branch_without_text_is_not_computed_again(
     monkeypatch.setattr(saga, "guidance", Nested())
     z, t, z_lr = audio(2, 64, 10), torch.tensor([0.2, 0.6]), audio(2, 64, 10, seed=1)
     for captions, computed in ((["", ""], 2), (["", "rain"], 3)):
-        values = ConditionValues(captions, torch.tensor([[0.2, 0.7], [0.3, 0.9]]))
+        values = values_of(captions)
         branched = saga.branch_conditioning(values)
         assert len(branched.weights) == computed
         guided = saga.velocity(z_lr, branched)(z, t)
@@ -97,5 +105,5 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         build(model_config("backbone.latent_dim=32", "backbone.head=linear"))
     with pytest.raises(ConfigError, match="crossfade, hard"):
         build(model_config("low_band=soft"))
-    with pytest.raises(ConfigError, match=r"gives cross_attention_dim=512 but JaT reads None; .*conditioning=none"):
+    with pytest.raises(ConfigError, match=r"gives cross_attention_dim=512 but JaT reads None; .*attends to none"):
         build(model_config("conditioning=rolloff"))

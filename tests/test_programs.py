@@ -218,7 +218,7 @@ def test_bad_input_is_answered_in_one_sentence(trained: Path, tmp_path: Path) ->
         (["experiment=saga_small_step1", "codec=mdct"], ["text_encoder is required"]),
         (["experiment=saga_small_step1", "codec=mdct", "text_encoder=/none"], ["There is no text encoder at /none"]),
         (["experiment=saga_small_step0", "codec.path=/none"], ["There is no folder /none"]),
-        (["conditioning=rolloff"], ["JaT takes conditioning=none"]),
+        (["conditioning=rolloff"], ["JaT attends to none"]),
         (["backbone=saga_small", "init_from=/none"], ["There are no weights at /none"]),
         (["init_from=/none"], ["need backbone=saga_small or saga_full"]),
         (["low_band=soft"], ["crossfade, hard"]),

@@ -38,8 +38,10 @@ def test_each_step_is_one_override_on_the_one_before() -> None:
     step0, step1, step2, step3, full = (recipe(name, *PATHS) for name in STEPS)
     for before, after, group in ((step0, step1, "conditioning"), (step1, step2, "conditioning")):
         assert changed(before, after) == {group}
-    assert recipe("saga_small_step0", *PATHS, "conditioning=text", "conditioning.acoustic.dropout=0.0") == step1
-    assert recipe("saga_small_step1", *PATHS, "conditioning=text_rolloff") == step2
+    assert (
+        recipe("saga_small_step0", *PATHS, "conditioning=[duration,text]", "conditioning.acoustic.dropout=0.0") == step1
+    )
+    assert recipe("saga_small_step1", *PATHS, "conditioning=[duration,text,rolloff]") == step2
     assert recipe("saga_small_step2", *PATHS, "low_band=off") == recipe("saga_small_step2_prime", *PATHS)
     assert recipe("saga_small_step2", *PATHS, "conditioning.acoustic.dropout=0.1") == step3
     assert recipe("saga_small_step3", *PATHS, "backbone=saga_full", "task_name=saga_full") == full
@@ -75,7 +77,7 @@ def test_every_step_trains_and_restores_with_every_codec(name: str, codec: str, 
     model = awake(build(OmegaConf.to_container(composed.model, resolve=True)))
     audio = 0.1 * torch.randn(2, composed.data.channels, 4000)
     model.fit_statistics(iter([audio]))
-    pair = model.train().pair(audio, 0.5 * audio, ["a dog", ""])
+    pair = model.train().pair(audio, 0.5 * audio, ["a dog", "rain"])
     estimate = model.estimate(pair, torch.Generator().manual_seed(0))
     (estimate.velocity - estimate.target_velocity).square().mean().backward()
     parts = {"backbone.to_tokens.weight": model.backbone.to_tokens.weight}

@@ -78,16 +78,7 @@ def rolloff_hz(audio: Tensor, sample_rate: int, fraction: float = 0.985, spectru
 
 def rolloffs_hz(audio: Tensor, sample_rate: int, fraction: float = 0.985) -> Tensor:
     """`rolloff_hz` by each of `SPECTRA`: [b, c, time] -> [b, spectrum]."""
-    return _rolloffs_hz(_power(stft(audio)), sample_rate, fraction)
-
-
-def bandwidth_and_rolloffs_hz(audio: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
-    """`bandwidth_hz` and `rolloffs_hz` of one spectrogram: [b, c, time] -> [b], [b, spectrum]."""
     power = _power(stft(audio))
-    return _bandwidth_hz(power[..., :: N_FFT // HOP], sample_rate), _rolloffs_hz(power, sample_rate)
-
-
-def _rolloffs_hz(power: Tensor, sample_rate: int, fraction: float = 0.985) -> Tensor:
     return torch.stack([_rolloff_hz(power, sample_rate, fraction, spectrum) for spectrum in SPECTRA], dim=1)
 
 
@@ -110,13 +101,9 @@ def bandwidth_hz(audio: Tensor, sample_rate: int) -> Tensor:
         [b]; Nyquist for silence.
     """
     # A long-term mean needs no overlapping frames.
-    return _bandwidth_hz(_power(stft(audio, hop=N_FFT)), sample_rate)
-
-
-def _bandwidth_hz(power: Tensor, sample_rate: int) -> Tensor:
+    power = _power(stft(audio, hop=N_FFT)).mean(dim=1)
     # The loudest moments of each frequency are left out, so that a click does not make a band-limited recording look
     # full band.
-    power = power.mean(dim=1)
     kept = max(1, int((1 - CLICKS) * power.shape[-1]))
     loudest = power.topk(power.shape[-1] - kept, dim=-1).values
     # In float64, since a click may be all there is to see of the sum.

@@ -69,6 +69,7 @@ class JaT(Backbone):
         prediction: what the head predicts, `velocity` or `data`; must be the objective's.
         qk_norm: normalise queries and keys.
         levels: also show the network the condition's `log_levels`.
+        global_dim: width of `Conditioning.global_`, which is joined to the time embedding; null leaves it out.
 
     Raises:
         ConfigError: widths that the heads cannot divide, or an unknown head or prediction.
@@ -86,6 +87,7 @@ class JaT(Backbone):
         prediction: str = "data",
         qk_norm: bool = True,
         levels: bool = False,
+        global_dim: int | None = None,
     ) -> None:
         super().__init__()
         if head == "gaussian" and condition_dim != latent_dim:
@@ -97,12 +99,16 @@ class JaT(Backbone):
         if min(latent_dim, condition_dim, width, depth, heads, kv_heads) < 1:
             raise ConfigError("backbone: every width, depth and head count must be at least 1.")
         self.latent_dim = latent_dim
+        self.global_dim = global_dim
         self.to_tokens = Linear(latent_dim + condition_dim, width)
         # Two layers: the blocks' normalisation would take the level out of a linear map of levels.
         self.level_tokens = (
             nn.Sequential(Linear(condition_dim, 2 * width), nn.SiLU(), Linear(2 * width, width)) if levels else None
         )
         self.time_embedding = TimeEmbedding(width)
+        self.global_embedding = (
+            nn.Sequential(Linear(global_dim, width), nn.SiLU(), Linear(width, width)) if global_dim else None
+        )
         self.blocks = nn.ModuleList(JaTBlock(width, heads, kv_heads, qk_norm) for _ in range(depth))
         self.norm_out = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
         self.to_modulation = Linear(width, 2 * width)
@@ -118,7 +124,10 @@ class JaT(Backbone):
         x = self.to_tokens(torch.cat([z_t, z_lr], dim=1).transpose(1, 2))
         if self.level_tokens is not None:
             x = x + self.level_tokens(log_levels(z_lr).transpose(1, 2))
-        embedding = silu(self.time_embedding(t))
+        time = self.time_embedding(t)
+        if conditioning.global_ is not None and self.global_embedding is not None:
+            time = time + self.global_embedding(conditioning.global_)
+        embedding = silu(time)
         table = rotary_table(x.shape[1], self.head_width, x.device)
         for block in self.blocks:
             x = block(x, embedding, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,8 @@ from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.core.errors import DataError
 
+CONDITION = "condition."
+
 
 @dataclass(frozen=True)
 class LatentStatistics:
@@ -18,23 +21,32 @@ class LatentStatistics:
 
     Attributes:
         mean, deviation: [latent_dim] of each channel of the raw latents.
-        full_band: [spectrum], the roll-off that counts as full band, by each of `SPECTRA`.
         fingerprint: what the codec made of a known sound, see `fingerprint`.
+        conditions: what conditions know of all clips (`Condition.summarise`), by name.
     """
 
     mean: Tensor
     deviation: Tensor
-    full_band: Tensor
     fingerprint: Tensor
+    conditions: Mapping[str, Tensor]
 
     @classmethod
-    def of(cls, codec: Codec, sums: ChannelSums, full_band: Tensor) -> LatentStatistics:
+    def of(cls, codec: Codec, sums: ChannelSums, conditions: Mapping[str, Tensor]) -> LatentStatistics:
         """Those of latents that `codec` made."""
-        return cls(*sums.mean_and_deviation(), full_band, fingerprint(codec))
+        return cls(*sums.mean_and_deviation(), fingerprint(codec), conditions)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The attributes by name."""
-        return dict(vars(self))
+        """All of it as tensors by name, for a file."""
+        conditions = {f"{CONDITION}{name}": summary for name, summary in self.conditions.items()}
+        return {"mean": self.mean, "deviation": self.deviation, "fingerprint": self.fingerprint} | conditions
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> LatentStatistics:
+        """What `tensors` gave."""
+        conditions = {
+            name.removeprefix(CONDITION): tensor for name, tensor in tensors.items() if name.startswith(CONDITION)
+        }
+        return cls(tensors["mean"], tensors["deviation"], tensors["fingerprint"], conditions)
 
     def check(self, codec: Codec, where: str) -> None:
         """See whether `codec` is the one whose latents these are of.

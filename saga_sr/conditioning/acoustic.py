@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
-from saga_sr.conditioning.dropout import probability
+from saga_sr.conditioning.condition import Condition, Embedding, probability
 from saga_sr.core.random_numbers import Generators, normal
 
 
-class AcousticCondition:
+class AcousticCondition(Condition):
     """z_lr, with noise while training.
 
     Args:
@@ -21,10 +23,17 @@ class AcousticCondition:
     """
 
     def __init__(self, dropout: float = 0.1, noise: float = 0.0, null_value: float = 0.0) -> None:
+        super().__init__()
         self.dropout = probability("acoustic", dropout)
         self.noise = noise
         self.null_value = null_value
 
-    def disturbed(self, z_lr: Tensor, generators: Generators) -> Tensor:
-        """`z_lr` [b, c, frame] as training shows it."""
-        return z_lr + self.noise * normal(z_lr.shape, generators, z_lr.device) if self.noise else z_lr
+    def forward(self, value: Any) -> Embedding:
+        """Nothing: all of it is in the channels."""
+        return Embedding()
+
+    def channels(self, z_lr: Tensor, generators: Generators = None) -> Tensor:
+        """`z_lr` [b, c, frame], disturbed in training mode."""
+        if self.training and self.noise:
+            return z_lr + self.noise * normal(z_lr.shape, generators, z_lr.device)
+        return z_lr

@@ -1,8 +1,8 @@
-"""The types between conditioners and backbones: the values of a batch's conditions, and what a backbone gets."""
+"""The types between users, conditioners and backbones: requests, the values of conditions, and what a backbone gets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 PARTS = ("concat", "cross_attention", "cross_attention_mask", "global_")
-NOWHERE = (0, 0)
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,14 @@ class ConditionValues:
     """The values of the conditions of a batch of clips, before they are embedded.
 
     Attributes:
-        captions: what each clip contains; empty where unknown.
-        rolloff: [b, 2], roll-off of the input and of the target as shares of Nyquist.
+        clips: how many there are.
+        device: where they are embedded.
+        by_name: of each condition, in the form that it makes and reads itself.
     """
 
-    captions: Sequence[str]
-    rolloff: Tensor
+    clips: int
+    device: torch.device
+    by_name: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class ConditionRequest:
         cutoff_hz: [b], where their content ends.
         prompts: what each contains; empty where nothing is said.
         rolloff: how bright they become, 1 being full band, one for all or [b].
-        wishes: what other conditions are asked for, by name.
+        wishes: what is asked of other conditions, by the names in their `reads`.
     """
 
     audio: Tensor
@@ -46,13 +48,35 @@ class ConditionRequest:
     rolloff: float | Tensor = 1.0
     wishes: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of what is asked for beyond what every model does."""
+        said = {"prompt": any(prompt.strip() for prompt in self.prompts)}
+        said["rolloff"] = bool((torch.as_tensor(self.rolloff) != 1).any())
+        return frozenset(name for name, is_said in said.items() if is_said) | self.wishes.keys()
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where a condition is: the first and the end of its tokens of `cross_attention` and columns of `global_`."""
+    """Where a condition is in a `Conditioning`: stretches, each by its first and its end, and its null value.
 
-    tokens: tuple[int, int] = NOWHERE
-    columns: tuple[int, int] = NOWHERE
+    Attributes:
+        tokens: of `cross_attention`.
+        columns: of `global_`.
+        channels: of `concat`.
+        null: the number that stands for the dropped condition.
+    """
+
+    tokens: tuple[Span, ...] = ()
+    columns: tuple[Span, ...] = ()
+    channels: tuple[Span, ...] = ()
+    null: float = 0.0
+
+    def spans(self) -> Iterator[tuple[str, Span]]:
+        """The stretches, with the part of a `Conditioning` that each is in the second axis of."""
+        for part, spans in (("concat", self.channels), ("cross_attention", self.tokens), ("global_", self.columns)):
+            for span in spans:
+                yield part, span
 
 
 @dataclass(frozen=True)
@@ -60,12 +84,11 @@ class Conditioning:
     """What guides a backbone; every part is optional.
 
     Attributes:
-        concat: [b, c, frame], joined to z_t on the channels (the low-resolution latent, condition `acoustic`).
+        concat: [b, c, frame], joined to z_t on the channels (the low-resolution latent).
         cross_attention: [b, s, d] tokens to attend to, with `cross_attention_mask` [b, s] (true: attend; numbers are
             added to the scores). Tokens of zeros have keys and values of zero.
         global_: [b, d], joined to the time embedding.
-        concat_null: the constant that stands for a dropped `concat`.
-        places: where the conditions other than `acoustic` are; their null value is zero.
+        places: where the conditions are, by name.
         keys_values: what a backbone has made of `cross_attention`, a tensor [b, ...] for each block, so that sampling
             does it once.
     """
@@ -74,7 +97,6 @@ class Conditioning:
     cross_attention: Tensor | None = None
     cross_attention_mask: Tensor | None = None
     global_: Tensor | None = None
-    concat_null: float = 0.0
     places: Mapping[str, Place] = field(default_factory=dict)
     keys_values: tuple[Tensor, ...] = ()
 
@@ -87,22 +109,19 @@ class Conditioning:
         """Replace the named conditions by their null value, everywhere or in the `rows` [b] that are true."""
         parts: dict[str, Any] = {}
         for condition in conditions:
-            if condition == "acoustic" and self.concat is not None:
-                parts["concat"] = _put(self.concat, rows, (0, self.concat.shape[1]), self.concat_null)
             place = self.places.get(condition, Place())
-            for name, span in (("cross_attention", place.tokens), ("global_", place.columns)):
-                tensor = parts.get(name, getattr(self, name))
-                if tensor is not None and span != NOWHERE:
-                    parts[name] = _put(tensor, rows, span, 0.0)
+            for part, span in place.spans():
+                tensor = parts.get(part, getattr(self, part))
+                if tensor is not None:
+                    parts[part] = _put(tensor, rows, span, place.null)
         return replace(self, keys_values=(), **parts) if parts else self
 
     def is_null(self, condition: str) -> bool:
-        """Whether `condition` has a place beside `concat` and is its null value everywhere there."""
-        if condition not in self.places:
-            return False
-        place = self.places[condition]
-        parts = ((self.cross_attention, place.tokens), (self.global_, place.columns))
-        return not any(bool(tensor[:, slice(*span)].any()) for tensor, span in parts if tensor is not None)
+        """Whether `condition` has a place here and is its null value everywhere in it."""
+        place = self.places.get(condition, Place())
+        found = [(getattr(self, part), span) for part, span in place.spans()]
+        dropped = [bool((tensor[:, slice(*span)] == place.null).all()) for tensor, span in found if tensor is not None]
+        return bool(dropped) and all(dropped)
 
     def merge_zero_tokens(self) -> Conditioning:
         """The same for attention with fewer tokens: one of zeros stands for many where the mask adds their log number.

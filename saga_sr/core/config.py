@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
-from omegaconf import OmegaConf
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
 
 from saga_sr.core.errors import SagaError
@@ -31,8 +33,25 @@ def run_name(overrides: str, leave_out: str = "") -> str:
     return f"{name[:LONGEST_NAME]}-{hashlib.sha1(overrides.encode()).hexdigest()[:8]}"
 
 
+def conditioning_dim(part: str, *, _parent_: DictConfig) -> int | None:
+    """What the conditions beside a value give to a backbone: the width of their `tokens`, or the sum of `columns`.
+
+    Each says it itself (`Condition.dims_of`), of its settings; None where there is nothing.
+    """
+    found = []
+    for name in map(str, _parent_):
+        if OmegaConf.is_missing(_parent_, name) or OmegaConf.is_interpolation(_parent_, name):
+            continue
+        settings = _parent_[name]
+        if isinstance(settings, DictConfig):
+            condition: Any = get_class(settings["_target_"])
+            found.append(getattr(condition.dims_of(settings), part) or 0)
+    # Tokens have one width; where they have several, the conditioner says so.
+    return (max(found, default=0) if part == "tokens" else sum(found)) or None
+
+
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)
-OmegaConf.register_new_resolver("times", lambda a, b: a * b, replace=True)
+OmegaConf.register_new_resolver("conditioning_dim", conditioning_dim, replace=True)
 
 
 def cause(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
 from saga_sr.codecs.prepared import LatentStatistics
-from saga_sr.core.errors import ConfigError
+from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.data.audio_data import AudioData, Measured
 from saga_sr.data.shards import STATISTICS, SUMMARY, TRAIN, VALIDATION, Shards, fetch
 
@@ -43,7 +43,9 @@ class LatentCrops(Dataset[dict[str, Any]]):
         self.window = window
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """`{"z_hr", "z_lr": raw [latent_dim, frames], "rolloff": [spectrum, 2], "index", "caption", "name"}`.
+        """`{"z_hr", "z_lr": raw [latent_dim, frames], "cutoff_hz", "measured", "index", "caption", "name"}`.
+
+        `measured` is what conditions found in the wide-band clip and in the low-passed one, by name: `hr` and `lr`.
 
         Raises:
             DataError: too much of the data is damaged.
@@ -51,7 +53,7 @@ class LatentCrops(Dataset[dict[str, Any]]):
         epoch, position = divmod(index, len(self.shards))
         rng = np.random.default_rng([self.seed, index])
         item = self.shards.get(int(self.shards.shuffled(epoch, self.seed, self.window)[position]), rng)
-        latents, rolloff = item["latents"], item["rolloff"]
+        latents = item["latents"]
         version = int(rng.integers(1, len(latents)))
         # A short recording is padded at its end.
         sounding = min(-(-int(item["sounding"]) // self.hop_length), latents.shape[-1])
@@ -61,7 +63,11 @@ class LatentCrops(Dataset[dict[str, Any]]):
             # Copies: a shard is not to be held for a crop of it.
             "z_hr": crop[0].clone(),
             "z_lr": crop[version].clone(),
-            "rolloff": rolloff[[0, version]].T.clone(),
+            "cutoff_hz": item["cutoff_hz"][version].clone(),
+            "measured": {
+                side: {name: found[row].clone() for name, found in item["measured"].items()}
+                for side, row in (("hr", 0), ("lr", version))
+            },
             "index": index,
             "caption": item["caption"],
             "name": item["name"],
@@ -140,11 +146,17 @@ class LatentData(AudioData):
 
         Raises:
             ConfigError: another sampling rate.
+            DataError: prepared by a version that stored less.
         """
         rate = self.summary["settings"]["sample_rate"]
         if rate != self.sample_rate:
             raise ConfigError(
                 f"sample_rate={self.sample_rate} but {self.path} was prepared at {rate} Hz; choose its codec."
+            )
+        if "conditions" not in self.summary["settings"]:
+            raise DataError(
+                f"{self.path} was prepared by saga-sr {self.summary['saga_sr']}, which stored too little for "
+                "conditions; prepare it anew."
             )
         if side not in self._shards:
             self._shards[side] = Shards(f"{self.path}/{side}", self.cache)
@@ -168,7 +180,7 @@ class LatentData(AudioData):
         return HeldOutClips(self.shards(VALIDATION), size, num_samples, seed)
 
     def fit_statistics(self, model: Measured, clips: int, normalise: bool) -> None:
-        statistics = LatentStatistics(**load(fetch(self.path, STATISTICS)))
+        statistics = LatentStatistics.from_tensors(load(fetch(self.path, STATISTICS)))
         model.recall_statistics(statistics, self.path, normalise)
 
     def teardown(self, stage: str) -> None:

@@ -117,7 +117,7 @@ class Enhancer:
             [b, c, time] on the CPU.
         """
         session = Session(self.model, self.settings)
-        if self.model.conditioner.text is None:
+        if "text" not in self.model.conditioner.conditions:
             prompts = None
         results = []
         # Recordings of several channels have as many components as they have.

@@ -136,9 +136,9 @@ def sampling_flops(plan: Outline, backbone: Backbone, frames: int) -> int:
     rows = len(plan.branches)
     with plan.fake, torch.no_grad(), counting_flops() as counter:
         z = torch.empty(rows, backbone.latent_dim, frames)
-        told = backbone.prepare(plan.conditioning(z))
+        conditioning = backbone.prepare(plan.conditioning(z))
         prepared = counter.get_total_flops()
-        backbone(z, torch.empty(rows), told)
+        backbone(z, torch.empty(rows), conditioning)
         return prepared + evaluations(plan) * (counter.get_total_flops() - prepared)
 
 

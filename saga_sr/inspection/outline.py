@@ -14,12 +14,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
-from saga_sr.conditioning import Conditioning
+from saga_sr.conditioning import Conditioning, ConditionRequest
 from saga_sr.conditioning.conditioner import Conditioner
-from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError
 from saga_sr.flow.guidance import Branch, branches
-from saga_sr.inspection.placeholders import T5_BASE_WIDTH, UnreadCodec, UnreadText
+from saga_sr.inspection.placeholders import UnreadCodec
 from saga_sr.model import SuperResolver
 
 
@@ -33,7 +32,7 @@ class Outline:
     Attributes:
         model: of parts that fit each other.
         loss: what it is trained by.
-        told: what the conditioner tells of one clip.
+        described: what one clip is conditioned on, beside z_lr.
         fake: the mode in which the backbone runs.
         settings: what the backbone is made of.
         left_out: what is not on this machine and not counted, a sentence each.
@@ -41,7 +40,7 @@ class Outline:
 
     model: SuperResolver
     loss: nn.Module
-    told: Conditioning
+    described: Conditioning
     fake: FakeTensorMode
     settings: DictConfig
     left_out: list[str]
@@ -54,7 +53,7 @@ class Outline:
     @property
     def branches(self) -> dict[Branch, float]:
         """The weight of each branch of the guidance that sampling computes."""
-        return branches(self.model.guidance.weights, self.model.conditioner.conditions)
+        return branches(self.model.guidance.weights, self.model.conditioner.droppable)
 
     def frames(self, length: int) -> int:
         """Latent frames of so many samples of audio."""
@@ -63,13 +62,15 @@ class Outline:
             return codec.analyse(torch.empty(1, codec.channels, length)).shape[-1]
 
     def conditioning(self, z_lr: Tensor) -> Conditioning:
-        """What the backbone is told beside `z_lr` [b, c, frame], of the right shapes; call it in the `fake` mode."""
+        """What the backbone is conditioned on: `z_lr` [b, c, frame], and shapes of the rest; for the `fake` mode."""
         parts: dict[str, Any] = {
             # Embeddings are trained, so gradients reach them.
-            name: torch.empty(len(z_lr), *getattr(self.told, name).shape[1:], device=z_lr.device, requires_grad=True)
-            for name in self.told.parts
+            name: torch.empty(
+                len(z_lr), *getattr(self.described, name).shape[1:], device=z_lr.device, requires_grad=True
+            )
+            for name in self.described.parts
         }
-        return replace(self.told, concat=z_lr, **parts)
+        return replace(self.described, concat=z_lr, **parts)
 
 
 def outline(config: DictConfig) -> Outline:
@@ -78,11 +79,13 @@ def outline(config: DictConfig) -> Outline:
     Raises:
         SagaError: parts that do not fit each other, or a path at which nothing can be read.
     """
-    codec, conditioner, left_out = _codec(config), _conditioner(config), []
+    codec, left_out = _codec(config), []
     if isinstance(codec, UnreadCodec):
         left_out.append("the codec's network, since no codec.path is given")
-    if isinstance(conditioner.text, UnreadText):
-        left_out.append(f"the text encoder, since no text_encoder is given (it is taken to be {T5_BASE_WIDTH} wide)")
+    # What is conditioned on by a network of others' has the shapes that were published.
+    unread = [name for name, settings in config.conditioning.items() if not _has_path(settings)]
+    left_out += [f"the network that reads {name}, since no path to it is given" for name in unread]
+    conditioner: Conditioner = instantiate(config.conditioning, **{name: {"path": None} for name in unread})
     fake = FakeTensorMode()
     with fake, torch.device("cuda"):
         backbone = instantiate(config.backbone)
@@ -96,8 +99,10 @@ def outline(config: DictConfig) -> Outline:
         config.low_band,
     )
     with torch.no_grad():
-        told = conditioner.describe(ConditionValues([""], torch.zeros(1, 2)))
-    return Outline(model, instantiate(config.loss), told, fake, config.backbone, left_out)
+        silence = torch.zeros(1, codec.channels, codec.sample_rate)
+        request = ConditionRequest(silence, codec.sample_rate, torch.tensor([codec.sample_rate / 4]), [""])
+        described = conditioner.describe(conditioner.request(request))
+    return Outline(model, instantiate(config.loss), described, fake, config.backbone, left_out)
 
 
 def _codec(config: DictConfig) -> Codec:
@@ -110,18 +115,10 @@ def _codec(config: DictConfig) -> Codec:
     return UnreadCodec(config.codec.sample_rate, channels, config.codec.latent_dim, network.PUBLISHED_HOP)
 
 
-def _conditioner(config: DictConfig) -> Conditioner:
-    text = config.conditioning.text
-    if text is None or _has_path(text):
-        return instantiate(config.conditioning)
-    unread = f"{UnreadText.__module__}.{UnreadText.__name__}"
-    return instantiate(config.conditioning, text={"_target_": unread, "path": None})
-
-
-def _has_path(settings: DictConfig) -> bool:
+def _has_path(settings: Any) -> bool:
     """Whether the settings of a part say where its network is, or it has none."""
     # `in` would say that a value that is missing is no setting at all.
-    if "path" not in list(settings):
+    if not isinstance(settings, DictConfig) or "path" not in list(settings):
         return True
     try:
         return settings.path is not None

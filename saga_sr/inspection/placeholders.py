@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from saga_sr.codecs.codec import Codec
-
-# Of T5-base's embeddings, which Stable Audio and SAGA-SR read captions with.
-T5_BASE_WIDTH = 768
 
 
 class UnreadCodec(Codec):
@@ -23,23 +17,3 @@ class UnreadCodec(Codec):
     def synthesise(self, raw: Tensor, length: int) -> Tensor:
         """Empty audio [b, channels, length]."""
         return raw.new_empty(len(raw), self.channels, length)
-
-
-class UnreadText(nn.Module):
-    """A `TextCondition` whose encoder is not there: no caption has any tokens.
-
-    Args:
-        path: None, in the place of the encoder's.
-        width, max_tokens, dropout: see `TextCondition`.
-    """
-
-    def __init__(self, path: None, width: int, max_tokens: int, dropout: float) -> None:
-        super().__init__()
-        self.width = width
-        self.max_tokens = max_tokens
-        self.dropout = dropout
-        self.project = nn.Linear(T5_BASE_WIDTH, width) if width != T5_BASE_WIDTH else None
-
-    def forward(self, captions: Sequence[str], device: torch.device) -> Tensor:
-        """Zeros [b, max_tokens, width]."""
-        return torch.zeros(len(captions), self.max_tokens, self.width, device=device)

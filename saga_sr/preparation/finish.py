@@ -9,17 +9,17 @@ from typing import Any
 
 import torch
 import yaml
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from safetensors import safe_open
 from safetensors.torch import save
 
 from saga_sr.codecs.prepared import LatentStatistics
 from saga_sr.codecs.statistics import ChannelSums
-from saga_sr.conditioning.numbers import full_band
+from saga_sr.conditioning.condition import summarise_clips
 from saga_sr.core.errors import DataError
 from saga_sr.core.version import __version__
 from saga_sr.data.shards import STATISTICS, SUMMARY, TRAIN, VALIDATION
-from saga_sr.preparation.part import done_file
+from saga_sr.preparation.part import MEASURED, done_file
 from saga_sr.preparation.plan import Plan, write_file
 
 CARD = "README.md"
@@ -52,13 +52,16 @@ def finish(output: Path, plan: Plan) -> dict[str, Any]:
     sides = {side: Side([], None, 0, 0.0, set()) for side in (TRAIN, VALIDATION)}
     skipped, silent, unreadable = dict(plan.skipped), 0, 0
     codec = instantiate(plan.settings["codec"])
-    sums, rolloffs = ChannelSums.none(codec.latent_dim), []
+    sums = ChannelSums.none(codec.latent_dim)
+    measured: dict[str, list[torch.Tensor]] = {}
     for part in plan.parts:
         side = sides[part.partition("-")[0]]
         with safe_open(done_file(output, part), "pt") as file:
             note = json.loads(file.metadata()["note"])
             sums += ChannelSums(note["count"], file.get_tensor("mean"), file.get_tensor("squares"))
-            rolloffs.append(file.get_tensor("rolloffs"))
+            for name in file.keys():  # noqa: SIM118  # it is no mapping
+                if name.startswith(MEASURED):
+                    measured.setdefault(name.removeprefix(MEASURED), []).append(file.get_tensor(name))
         # A file that is damaged in several places is named by the first.
         skipped = note["skipped"] | skipped
         silent += note["silent"]
@@ -73,8 +76,9 @@ def finish(output: Path, plan: Plan) -> dict[str, Any]:
         if not side.shards:
             raise DataError(f"None of the clips for {name} has sound that can be read; add recordings.")
         write_file(output / name / "index.json", json.dumps({"chunks": side.shards, "config": side.config}))
-    band = torch.stack([full_band(by_spectrum) for by_spectrum in torch.cat(rolloffs).T])
-    statistics = LatentStatistics.of(codec, sums, band)
+    classes: dict[str, Any] = {name: get_class(target) for name, target in plan.settings["conditions"].items()}
+    summaries = summarise_clips(classes, {name: torch.cat(found) for name, found in measured.items()})
+    statistics = LatentStatistics.of(codec, sums, summaries)
     write_file(output / STATISTICS, save(statistics.tensors()))
     summary = {
         "saga_sr": __version__,
@@ -108,7 +112,8 @@ below.
 |---|---|---|---|---|---|
 {rows}
 
-`train/` holds the codec's latents of each clip and of its low-passed versions, with roll-offs and captions;
+`train/` holds the codec's latents of each clip and of its low-passed versions, with their cutoffs, captions
+and what conditions measured;
 `validation/` holds audio, from other files. Both are litdata shards. `statistics.safetensors` has mean and deviation of
 each latent channel over `train/`. Left out: {summary["clips"]["silent"]} silent clips, and
 {summary["clips"]["unreadable"]} that cannot be read.

@@ -22,7 +22,7 @@ from typing import Any
 
 import soundfile
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from litdata.streaming.writer import BinaryWriter
 from safetensors.torch import save
 from torch import Tensor
@@ -31,9 +31,10 @@ from torch.nn.functional import pad
 from saga_sr.audio.degradation import degrade
 from saga_sr.audio.files import AudioReader
 from saga_sr.audio.resample import resample
-from saga_sr.audio.spectrum import bandwidth_and_rolloffs_hz, rolloffs_hz
+from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.statistics import ChannelSums
+from saga_sr.conditioning.condition import Condition, measure_clips
 from saga_sr.core.errors import AudioError, DataError
 from saga_sr.core.hardware import keep_memory, pick_device
 from saga_sr.core.random_numbers import seeded
@@ -44,6 +45,8 @@ from saga_sr.preparation.plan import JOB, TRAIN, VALIDATION, Clip, Settings, rea
 # Clips in the codec at once: few, since each comes in several low-passed versions; more are no faster.
 TOGETHER = 2
 SEEDS_PER_JOB = 2**32
+# Before the names of conditions, in the note on a part.
+MEASURED = "measured."
 
 
 @dataclass
@@ -78,13 +81,14 @@ def prepare_part(part: str, output: Path, settings: Settings, device: str) -> No
     if done_file(output, part).exists():
         return
     torch.set_num_threads(1)
-    preparer = _preparer(json.dumps([settings.codec, settings.degradation]), device)
+    preparer = _preparer(json.dumps([settings.codec, settings.degradation, settings.conditions]), device)
     with writing(output):
         _prepare(part, output, settings, preparer)
 
 
 def _prepare(part: str, output: Path, settings: Settings, preparer: Preparer) -> None:
-    tally, sums, rolloffs = Tally(), ChannelSums.none(preparer.codec.latent_dim), []
+    tally, sums = Tally(), ChannelSums.none(preparer.codec.latent_dim)
+    measured: dict[str, list[Tensor]] = {}
     training = part.startswith(TRAIN)
     folder = output / (TRAIN if training else VALIDATION)
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,10 +99,11 @@ def _prepare(part: str, output: Path, settings: Settings, preparer: Preparer) ->
         count = 0
         for clips, audio, sounding in _batches(read_clips(output, part), settings, preparer.codec.channels, tally):
             if training:
-                latents, rolloff = preparer.latents(audio, [clip.number for clip in clips], settings)
-                sums += ChannelSums.of(latents[:, 0])
-                rolloffs.append(rolloff[:, 0])
-                items = [_item(*each, settings) for each in zip(clips, latents, rolloff, sounding, strict=True)]
+                versions = preparer.versions(audio, [clip.number for clip in clips], settings)
+                sums += ChannelSums.of(versions.latents[:, 0])
+                for name, found in versions.measured.items():
+                    measured.setdefault(name, []).append(found[:, 0])
+                items = [_item(clip, versions, i, sounding[i], settings) for i, clip in enumerate(clips)]
             else:
                 items = [_held_out(*each, settings) for each in zip(clips, audio, strict=True)]
             for item in items:
@@ -110,7 +115,8 @@ def _prepare(part: str, output: Path, settings: Settings, preparer: Preparer) ->
             _publish(writer, aside, folder / f"{part}.bin", tally)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    tensors = {"mean": sums.mean, "squares": sums.squares, "rolloffs": torch.cat([torch.empty(0, 2), *rolloffs])}
+    tensors = {"mean": sums.mean, "squares": sums.squares}
+    tensors |= {f"{MEASURED}{name}": torch.cat(found).contiguous() for name, found in measured.items()}
     note = json.dumps({"count": sums.count, "items": count, **vars(tally)})
     write_file(done_file(output, part), save(tensors, metadata={"note": note}))
 
@@ -177,43 +183,62 @@ def _read(reader: AudioReader, clip: Clip, settings: Settings, channels: int) ->
 
 
 @dataclass(frozen=True)
+class Versions:
+    """Clips with their whole band, which is version 0, and low-passed.
+
+    Attributes:
+        latents: raw, [b, version, latent_dim, frame].
+        cutoff_hz: [b, version], where their content ends; Nyquist for the whole band.
+        measured: [b, version, ...], what conditions found in them, by name.
+    """
+
+    latents: Tensor
+    cutoff_hz: Tensor
+    measured: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
 class Preparer:
-    """Makes latents of audio."""
+    """Makes latents of audio, and measures it for `conditions`."""
 
     codec: Codec
     degradation: Any
+    conditions: dict[str, type[Condition]]
     device: torch.device
 
     @torch.no_grad()
-    def latents(self, audio: Tensor, numbers: list[int], settings: Settings) -> tuple[Tensor, Tensor]:
-        """Raw latents [b, 1 + degradations, latent_dim, frame] and roll-offs [b, 1 + degradations, spectrum].
-
-        Version 0 is the whole band's. Roll-offs are shares of Nyquist.
-        """
+    def versions(self, audio: Tensor, numbers: list[int], settings: Settings) -> Versions:
+        """What is stored of clips `audio` [b, c, time] with these `numbers`."""
         hr, rate, several = audio.to(self.device), settings.sample_rate, settings.degradations
         seeds = [settings.seed * SEEDS_PER_JOB + number * several + i for number in numbers for i in range(several)]
-        bandwidths, own = bandwidth_and_rolloffs_hz(hr, rate)
-        filters = self.degradation.draw(bandwidths.repeat_interleave(several).tolist(), seeded(seeds))
+        bandwidths = bandwidth_hz(hr, rate).repeat_interleave(several)
+        filters = self.degradation.draw(bandwidths.tolist(), seeded(seeds))
         lr = degrade(hr, filters, rate)
-        rolloffs = torch.cat([own[:, None], rolloffs_hz(lr, rate).unflatten(0, (len(hr), several))], dim=1)
-        versions = torch.cat([hr[:, None], lr.unflatten(0, (len(hr), several))], dim=1)
-        raw = self.codec.analyse(versions.flatten(0, 1)).unflatten(0, versions.shape[:2])
-        return raw.cpu(), (rolloffs / (rate / 2)).float().cpu()
+        cutoffs = torch.tensor([one.cutoff_hz for one in filters], device=hr.device).unflatten(0, (len(hr), several))
+        cutoff_hz = torch.cat([torch.full_like(cutoffs[:, :1], rate / 2), cutoffs], dim=1)
+        audios = torch.cat([hr[:, None], lr.unflatten(0, (len(hr), several))], dim=1)
+        shape = audios.shape[:2]
+        raw = self.codec.analyse(audios.flatten(0, 1)).unflatten(0, shape)
+        found = measure_clips(self.conditions, audios.flatten(0, 1), rate, cutoff_hz.flatten())
+        measured = {name: tensor.unflatten(0, shape).cpu() for name, tensor in found.items()}
+        return Versions(raw.cpu(), cutoff_hz.cpu(), measured)
 
 
 @functools.lru_cache(maxsize=1)
 def _preparer(configs: str, device: str) -> Preparer:
     """Once in a process: a codec may take long to read."""
-    codec, degradation = json.loads(configs)
+    codec, degradation, conditions = json.loads(configs)
     keep_memory()
     place = pick_device(device)
     if device == "auto" and place.type == "cuda":
         worker = int(os.environ.get("DATA_OPTIMIZER_GLOBAL_RANK", 0))
         place = torch.device("cuda", worker % torch.cuda.device_count())
-    return Preparer(instantiate(codec).to(place), instantiate(degradation), place)
+    classes: dict[str, Any] = {name: get_class(target) for name, target in conditions.items()}
+    return Preparer(instantiate(codec).to(place), instantiate(degradation), classes, place)
 
 
-def _item(clip: Clip, latents: Tensor, rolloff: Tensor, sounding: int, settings: Settings) -> dict[str, Any]:
+def _item(clip: Clip, versions: Versions, i: int, sounding: int, settings: Settings) -> dict[str, Any]:
+    latents = versions.latents[i]
     dtype = getattr(torch, settings.dtype)
     # What is no number is not below either.
     if not latents.abs().amax() <= torch.finfo(dtype).max:
@@ -224,7 +249,8 @@ def _item(clip: Clip, latents: Tensor, rolloff: Tensor, sounding: int, settings:
     stored = latents.to(dtype).contiguous()
     return {
         "latents": stored,
-        "rolloff": rolloff.contiguous(),
+        "cutoff_hz": versions.cutoff_hz[i].contiguous(),
+        "measured": {name: found[i].contiguous() for name, found in versions.measured.items()},
         "sounding": sounding,
         "caption": clip.caption,
         "name": clip.name,

@@ -37,6 +37,7 @@ class Settings:
 
     Attributes:
         codec, degradation: their configurations, with `_target_`.
+        conditions: the classes that measure clips, by the names of conditions.
         sample_rate: Hz.
         hop_length: samples of a frame of the codec.
         num_samples: length of a clip.
@@ -49,6 +50,7 @@ class Settings:
 
     codec: dict[str, Any]
     degradation: dict[str, Any]
+    conditions: dict[str, str]
     sample_rate: int
     hop_length: int
     num_samples: int

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
@@ -78,12 +78,21 @@ def run(config: DictConfig) -> None:
 
 def read_settings(config: DictConfig, codec: Codec) -> Settings:
     """What decides the result."""
-    composed = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+    names = [name for name in Settings.__dataclass_fields__ if name in config]
+    composed = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.masked_copy(config, names), resolve=True))
+    composed["conditions"] = measuring_conditions(config.conditioning)
     if composed["codec"].get("path"):
         # Workers, and whoever goes on, may be elsewhere.
         composed["codec"]["path"] = str(Path(composed["codec"]["path"]).absolute())
     composed["hop_length"] = codec.hop_length
-    return Settings(**{name: composed[name] for name in Settings.__dataclass_fields__})
+    return Settings(**composed)
+
+
+def measuring_conditions(conditioning: DictConfig) -> dict[str, str]:
+    """The classes of the conditions that have to measure clips, by name. What they are set to is training's matter."""
+    settings = cast(dict[str, Any], OmegaConf.to_container(conditioning, resolve=False))
+    targets = {name: each["_target_"] for name, each in settings.items() if isinstance(each, dict)}
+    return {name: target for name, target in targets.items() if cast(Any, get_class(target)).measures}
 
 
 def clips_per_part(codec: Codec, settings: Settings) -> int:

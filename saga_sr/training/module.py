@@ -136,13 +136,15 @@ class FlowMatchingModule(LightningModule):
 
     def _pair(self, batch: dict[str, Any], seeds: list[int]) -> Pair:
         if "hr" not in batch:
-            return self.model.stored_pair(batch["z_hr"], batch["z_lr"], batch["caption"], batch["rolloff"])
+            return self.model.stored_pair(
+                batch["z_hr"], batch["z_lr"], batch["caption"], batch["cutoff_hz"], batch["measured"]
+            )
         hr = batch["hr"]
         if "lr" in batch:
             return self.model.pair(hr, batch["lr"], batch["caption"])
         with torch.autocast(hr.device.type, enabled=False):
-            lr = self.degradation(hr, seeded(seeds)).lr
-        return self.model.pair(hr, lr, batch["caption"])
+            degraded = self.degradation(hr, seeded(seeds))
+        return self.model.pair(hr, degraded.lr, batch["caption"], degraded.cutoff_hz)
 
     def seconds(self, batch: dict[str, Any]) -> float:
         """How much audio a batch stands for, all its items together."""

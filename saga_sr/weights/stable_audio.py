@@ -97,6 +97,8 @@ class StableAudioWeights:
         conditioner: of the `Conditioner`'s parts.
         convention: what the network predicts, see `conventions`; None where nothing beside the weights says it.
         latent_scale: what the network knows latents divided by.
+        attended: the numbers whose tokens it was trained to attend to, as far as anything beside the weights says
+            it; else all that it has embeddings of.
         ignored: names in the file that nothing here is made from.
     """
 
@@ -105,6 +107,7 @@ class StableAudioWeights:
     convention: str | None
     latent_scale: float = 1.0
     ignored: list[str] = field(default_factory=list)
+    attended: frozenset[str] = frozenset()
 
 
 def read_weights(path: Path, load: Callable[[Path], Tensors] | None = None) -> StableAudioWeights:
@@ -138,7 +141,7 @@ def read_weights(path: Path, load: Callable[[Path], Tensors] | None = None) -> S
     scale = float(settings.get("pretransform", {}).get("scale", 1.0))
     if any(name.startswith("conditioners.input_cutoff_ratio.") for name in tensors):
         convention = "velocity"  # the official SAGA-SR code has our own
-    return name_tensors(tensors, convention, scale)
+    return name_tensors(tensors, convention, scale, settings.get("diffusion", {}).get("cross_attention_cond_ids"))
 
 
 def read_convention(path: Path) -> str:
@@ -156,8 +159,10 @@ def read_convention(path: Path) -> str:
     return convention
 
 
-def name_tensors(tensors: Tensors, convention: str | None = None, latent_scale: float = 1.0) -> StableAudioWeights:
-    """Tensors in the original's words, without prefix, by our names.
+def name_tensors(
+    tensors: Tensors, convention: str | None = None, latent_scale: float = 1.0, attended: list[str] | None = None
+) -> StableAudioWeights:
+    """Tensors and conditions that are `attended` to, in the original's words and without prefix, by our names.
 
     Raises:
         WeightsError: a transformer of other parts.
@@ -183,7 +188,10 @@ def name_tensors(tensors: Tensors, convention: str | None = None, latent_scale: 
             )
         elif not name.endswith(DERIVED):
             ignored.append(name)
-    return StableAudioWeights(backbone, conditioner, convention, latent_scale, sorted(ignored))
+    numbers = {name.partition(".")[0] for name in conditioner if not name.startswith("text.")}
+    if attended is not None:
+        numbers &= {NUMBERS[name].partition(".")[0] for name in attended if name in NUMBERS}
+    return StableAudioWeights(backbone, conditioner, convention, latent_scale, sorted(ignored), frozenset(numbers))
 
 
 def _original(state: Tensors, path: Path) -> Tensors:

@@ -9,7 +9,8 @@ from text_encoder import make_text_encoder
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.conditioning.acoustic import AcousticCondition
 from saga_sr.conditioning.conditioner import Conditioner
-from saga_sr.conditioning.numbers import DurationCondition, RolloffCondition
+from saga_sr.conditioning.duration import DurationCondition
+from saga_sr.conditioning.rolloff import RolloffCondition
 from saga_sr.conditioning.text import TextCondition
 from saga_sr.conditioning.types import ConditionRequest, ConditionValues
 from saga_sr.core.errors import ConfigError
@@ -25,17 +26,23 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Conditioner:
 def whole(text: Path, rate: float = 0.2, dropped_with_text: bool = False) -> Conditioner:
     torch.manual_seed(0)
     return Conditioner(
-        AcousticCondition(dropout=rate, null_value=-5.0),
-        DurationCondition(24, 65_536, RATE),
-        TextCondition(str(text), 24, max_tokens=8, dropout=rate),
-        RolloffCondition(24, dropout=rate, dropped_with_text=dropped_with_text),
+        acoustic=AcousticCondition(dropout=rate, null_value=-5.0),
+        text=TextCondition(str(text), 24, max_tokens=8, dropout=rate),
+        duration=DurationCondition(24, 65_536, RATE),
+        rolloff=RolloffCondition(24, dropout=rate, dropped_with_text=dropped_with_text),
         cross_attention_dim=24,
         global_dim=96,
     )
 
 
 def values(batch: int, caption: str = "a dog") -> ConditionValues:
-    return ConditionValues([caption] * batch, torch.tensor([[0.2, 0.9]]).expand(batch, 2))
+    by_name = {
+        "acoustic": None,
+        "text": [caption] * batch,
+        "duration": torch.tensor([[0.0, 0.003]]).expand(batch, 2),
+        "rolloff": torch.tensor([[0.2, 0.9]]).expand(batch, 2),
+    }
+    return ConditionValues(batch, torch.device("cpu"), by_name)
 
 
 def request(audio: torch.Tensor, prompt: str, rolloff: float) -> ConditionRequest:
@@ -76,7 +83,7 @@ def test_nothing_is_dropped_or_disturbed_outside_training(full: Conditioner) -> 
 
 
 def test_noise_is_added_to_z_lr_in_training() -> None:
-    conditioner = Conditioner(AcousticCondition(dropout=0.0, noise=0.05)).train()
+    conditioner = Conditioner(acoustic=AcousticCondition(dropout=0.0, noise=0.05)).train()
     noisy = conditioner(torch.zeros(50, 20, 20), values(50, ""), torch.Generator().manual_seed(0)).concat
     assert float(noisy.std()) == pytest.approx(0.05, rel=0.05)
 
@@ -91,19 +98,19 @@ def test_full_band_is_what_training_heard(full: Conditioner) -> None:
     torch.manual_seed(0)
     noise = torch.randn(1, 1, 20_000)
     clips = [degrade(noise, [LowPassFilter("elliptic", 10, hz)], RATE) for hz in torch.linspace(1000, 16_000, 41)]
-    assert len(list(full.measuring(iter(clips), RATE))) == 41
+    assert len(list(full.fit(iter(clips), RATE))) == 41
     # 95 % of the clips lie below 15,250 Hz, and 98.5 % of white noise lies below 98.5 % of its band.
     assert float(full.rolloff.full_band) == pytest.approx(0.985 * 15_250 / 22_050, abs=0.01)
-    asked = full.request(request(clips[0], "a dog", 0.5))
-    assert float(asked.rolloff[0, 1]) == pytest.approx(0.5 * float(full.rolloff.full_band))
-    assert float(asked.rolloff[0, 0]) == pytest.approx(0.985 * 1000 / 22_050, abs=0.02)
+    asked = full.request(request(clips[0], "a dog", 0.5)).by_name["rolloff"]
+    assert float(asked[0, 1]) == pytest.approx(0.5 * float(full.rolloff.full_band))
+    assert float(asked[0, 0]) == pytest.approx(0.985 * 1000 / 22_050, abs=0.02)
 
 
 def test_what_a_model_was_not_trained_with_cannot_be_asked_of_it(full: Conditioner) -> None:
-    plain, audio = Conditioner(AcousticCondition()), torch.randn(1, 1, 5000)
-    with pytest.raises(ConfigError, match=r"trained without text .* leave the prompt out"):
+    plain, audio = Conditioner(acoustic=AcousticCondition()), torch.randn(1, 1, 5000)
+    with pytest.raises(ConfigError, match=r"trained without prompt as condition .* leave it out"):
         plain.request(request(audio, "a dog", 1.0))
-    with pytest.raises(ConfigError, match="trained without roll-off"):
+    with pytest.raises(ConfigError, match="trained without rolloff as condition"):
         plain.request(request(audio, "", 0.9))
     for wrong in (0.0, 1.1, -1.0, float("nan")):
         with pytest.raises(ConfigError, match="must lie above 0 and at most at 1"):
@@ -111,9 +118,9 @@ def test_what_a_model_was_not_trained_with_cannot_be_asked_of_it(full: Condition
 
 
 def test_widths_that_differ_from_the_conditions_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"conditioning\.global_dim=None but the conditions make it 48"):
-        Conditioner(AcousticCondition(), DurationCondition(24, 65_536, RATE))
+    with pytest.raises(ConfigError, match=r"conditioning\.cross_attention_dim=None but the conditions make it 24"):
+        Conditioner(acoustic=AcousticCondition(), duration=DurationCondition(24, 65_536, RATE))
     with pytest.raises(ConfigError, match=r"conditioning\.cross_attention_dim=16 but the conditions make it 24"):
-        Conditioner(AcousticCondition(), rolloff=RolloffCondition(24), cross_attention_dim=16, global_dim=48)
+        Conditioner(acoustic=AcousticCondition(), rolloff=RolloffCondition(24), cross_attention_dim=16, global_dim=48)
     with pytest.raises(ConfigError, match=r"conditioning\.acoustic\.dropout=1.5 is not a probability"):
         AcousticCondition(dropout=1.5)

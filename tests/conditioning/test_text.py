@@ -11,8 +11,6 @@ from transformers import AutoTokenizer, T5EncoderModel
 from saga_sr.conditioning.text import TextCondition
 from saga_sr.core.errors import WeightsError
 
-CPU = torch.device("cpu")
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -22,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @torch.no_grad()
 def test_tokens_are_the_encoders_filled_up_with_zeros(folder: Path) -> None:
     condition = TextCondition(str(folder), width=24, max_tokens=16)
-    tokens = condition(["a dog", "a cat purrs"], CPU)
+    tokens = condition(["a dog", "a cat purrs"]).tokens
     tokenizer, encoder = AutoTokenizer.from_pretrained(folder), T5EncoderModel.from_pretrained(folder).eval()
     expected = encoder(torch.tensor([tokenizer("a cat purrs")["input_ids"]])).last_hidden_state[0]
     assert tokens.shape == (2, 16, 24)
@@ -31,7 +29,7 @@ def test_tokens_are_the_encoders_filled_up_with_zeros(folder: Path) -> None:
 
 def test_no_caption_is_the_null_condition_and_stays_so_through_the_projection(folder: Path) -> None:
     for width in (24, 12):
-        tokens = TextCondition(str(folder), width=width)(["", "  ", "rain"], CPU)
+        tokens = TextCondition(str(folder), width=width)(["", "  ", "rain"]).tokens
         assert tokens.shape == (3, 128, width) and not tokens[:2].any() and tokens[2].any()
 
 
@@ -40,17 +38,17 @@ def test_each_caption_is_read_once_and_alone(folder: Path) -> None:
     calls: list[int] = []
     condition.reader.network.encoder.register_forward_hook(lambda *args: calls.append(1))
     for _ in range(3):
-        together = condition(["rain", "a dog", "rain", ""], CPU)
+        together = condition(["rain", "a dog", "rain", ""]).tokens
     assert len(calls) == 2
-    alone = TextCondition(str(folder), width=24)(["a dog"], CPU)
+    alone = TextCondition(str(folder), width=24)(["a dog"]).tokens
     assert torch.equal(together[1], alone[0])
 
 
 def test_long_and_foreign_captions_are_used_with_a_warning(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     condition = TextCondition(str(folder), width=24, max_tokens=16)
     with caplog.at_level(logging.WARNING):
-        long, foreign = condition(["ab" * 5000, "雨の音"], CPU)
-        condition(["雨の音"], CPU)
+        long, foreign = condition(["ab" * 5000, "雨の音"]).tokens
+        condition(["雨の音"])
     assert long.isfinite().all() and foreign[:3].any()
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 2 and "10000 tokens; the text encoder reads the first 16" in said[0]
@@ -64,7 +62,7 @@ def test_the_encoder_is_neither_trained_nor_in_the_state(folder: Path, tmp_path:
     assert not condition.reader.network.encoder.training
     condition.save_pretrained(tmp_path / "copy")
     again = TextCondition(str(tmp_path / "copy"), width=24)
-    assert torch.equal(again(["a dog"], CPU), TextCondition(str(folder), width=24)(["a dog"], CPU))
+    assert torch.equal(again(["a dog"]).tokens, TextCondition(str(folder), width=24)(["a dog"]).tokens)
 
 
 def test_a_missing_or_damaged_encoder_is_named(folder: Path, tmp_path: Path) -> None:

@@ -12,8 +12,11 @@ def test_dropping_takes_the_null_value_of_each_condition_and_leaves_the_others()
         concat=torch.ones(2, 3, 4),
         cross_attention=torch.ones(2, 5, 6),
         global_=torch.ones(2, 8),
-        concat_null=-5.0,
-        places={"text": Place((0, 3)), "rolloff": Place((3, 5), (4, 8))},
+        places={
+            "acoustic": Place(channels=((0, 3),), null=-5.0),
+            "text": Place(((0, 3),)),
+            "rolloff": Place(((3, 5),), ((4, 8),)),
+        },
     )
     acoustic = full.drop({"acoustic"})
     assert torch.equal(acoustic.concat, torch.full((2, 3, 4), -5.0))
@@ -29,7 +32,11 @@ def test_dropping_takes_the_null_value_of_each_condition_and_leaves_the_others()
 
 
 def test_rows_choose_the_examples() -> None:
-    full = Conditioning(concat=torch.ones(3, 1, 1), global_=torch.ones(3, 2), places={"text": Place((0, 0), (0, 2))})
+    full = Conditioning(
+        concat=torch.ones(3, 1, 1),
+        global_=torch.ones(3, 2),
+        places={"acoustic": Place(channels=((0, 1),)), "text": Place(columns=((0, 2),))},
+    )
     rows = torch.tensor([True, False, True])
     assert full.drop({"acoustic"}, rows).concat.flatten().tolist() == [0, 1, 0]
     assert full.drop({"text"}, rows).global_[:, 0].tolist() == [0, 1, 0]
@@ -67,7 +74,7 @@ def test_tokens_without_zeros_are_left_as_they_are() -> None:
 
 
 def test_a_condition_of_nothing_but_zeros_is_null() -> None:
-    places = {"text": Place((0, 2)), "rolloff": Place(columns=(1, 3))}
+    places = {"text": Place(((0, 2),)), "rolloff": Place(columns=((1, 3),)), "acoustic": Place(null=-5.0)}
     conditioning = Conditioning(cross_attention=torch.ones(2, 4, 3), global_=torch.zeros(2, 4), places=places)
-    assert not conditioning.is_null("text") and conditioning.is_null("rolloff") and not conditioning.is_null("nowhere")
+    assert not conditioning.is_null("text") and conditioning.is_null("rolloff") and not conditioning.is_null("acoustic")
     assert conditioning.drop({"text"}).is_null("text")

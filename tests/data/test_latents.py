@@ -50,7 +50,7 @@ def items(path: Path | str, indices: range, **settings: Any) -> list[dict[str, A
 
 def same(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> bool:
     return len(a) == len(b) and all(
-        torch.equal(x[name], y[name]) for x, y in zip(a, b, strict=True) for name in ("z_hr", "z_lr", "rolloff")
+        torch.equal(x[name], y[name]) for x, y in zip(a, b, strict=True) for name in ("z_hr", "z_lr", "cutoff_hz")
     )
 
 
@@ -72,7 +72,9 @@ def test_an_item_is_a_crop_of_one_clip_and_of_one_of_its_low_passed_versions(out
         version, start = places[0]
         versions.add(version)
         assert start + 64 <= -(-clip["sounding"] // 64) or start == 0
-        assert torch.equal(item["rolloff"], clip["rolloff"][[0, version]].T) and item["caption"] == clip["caption"]
+        found = [item["measured"][side]["rolloff"] for side in ("hr", "lr")]
+        assert torch.equal(torch.stack(found), clip["measured"]["rolloff"][[0, version]])
+        assert item["cutoff_hz"] == clip["cutoff_hz"][version] and item["caption"] == clip["caption"]
     assert versions == {1, 2}
 
 

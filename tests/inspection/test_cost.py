@@ -138,7 +138,7 @@ def test_wrong_settings_are_named() -> None:
         cost(settings(*TINY, "trainer.precision=bf17"))
     with pytest.raises(ConfigError, match="must all be positive"):
         cost(settings(*TINY, "batch_size=0"))
-    with pytest.raises(ConfigError, match="JaT takes conditioning=none"):
+    with pytest.raises(ConfigError, match="JaT attends to none"):
         cost(settings(*TINY, "conditioning=rolloff"))
     with pytest.raises(ConfigError, match=r"backbone\.head=gaussian"):
         cost(settings(*TINY, "loss=gaussian_nll", "backbone.head=linear"))

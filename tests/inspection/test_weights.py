@@ -59,7 +59,7 @@ def test_stable_audios_weights_become_all_that_our_model_has_of_them(tmp_path: P
         name = "model.safetensors" if layout == "safetensors" else "model.ckpt"
         path = write_original(tmp_path / "sao", name=name, ema=layout == "ema")
     text = make_text_encoder(tmp_path / "text", CONDITION)
-    model = build(model_config("conditioning=text", f"text_encoder={text}", tiny=OURS))
+    model = build(model_config("conditioning=[duration,text]", f"text_encoder={text}", tiny=OURS))
     ours = {f"backbone.{name}" for name in model.backbone.state_dict()}
     ours |= {f"conditioner.{name}" for name in model.conditioner.state_dict()}
     contents = open_weights(path)

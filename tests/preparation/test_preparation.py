@@ -71,7 +71,8 @@ def test_stored_latents_are_those_of_the_clip_and_of_its_low_passed_versions(tmp
         assert torch.allclose(item["latents"], torch.cat([codec.analyse(x) for x in versions]), atol=2e-3)
         for k, spectrum in enumerate(("magnitude", "power")):
             expected = torch.cat([rolloff_hz(x, RATE, spectrum=spectrum) for x in versions]) / (RATE / 2)
-            assert torch.allclose(item["rolloff"][:, k].double(), expected.double(), atol=2e-3)
+            assert torch.allclose(item["measured"]["rolloff"][:, k].double(), expected.double(), atol=2e-3)
+        assert item["cutoff_hz"].tolist() == pytest.approx([RATE / 2, *(one.cutoff_hz for one in filters)])
         assert item["name"] == clip.name and item["sounding"] == LENGTH
 
 

@@ -37,7 +37,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_text_encoder(tmp_path_factory.mktemp("text"), CONDITION)
 
 
-def our_model(text: Path, *overrides: str, conditioning: str = "text") -> SuperResolver:
+def our_model(text: Path, *overrides: str, conditioning: str = "[duration,text]") -> SuperResolver:
     settings = [f"conditioning={conditioning}", f"text_encoder={text}", *overrides]
     return build(model_config(*settings, tiny=OURS)).eval()
 
