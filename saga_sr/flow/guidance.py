@@ -6,7 +6,7 @@ v_branch. Branches of weight 0 are not computed, and all others run as one batch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -27,18 +27,23 @@ class Guidance(Protocol):
 
 
 class ClassifierFree:
-    """v = v_0 + scale (v_c - v_0), with v_0 the velocity without the low-resolution latent.
+    """v = v_0 + scale (v_c - v_0), with v_0 the velocity without the `dropped` conditions.
 
     Scale 1 is plain conditional sampling and costs no second branch; scale 0 is unconditional.
     Source: Ho & Salimans, "Classifier-Free Diffusion Guidance" (2022).
+
+    Args:
+        scale: above 1, what is sampled keeps closer to the conditions.
+        dropped: their names; z_lr alone where left out.
     """
 
-    def __init__(self, scale: float = 1.0) -> None:
+    def __init__(self, scale: float = 1.0, dropped: Sequence[str] = ("acoustic",)) -> None:
         self.scale = scale
+        self.dropped = tuple(dropped)
 
     @property
     def weights(self) -> dict[Branch, float]:
-        return {WHOLE: self.scale, Branch({"acoustic"}): 1 - self.scale}
+        return {WHOLE: self.scale, Branch(self.dropped): 1 - self.scale}
 
 
 class Nested:
