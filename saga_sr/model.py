@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from saga_sr.audio.low_band import checked_mode
+from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.prepared import LatentStatistics
@@ -164,15 +166,15 @@ class SuperResolver(nn.Module):
         with torch.autocast(audio.device.type, enabled=False):
             return self.codec.encode(audio)
 
-    def changed_guidance(self, kind: str | None = None, **scales: float | None) -> Guidance:
+    def changed_guidance(self, kind: str | None = None, **settings: Any) -> Guidance:
         """The model's guidance with the settings that are not None.
 
         Raises:
             ConfigError: see `saga_sr.flow.guidance.changed`; or the model has learned to go without no condition that
                 the guidance leaves out, so that it would do nothing.
         """
-        guidance = changed(self.guidance, kind, **scales)
-        if guidance is self.guidance or not any(value is not None for value in (kind, *scales.values())):
+        guidance = changed(self.guidance, kind, **settings)
+        if guidance is self.guidance or not any(value is not None for value in (kind, *settings.values())):
             return guidance
         wanted = frozenset().union(*(branch for branch, weight in guidance.weights.items() if abs(weight) > 1e-9))
         if wanted and len(branches(guidance.weights, self.conditioner.droppable)) == 1:

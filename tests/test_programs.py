@@ -191,7 +191,7 @@ def test_bad_input_is_answered_in_one_sentence(trained: Path, tmp_path: Path) ->
     refused(infer(model, f"input={source}", "sampler.steps=0"), "at least 1")
     refused(infer(model, f"input={source}", "device=tpu9"), "tpu9")
     refused(infer(model, f"input={source}", "prompt=a dog, barking"), "trained without text")
-    refused(infer(model, f"input={source}", "rolloff=0.9"), "trained without roll-off")
+    refused(infer(model, f"input={source}", "rolloff=0.9"), "trained without rolloff")
     refused(infer(model, f"input={source}", "guidance.scale=2"), "trained without dropping its conditions")
     refused(infer(model, f"input={source}", "guidance.text=2"), "not a scale of ClassifierFree, which has scale")
     truncated = tmp_path / "truncated"

@@ -54,7 +54,7 @@ class Condition(nn.Module, ABC):
     `from_request`; `forward` embeds it.
 
     Attributes:
-        reads: the names of what it takes from a `ConditionRequest`: `prompt`, `rolloff`, or keys of `wishes`.
+        reads: what it takes from a `ConditionRequest`: `text` (the prompts), `rolloff`, or keys of `wishes`.
         measures: whether it has a `measure` of its own.
         dropout: share of training examples that get its null value; None if it is never dropped.
         dropped_with: name of the condition that its tokens are dropped with, in place of all of it on its own.

@@ -114,7 +114,7 @@ class Conditioner(nn.Module):
             ConfigError: what no condition of this model reads, or what a condition cannot be.
         """
         for wish in sorted(request.given.difference(*(condition.reads for condition in self.conditions.values()))):
-            raise ConfigError(f"This model was trained without {wish} as condition and cannot use one; leave it out.")
+            raise ConfigError(f"This model was trained without {wish} and cannot be asked for it; leave it out.")
         values = {name: condition.from_request(request) for name, condition in self.conditions.items()}
         return ConditionValues(len(request.prompts), request.audio.device, values)
 

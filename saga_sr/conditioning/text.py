@@ -41,7 +41,7 @@ class TextCondition(Condition):
     Source: SAGA-SR (arXiv 2509.24924) and Stable Audio Open (Evans et al., 2024).
     """
 
-    reads = frozenset({"prompt"})
+    reads = frozenset({"text"})
 
     def __init__(self, path: str | None, width: int, max_tokens: int = 128, dropout: float = 0.1) -> None:
         super().__init__()

@@ -38,7 +38,7 @@ class ConditionRequest:
         cutoff_hz: [b], where their content ends.
         prompts: what each contains; empty where nothing is said.
         rolloff: how bright they become, 1 being full band, one for all or [b].
-        wishes: what is asked of other conditions, by the names in their `reads`.
+        wishes: what is asked of other conditions, by the words in their `reads`.
     """
 
     audio: Tensor
@@ -51,7 +51,7 @@ class ConditionRequest:
     @property
     def given(self) -> frozenset[str]:
         """The names of what is asked for beyond what every model does."""
-        said = {"prompt": any(prompt.strip() for prompt in self.prompts)}
+        said = {"text": any(prompt.strip() for prompt in self.prompts)}
         said["rolloff"] = bool((torch.as_tensor(self.rolloff) != 1).any())
         return frozenset(name for name, is_said in said.items() if is_said) | self.wishes.keys()
 

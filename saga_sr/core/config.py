@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
 
@@ -38,6 +37,8 @@ def conditioning_dim(part: str, *, _parent_: DictConfig) -> int | None:
 
     Each says it itself (`Condition.dims_of`), of its settings; None where there is nothing.
     """
+    from hydra.utils import get_class  # loading a model composes nothing, and does without Hydra
+
     found = []
     for name in map(str, _parent_):
         if OmegaConf.is_missing(_parent_, name) or OmegaConf.is_interpolation(_parent_, name):

@@ -7,7 +7,7 @@ v_branch. Branches of weight 0 are not computed, and all others run as one batch
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -88,16 +88,16 @@ class Parallel:
 GUIDANCES: dict[str, type[Guidance]] = {"classifier_free": ClassifierFree, "nested": Nested, "parallel": Parallel}
 
 
-def changed(own: Guidance, kind: str | None = None, **scales: float | None) -> Guidance:
-    """The guidance `own`, or another `kind` of it, with those of its `scales` that are not None.
+def changed(own: Guidance, kind: str | None = None, **settings: Any) -> Guidance:
+    """The guidance `own`, or another `kind` of it, with those of its `settings` that are not None.
 
     Raises:
-        ConfigError: an unknown kind, or a scale that it does not have.
+        ConfigError: an unknown kind, or a setting that it does not have.
     """
     if kind is not None and kind not in GUIDANCES:
         raise ConfigError(f"guidance.kind={kind} is not known; choose one of {', '.join(GUIDANCES)}.")
     chosen = GUIDANCES[kind]() if kind else own
-    given = {name: value for name, value in scales.items() if value is not None}
+    given = {name: value for name, value in settings.items() if value is not None}
     for name in given:
         if name not in vars(chosen):
             raise ConfigError(

@@ -43,6 +43,9 @@ class GuidanceSettings:
     scale: float | None = _setting(None, "of classifier_free; 1 is without guidance")
     acoustic: float | None = _setting(None, "weight of the recording, of nested and parallel")
     text: float | None = _setting(None, "weight of the prompt, of nested and parallel")
+    dropped: list[str] | None = field(
+        default=None, metadata={"help": "conditions that the other branch of classifier_free goes without"}
+    )
 
 
 @dataclass

@@ -16,6 +16,8 @@ from saga_sr.conditioning.condition import TrainingPairs
 from saga_sr.conditioning.cutoff import CutoffCondition
 from saga_sr.core.errors import ConfigError
 from saga_sr.flow.guidance import ClassifierFree
+from saga_sr.inference.enhancer import Enhancer
+from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.model import SuperResolver
 from saga_sr.packages.package import build, load_package, save_package
 
@@ -86,8 +88,7 @@ def test_it_is_in_the_package(model: SuperResolver, tmp_path: Path) -> None:
     lr, edge = low_passed(4000), torch.tensor([4000.0])
 
     def restored(one: SuperResolver) -> Tensor:
-        draw = torch.Generator().manual_seed(0)
-        return one.enhance(lr, edge, lambda frames: torch.randn(1, 64, frames, generator=draw))
+        return Enhancer(one, EnhanceSettings()).clips(lr, edge)
 
     assert torch.equal(restored(model), restored(again))
 

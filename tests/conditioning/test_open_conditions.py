@@ -130,7 +130,6 @@ def restored(model: SuperResolver, asked: ConditionRequest) -> torch.Tensor:
     return model.restore(
         asked.audio,
         model.prepare_conditioning(asked),
-        asked.cutoff_hz,
         lambda frames: torch.randn(1, model.codec.latent_dim, frames, generator=torch.Generator().manual_seed(1)),
     )
 
@@ -152,7 +151,7 @@ def test_a_condition_from_elsewhere_is_trained_asked_for_guided_and_counted(
     # In use.
     quiet, loud = (restored(model, request(wishes={"loudness": value})) for value in (-2.0, 2.0))
     assert float((quiet - loud).abs().max()) > 1e-5
-    with pytest.raises(ConfigError, match="trained without lightness as condition"):
+    with pytest.raises(ConfigError, match="trained without lightness"):
         model.prepare_conditioning(request(wishes={"lightness": 1.0}))
     # In a branch of a guidance.
     model.guidance = ClassifierFree(2.0, ["loudness"])
