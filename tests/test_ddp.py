@@ -13,7 +13,8 @@ from conftest import QUICK
 from programs import Running, program
 from safetensors.torch import load_file
 
-from saga_sr.core.run_folder import FAILED, STOPPED, read_curves, read_record
+from saga_sr.core.run_folder import FAILED, FINISHED, RUNNING, STOPPED, read_curves, read_record
+from saga_sr.training.record import write_record
 
 pytestmark = pytest.mark.slow
 RUN = ["train.py", "experiment=demo", *QUICK, "trainer.precision=32-true", "data.epoch_size=48", "logger=csv"]
@@ -39,8 +40,14 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("launcher", ["train.py", "torchrun"])
 def test_two_processes_with_four_equal_one_with_eight(alone: Path, tmp_path: Path, launcher: str) -> None:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"] if launcher == "torchrun" else []
+    # An earlier attempt was killed before its first checkpoint.
+    write_record(tmp_path, {"status": RUNNING, "attempts": 2, "history": [{"began": "yesterday"}]})
     done = program(*torchrun, *RUN, *FIVE, *TWO, "data.batch_size=4", f"hydra.run.dir={tmp_path}")
     assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("Attempt 2, begun at yesterday, left no whole checkpoint") == 1
+    record = read_record(tmp_path)
+    assert record is not None and record["attempts"] == 3
+    assert [attempt["status"] for attempt in record["history"]] == ["lost", FINISHED]
     assert distance(tmp_path, alone) < 1e-5
     ours, theirs = read_curves(tmp_path), read_curves(alone)
     for name in ("train/loss", "train/gradient_norm", "val/loss", "val/lsd_hf", "val/si_sdr"):

@@ -91,6 +91,27 @@ def test_ten_kills_lose_no_checkpoint_and_leave_the_curve_unbroken(whole: Path, 
     assert not list((folder / "checkpoints").glob(".*"))
 
 
+def test_a_kill_before_the_first_checkpoint_is_said_and_counted(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    stop_at(folder, 0, signal.SIGKILL, 0)
+    # Long before the fourth step's, one that is due at once.
+    early = [f"hydra.run.dir={folder}", "callbacks.newest.every=1000", "callbacks.newest.first_after_s=0"]
+    log = tmp_path / "log"
+    again = Running(*RUN, *early, stdout=log, stderr=log)
+    while again.poll() is None and not list((folder / "checkpoints").glob("step-*.ckpt")):
+        time.sleep(0.02)
+    again.kill()
+    again.wait()
+    assert log.read_text().count("Attempt 1, begun at ") == 1 and "training begins anew" in log.read_text()
+    done = program(*RUN, f"hydra.run.dir={folder}")
+    assert "anew" not in done.stdout + done.stderr and "Going on from" in done.stdout
+    record = read_record(folder)
+    assert record is not None and record["attempts"] == 3
+    assert [attempt["from"] for attempt in record["history"]] == [None, None, "step-1.ckpt"]
+    assert [attempt["status"] for attempt in record["history"]] == ["lost", "lost", FINISHED]
+    equal(folder, whole)
+
+
 def test_a_truncated_checkpoint_is_named_and_the_one_before_taken(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     stop_at(folder, 14, signal.SIGKILL, 0)

@@ -54,7 +54,7 @@ def newest_whole(folder: Path) -> Path | None:
     for path in newest_first(folder):
         if path.is_dir() or _is_whole(path):
             return path
-        logger.warning("%s is damaged; the checkpoint before it is taken.", path)
+        logger.warning("%s is damaged and passed over.", path)
     return None
 
 

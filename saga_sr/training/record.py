@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import ConfigError
-from saga_sr.core.run_folder import RECORD, RUNNING, read_record
+from saga_sr.core.run_folder import RECORD, read_record
 
 PACKAGES = ("saga-sr", "torch", "torchaudio", "lightning", "hydra-core", "numpy", "scipy", "transformers", "wandb")
 # What may differ when a run goes on: where it runs and what watches it, not what it computes.
@@ -35,9 +35,7 @@ def update_record(folder: Path, **fields: Any) -> None:
 def new_record(overrides: list[str]) -> dict[str, Any]:
     """A record of a run that begins now."""
     return {
-        "status": RUNNING,
         "began": now(),
-        "attempts": 0,
         "overrides": overrides,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "git": git_state(),
@@ -64,24 +62,31 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
+def changed_settings(folder: Path, config: DictConfig) -> list[str]:
+    """Where `config` differs from that of the run in `folder` in what is computed, in words; empty where it does not,
+    or there is none."""
+    path = folder / "config.yaml"
+    if not path.is_file():
+        return []
+    earlier, current = (_flat(OmegaConf.to_container(c)) for c in (OmegaConf.load(path), _resolved(config)))
+    changed = sorted(key for key in earlier | current if earlier.get(key) != current.get(key))
+    return [
+        f"{key} was {earlier.get(key)}, is {current.get(key)}" for key in changed if key.split(".")[0] not in MAY_DIFFER
+    ]
+
+
 def check_same_settings(folder: Path, config: DictConfig) -> None:
     """Compare `config` with that of the run in `folder`.
 
     Raises:
         ConfigError: they differ in what is computed.
     """
-    path = folder / "config.yaml"
-    if not path.is_file():
-        return
-    earlier, current = (_flat(OmegaConf.to_container(c)) for c in (OmegaConf.load(path), _resolved(config)))
-    changed = sorted(key for key in earlier | current if earlier.get(key) != current.get(key))
-    changed = [key for key in changed if key.split(".")[0] not in MAY_DIFFER]
+    changed = changed_settings(folder, config)
     if changed:
-        shown = ", ".join(f"{key} was {earlier.get(key)}, is {current.get(key)}" for key in changed[:3])
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise ConfigError(
-            f"{folder} holds an unfinished run with other settings ({shown}{more}); say resume=never to begin it anew, "
-            "or choose another folder with hydra.run.dir=..."
+            f"{folder} holds an unfinished run with other settings ({', '.join(changed[:3])}{more}); say resume=never "
+            "to begin it anew, or choose another folder with hydra.run.dir=..."
         )
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
-import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import lightning
 import torch
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from lightning.pytorch.strategies import FSDPStrategy
 from omegaconf import DictConfig, OmegaConf
@@ -20,38 +17,24 @@ from omegaconf import DictConfig, OmegaConf
 from saga_sr.core.config import cause
 from saga_sr.core.errors import ConfigError, SagaError
 from saga_sr.core.hardware import has_fast_bfloat16, keep_memory, pick_device
-from saga_sr.core.run_folder import FAILED, FINISHED, RECORD, RUNNING, STOPPED, newest_whole, read_record
+from saga_sr.core.run_folder import FAILED, FINISHED, STOPPED, newest_whole, read_record
 from saga_sr.data.audio_data import AudioData
 from saga_sr.inference.settings import settings_of
 from saga_sr.model import SuperResolver
 from saga_sr.packages.card import model_card, weights_facts
 from saga_sr.packages.checkpoint import load_checkpoint
 from saga_sr.packages.package import save_package
-from saga_sr.training import record
+from saga_sr.training import attempts
 from saga_sr.training.checkpoints import WholeCheckpointIO
 from saga_sr.training.loggers import announce, finish, publish
 from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
 from saga_sr.training.processes import is_first, processes_to_start, run_in_processes
-from saga_sr.weights.initialisation import REPORT as INIT_REPORT
+from saga_sr.training.record import update_record
 from saga_sr.weights.initialisation import initialise
 from saga_sr.weights.stable_audio import read_convention
 
 logger = logging.getLogger(__name__)
-
-# What a run writes; begun anew, it loses these.
-CONTENTS = (
-    "checkpoints",
-    "csv",
-    "tensorboard",
-    "wandb",
-    "validation",
-    "profile",
-    "model",
-    RECORD,
-    "config.yaml",
-    INIT_REPORT,
-)
 
 
 def run(config: DictConfig) -> dict[str, float]:
@@ -68,45 +51,50 @@ def run(config: DictConfig) -> dict[str, float]:
     """
     output = Path(config.paths.output_dir)
     output.mkdir(parents=True, exist_ok=True)
+    finished = read_record(output) if config.resume != "never" else None
+    if finished and finished["status"] == FINISHED:
+        return passed_over(config, output, finished)
     if config.init_from and config.init_as == "converted":
         if "convention" not in config.backbone:
             raise ConfigError("init_from reads Stable Audio's weights, which need backbone=saga_small or saga_full.")
         config.backbone.convention = read_convention(Path(config.init_from))
-    earlier = read_record(output) if config.resume != "never" else None
-    if earlier and earlier["status"] == FINISHED:
-        if not config.sweep.resume:
-            raise ConfigError(
-                f"{output} holds a finished run; say resume=never to train it anew, sweep.resume=true to let a sweep "
-                "pass it over, or choose another folder with hydra.run.dir=..."
-            )
-        logger.info("%s is finished already and passed over.", output)
-        return earlier["figures"]
     checkpoint = checkpoint_to_resume(config.resume, output)
-    if checkpoint is None:
-        earlier = None  # nothing to go on from, and nothing to lose
-    elif earlier and config.resume == "auto":
-        record.check_same_settings(output, config)
+    earlier = attempts.earlier_attempts(config, output, checkpoint)
     processes = processes_to_start(config.trainer)
     if processes:
         return run_ranks(processes, output)
-    if is_first():
-        open_record(config, output, earlier, checkpoint)
+    attempts.begin(config, output, earlier, checkpoint)
     figures: dict[str, float] | None = None
     try:
         figures = train(config, output, checkpoint)
     except Preempted as stop:
-        close_record(output, STOPPED, reason=str(stop))
+        attempts.end(output, STOPPED, reason=str(stop))
         logger.warning("%s; the same command goes on from there.", stop)
         raise SystemExit(stop.status) from None
     except (KeyboardInterrupt, SystemExit):
-        close_record(output, STOPPED, reason="stopped by the user")
+        attempts.end(output, STOPPED, reason="stopped by the user")
         raise
     except Exception as error:
-        close_record(output, FAILED, reason=cause(error))
+        attempts.end(output, FAILED, reason=cause(error))
         raise
     finally:
         finish(failed=figures is None)
     return figures
+
+
+def passed_over(config: DictConfig, output: Path, finished: dict[str, Any]) -> dict[str, float]:
+    """The figures of the `finished` run in `output`, for a sweep that may pass it over.
+
+    Raises:
+        ConfigError: it may not.
+    """
+    if not config.sweep.resume:
+        raise ConfigError(
+            f"{output} holds a finished run; say resume=never to train it anew, sweep.resume=true to let a sweep "
+            "pass it over, or choose another folder with hydra.run.dir=..."
+        )
+    logger.info("%s is finished already and passed over.", output)
+    return finished["figures"]
 
 
 def run_ranks(processes: int, output: Path) -> dict[str, float]:
@@ -121,7 +109,7 @@ def run_ranks(processes: int, output: Path) -> dict[str, float]:
         entry = read_record(output) or {}
         if entry.get("status") == FAILED:
             raise SagaError(entry["reason"]) from None
-        record.update_record(output, status=FAILED, reason=str(error), ended=record.now())
+        attempts.end(output, FAILED, reason=str(error))
         raise
     return (read_record(output) or {})["figures"]
 
@@ -139,28 +127,6 @@ def checkpoint_to_resume(resume: str, output: Path) -> Path | None:
     if not Path(resume).exists():
         raise ConfigError(f"There is no checkpoint {resume}; give resume=auto, resume=never or a checkpoint's path.")
     return Path(resume)
-
-
-def open_record(config: DictConfig, output: Path, earlier: dict[str, Any] | None, checkpoint: Path | None) -> None:
-    """Note that the run begins, or goes on."""
-    if earlier is None:
-        for name in CONTENTS:
-            path = output / name
-            if path != checkpoint and not (checkpoint and path in checkpoint.parents):
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    overrides = list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
-    entry = record.new_record(overrides) | {"seed": config.seed, "id": uuid.uuid4().hex[:12]}
-    if earlier:
-        entry |= {"began": earlier["began"], "id": earlier["id"], "attempts": earlier["attempts"]}
-        logger.info("Going on from %s", checkpoint)
-    record.write_record(output, entry | {"attempts": entry["attempts"] + 1, "status": RUNNING})
-    OmegaConf.save(config, output / "config.yaml", resolve=True)
-
-
-def close_record(output: Path, status: str, **fields: Any) -> None:
-    """Note how the run ended."""
-    if is_first():
-        record.update_record(output, status=status, ended=record.now(), **fields)
 
 
 def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str, float]:
@@ -188,7 +154,7 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
         if config.init_from:
             initialise(model, Path(config.init_from), output)
     if is_first():
-        record.update_record(output, data=data.describe())
+        update_record(output, data=data.describe())
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
     logger.info("Training %.2f M parameters for %d steps into %s", size / 1e6, trainer.max_steps, output)
     announce(trainer.loggers, cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)))
@@ -201,7 +167,7 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
             # Each rank has a part of the weights; the last checkpoint has all of them.
             model = load_checkpoint(output / "checkpoints" / f"step-{trainer.global_step}.ckpt").model
         publish(trainer.loggers, export(config, model, data, figures, output, spent))
-        close_record(output, FINISHED, figures=figures, reason=None, **spent)
+        attempts.end(output, FINISHED, figures=figures, **cast(dict[str, Any], spent))
     return figures
 
 
