@@ -102,6 +102,12 @@ def test_verbs_that_need_an_extra_name_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_missing_launcher_is_answered_with_the_extra_of_sweeps() -> None:
+    done = program("train.py", "-m", "seed=1,2", "hydra/launcher=nowhere")
+    assert done.returncode != 0 and "pip install 'saga-sr[sweep]'" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
 def test_enhancing_needs_the_core_alone(package: Path, tmp_path: Path) -> None:
     import torch
 
