@@ -49,6 +49,16 @@ def test_the_wheel_holds_every_module_and_configuration_and_says_that_it_is_type
     assert held == modules | configurations | {"saga_sr/py.typed"}
 
 
+def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    hatchling = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path / "dist")]
+    subprocess.run([*hatchling, "-t", "sdist"], cwd=ROOT, check=True, capture_output=True)
+    (source,) = (tmp_path / "dist").glob("*.tar.gz")
+    subprocess.run(["tar", "-xzf", str(source), "-C", str(tmp_path)], check=True)
+    unpacked = tmp_path / source.name.removesuffix(".tar.gz")
+    subprocess.run([*hatchling, "-t", "wheel"], cwd=unpacked, check=True, capture_output=True)
+    assert contents(tmp_path / "dist" / wheel.name) == contents(wheel)
+
+
 def test_the_metadata_are_those_of_the_project(wheel: Path) -> None:
     from saga_sr import __version__
 
