@@ -59,7 +59,7 @@ class SuperResolver(nn.Module):
         backbone: the network `(z_t, t, conditioning) -> prediction`.
         conditioner: makes the `Conditioning` of a low-resolution latent and of the values of the conditions.
         objective: reads the prediction as a velocity, and makes the training examples.
-        sampler, guidance: what restoring uses unless told otherwise.
+        sampler, guidance: what restoring uses unless it is given others.
         low_band: how the enhancer takes the output's low band from the input, see `replace_low_band`.
 
     Raises:

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from programs import ROOT
 from text_encoder import make_text_encoder
 
+from saga_sr.conditioning import ConditionRequest
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.package import build
 
@@ -45,6 +46,23 @@ def test_each_step_is_one_override_on_the_one_before() -> None:
     assert recipe("saga_small_step2", *PATHS, "low_band=off") == recipe("saga_small_step2_prime", *PATHS)
     assert recipe("saga_small_step2", *PATHS, "conditioning.acoustic.dropout=0.1") == step3
     assert recipe("saga_small_step3", *PATHS, "backbone=saga_full", "task_name=saga_full") == full
+
+
+def test_what_is_attended_to_in_each_step_is_what_the_plan_says(tmp_path: Path) -> None:
+    """Step 1: the prompt alone. Step 2: the roll-off with it. The length is beside the time in all."""
+    text = make_text_encoder(tmp_path / "text", 64)
+    tiny = [f"text_encoder={text}", "backbone.width=64", "backbone.depth=1", "backbone.heads=2", "codec=mdct"]
+    tiny += ["backbone.cross_attention_width=64", "codec.latent_dim=16"]
+    attended = {"saga_small_step0": set(), "saga_small_step1": {"text"}, "saga_small_step2": {"text", "rolloff"}}
+    for name, expected in attended.items():
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            composed = compose("train", [f"experiment={name}", *tiny])
+        conditioner = build(OmegaConf.to_container(composed.model, resolve=True)).conditioner
+        audio = torch.randn(1, 1, 4000)
+        request = ConditionRequest(audio, 44_100, torch.tensor([4000.0]), ["a dog"] if expected else [""])
+        places = conditioner.describe(conditioner.request(request)).places
+        assert {condition for condition, place in places.items() if place.tokens} == expected
+        assert places["duration"].columns == ((0, 128),)
 
 
 def test_the_papers_recipe_has_the_papers_numbers() -> None:

@@ -125,6 +125,20 @@ def test_attention_equals_the_formula_written_out() -> None:
     assert torch.allclose(attention(x, table), expected, atol=1e-5)
 
 
+@torch.no_grad()
+def test_what_is_joined_to_the_time_is_read_where_a_width_is_given() -> None:
+    plain, wide = small(), small(global_dim=6)
+    assert plain.global_dim is None and wide.global_dim == 6
+    new = wide.state_dict().keys() - plain.state_dict().keys()
+    assert new and all(name.startswith("global_embedding.") for name in new)
+    for parameter in wide.parameters():
+        parameter.normal_(std=0.1)
+    z_t, z_lr = (torch.randn(2, wide.latent_dim, 7) for _ in range(2))
+    t = torch.tensor([0.3, 0.3])
+    one, other = (wide(z_t, t, Conditioning(z_lr, global_=torch.full((2, 6), value))).value for value in (0.0, 1.0))
+    assert (one - other).abs().max() > 1e-4
+
+
 def test_rotary_products_depend_on_distance_alone() -> None:
     table = rotary_table(40, 8, torch.device("cpu"))
     q, k = torch.randn(8).expand(1, 1, 40, 8), torch.randn(8).expand(1, 1, 40, 8)

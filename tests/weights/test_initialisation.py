@@ -25,6 +25,7 @@ from text_encoder import make_text_encoder
 from torch import Tensor
 
 from saga_sr.conditioning import Conditioning
+from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError, WeightsError
 from saga_sr.model import SuperResolver
 from saga_sr.packages.package import build
@@ -110,6 +111,36 @@ def test_rolloff_starts_without_an_effect_beside_the_time(tmp_path: Path, text: 
     assert "global_embedding.0.weight" in report.widened
     first = model.backbone.global_embedding[0].weight
     assert first[:, : 2 * CONDITION].any() and not first[:, 2 * CONDITION :].any()
+
+
+@torch.no_grad()
+def test_what_the_weights_attend_to_and_the_model_does_not_is_said(tmp_path: Path, text: Path) -> None:
+    """Stable Audio attends to its durations; where the model does too, it has the tokens that the weights know."""
+    path = write_diffusers(tmp_path / "sao")
+    beside, attended = (
+        our_model(text, "backbone.convention=v_prediction", f"conditioning.duration.attended={value}")
+        for value in ("false", "true")
+    )
+    (remark,) = initialise(beside, path, tmp_path).remarks
+    assert "attend to duration" in remark and "conditioning.duration.attended=true keeps them" in remark
+    assert remark in (tmp_path / "init_report.txt").read_text()
+    assert not initialise(attended, path, tmp_path).remarks
+    values = {"acoustic": None, "duration": torch.tensor([[0.0, 30 / 512]]), "text": ["a dog"]}
+    described = attended.conditioner.describe(ConditionValues(1, torch.device("cpu"), values))
+    numbers, zero, length = make_numbers(), torch.tensor([0.0]), torch.tensor([30.0])
+    expected = [numbers.start_number_conditioner(zero), numbers.end_number_conditioner(length)]
+    assert torch.allclose(described.cross_attention[0, :2], torch.cat(expected, dim=1)[0], atol=1e-5)
+    without = beside.conditioner.describe(ConditionValues(1, torch.device("cpu"), values))
+    assert torch.equal(without.cross_attention, described.cross_attention[:, 2:])
+    assert torch.equal(without.global_, described.global_)
+    # And a model_config.json that says otherwise is believed.
+    original = write_original(tmp_path / "original")
+    config = original.parent / "model_config.json"
+    said = json.loads(config.read_text())
+    for ids, told in ((["prompt", "seconds_start", "seconds_total"], {"duration"}), (["prompt"], set())):
+        said["model"]["diffusion"]["cross_attention_cond_ids"] = ids
+        config.write_text(json.dumps(said))
+        assert read_weights(original).attended == told
 
 
 @torch.no_grad()
