@@ -14,7 +14,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from saga_sr.audio.files import write_audio
 from saga_sr.cli.command_line import answer_errors, start
 from saga_sr.core.config import CONF_DIR
 from saga_sr.core.run_folder import read_curves, read_record, run_of
@@ -26,6 +25,7 @@ from saga_sr.evaluation.comparison import (
     Method,
     compare_methods,
     table,
+    write_examples,
     write_json,
     write_rows,
 )
@@ -77,10 +77,7 @@ def write_results(output: Path, model: Path, result: Comparison, data: str, seco
     spent = {"train": trained.get("seconds"), "evaluate": round(seconds, 1)}
     write_json(output / "metrics.json", result.summary(spent))
     write_rows(output / "metrics.csv", result)
-    for example in result.examples:
-        for name, audio in example.audios.items():
-            file = f"{example.clip.name.split()[0]}_{example.cutoff_hz}_{name}.flac"
-            write_audio(output / "audio" / file, audio, result.sample_rate)
+    write_examples(output / "audio", result)
     clips = len({row.clip for row in result.rows})
     facts = {
         "model": str(model),

@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
+from saga_sr.audio.files import write_audio
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import AudioError, SagaError
 from saga_sr.evaluation.metrics import measure
@@ -194,6 +195,14 @@ def _checked(name: str, output: Tensor, lr: Tensor) -> Tensor:
 def write_json(path: Path, content: object) -> None:
     """Write `content` as JSON that is whole or absent."""
     write_atomically(path, json.dumps(content, indent=1) + "\n")
+
+
+def write_examples(folder: Path, result: Comparison) -> None:
+    """The examples' audio, as `<clip>_<cutoff>_<method>.flac` in `folder`."""
+    for example in result.examples:
+        for name, audio in example.audios.items():
+            file = f"{example.clip.name.split()[0]}_{example.cutoff_hz}_{name}.flac"
+            write_audio(folder / file, audio, result.sample_rate)
 
 
 def write_rows(path: Path, result: Comparison) -> None:
