@@ -40,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "__init__": {"core", "inference", "packages"},
     "cli": {
-        *("core", "data", "evaluation", "preparation", "captioning", "pages", "packages"),
+        *("core", "evaluation", "preparation", "captioning", "pages", "packages"),
         *("inference", "inspection", "training"),
     },
     "__main__": {"cli"},

@@ -8,6 +8,7 @@ That of the bright line is drawn with the demo's model.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -21,7 +22,6 @@ from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.files import read_audio
 from saga_sr.audio.spectrum import N_FFT, bandwidth_hz, bin_frequencies, stft
 from saga_sr.evaluation.sweep import find_runs
-from saga_sr.inference.enhancer import Enhancer
 from saga_sr.pages.spectrograms import spectrogram_figure
 from saga_sr.synthesis.dataset import SyntheticAudio
 
@@ -110,11 +110,11 @@ def bright_line(folder: Path) -> None:
     save(levels(audios, 6000, 8500), "bright_line_levels.png")
 
 
-def joined(enhancer: Enhancer, lr: Tensor, cutoff_hz: float, prompt: str, modes: tuple[str, ...]) -> dict[str, Tensor]:
-    """`lr` [1, 1, time] as `enhancer` restores it from the same noise, by the way of taking its low band."""
-    own = enhancer.settings
-    cutoff = torch.tensor([cutoff_hz])
-    return {mode: Enhancer(enhancer.model, own.changed(low_band=mode)).clips(lr, cutoff, [prompt])[0] for mode in modes}
+def joined(
+    enhance: Callable[..., tuple[Tensor, int]], lr: Tensor, cutoff_hz: float, prompt: str, modes: tuple[str, ...]
+) -> dict[str, Tensor]:
+    """`lr` [1, 1, time] as it is restored from the same noise, by the way of taking its low band."""
+    return {mode: enhance(lr[0], RATE, low_band=mode, cutoff_hz=cutoff_hz, prompt=prompt)[0] for mode in modes}
 
 
 def levels(audios: dict[str, Tensor], lowest_hz: float, highest_hz: float) -> Figure:

@@ -8,16 +8,17 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from saga_sr.cli.command_line import answer_errors, start
 from saga_sr.core.config import CONF_DIR
 from saga_sr.core.run_folder import read_curves, read_record, run_of
-from saga_sr.data.audio_data import AudioData
 from saga_sr.evaluation.baselines import band_replication, unchanged
 from saga_sr.evaluation.comparison import (
     Clip,
@@ -49,21 +50,20 @@ def main(config: DictConfig) -> None:
     begin = time.perf_counter()
     enhancer = load_enhancer(config)
     rate = config.sample_rate = enhancer.sample_rate
-    data: AudioData = instantiate(config.data)
+    data = instantiate(config.data)
     methods: dict[str, Method] = {
         "input": lambda lr, cutoff_hz, _: unchanged(lr, cutoff_hz, rate),
         "band_replication": lambda lr, cutoff_hz, _: band_replication(lr, cutoff_hz, rate),
         "output": enhancer.clips,
     }
-    clips = held_out_clips(data, config.clips, config.seconds)
+    clips = held_out_clips(data.evaluation_clips(config.clips, config.seconds), config.clips)
     batch_size = enhancer.settings.batch_size
     result = compare_methods(clips, methods, list(config.cutoffs_hz), rate, batch_size, config.examples)
     write_results(Path(config.output), Path(config.model), result, data.describe(), time.perf_counter() - begin)
 
 
-def held_out_clips(data: AudioData, count: int, seconds: float) -> list[Clip]:
-    """`count` clips that training did not see."""
-    items = data.evaluation_clips(count, seconds)
+def held_out_clips(items: Dataset[dict[str, Any]], count: int) -> list[Clip]:
+    """The first `count` of `items`, which training did not see."""
     shown = tqdm(range(count), desc="Held-out clips", delay=2, leave=False)
     return [
         Clip(f"{i + 1:02d} {item['name']}", item["hr"], item["caption"]) for i, item in ((i, items[i]) for i in shown)
