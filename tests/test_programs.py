@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from conftest import QUICK
-from programs import program
+from programs import ROOT, environment, program
 from text_encoder import make_text_encoder
 
 from saga_sr.audio.files import inspect_audio, write_audio
@@ -41,6 +43,24 @@ def recording(path: Path, seconds: float = 0.6, rate: int = 16_000, channels: in
     audio = SyntheticAudio(9, int(seconds * rate), rate)[2]["hr"].expand(channels, -1)
     write_audio(path, audio, rate)
     return path
+
+
+def test_a_run_says_each_line_once_and_warns_of_nothing(tmp_path: Path) -> None:
+    """As a user starts it: begun, gone on with."""
+    command = [sys.executable, "train.py", "experiment=demo", "debug=limit", f"hydra.run.dir={tmp_path}", *QUICK]
+    variables = {name: value for name, value in environment().items() if name != "PYTHONWARNINGS"}
+    record = tmp_path / "run.json"
+    for more in ([], ["trainer.max_steps=7", "scheduler.total_steps=4"]):
+        done = subprocess.run([*command, *more], capture_output=True, text=True, cwd=ROOT, env=variables, timeout=300)
+        assert done.returncode == 0, done.stderr
+        said = re.split(r"[\r\n]+", done.stdout + "\n" + done.stderr)
+        # Bars are drawn again and again.
+        lines = [re.sub(r"^\[.*?\]", "", line).strip() for line in said if "it/s" not in line and "clip/s" not in line]
+        lines = [line for line in lines if re.search(r"\w{3}", line)]
+        assert len(lines) == len(set(lines)) and any("Training 0." in line for line in lines), lines
+        assert not [line for line in lines if re.search("(?i)warn|deprecat|lightning|^INFO", line)], lines
+        assert done.stderr.strip() == ""
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "stopped"}))
 
 
 def test_training_leaves_a_package_logs_checkpoints_and_a_card(trained: Path) -> None:

@@ -24,6 +24,7 @@ from omegaconf.errors import (
 import saga_sr.inference.schema  # noqa: F401  # of what is composed
 from saga_sr.core.config import cause
 from saga_sr.core.errors import SagaError
+from saga_sr.core.foreign_messages import leave_out_foreign_warnings
 from saga_sr.core.imports import extras_named
 from saga_sr.inference.settings import names
 
@@ -40,6 +41,7 @@ def answer_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig]
 
     @functools.wraps(task)
     def answered(config: DictConfig) -> Result:
+        leave_out_foreign_warnings()  # here, since a job of a sweep may have a process of its own
         try:
             with extras_named():
                 return task(config)

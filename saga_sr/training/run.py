@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from saga_sr.core.config import cause
 from saga_sr.core.errors import ConfigError, SagaError
+from saga_sr.core.foreign_messages import hear_lightning_once
 from saga_sr.core.hardware import has_fast_bfloat16, keep_memory, pick_device
 from saga_sr.core.run_folder import FAILED, FINISHED, STOPPED, newest_whole, read_record
 from saga_sr.data.audio_data import AudioData
@@ -49,6 +50,7 @@ def run(config: DictConfig) -> dict[str, float]:
         SagaError: what the configuration asks for cannot be done; nothing slow has started then.
         SystemExit: stopped by SIGTERM or Ctrl-C, after a checkpoint.
     """
+    hear_lightning_once()
     output = Path(config.paths.output_dir)
     output.mkdir(parents=True, exist_ok=True)
     finished = read_record(output) if config.resume != "never" else None
@@ -155,8 +157,7 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
             initialise(model, Path(config.init_from), output)
     if is_first():
         update_record(output, data=data.describe())
-    size = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    logger.info("Training %.2f M parameters for %d steps into %s", size / 1e6, trainer.max_steps, output)
+        say_what_is_trained(model, trainer, output)
     announce(trainer.loggers, cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)))
     begin = time.perf_counter()
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
@@ -169,6 +170,16 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
         publish(trainer.loggers, export(config, model, data, figures, output, spent))
         attempts.end(output, FINISHED, figures=figures, **cast(dict[str, Any], spent))
     return figures
+
+
+def say_what_is_trained(model: SuperResolver, trainer: lightning.Trainer, output: Path) -> None:
+    """One line: how much, for how long, where."""
+    size = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    places = f"{trainer.world_size} x {trainer.strategy.root_device.type}"
+    logger.info(
+        "Training %.2f M parameters for %d steps on %s in %s into %s",
+        size / 1e6, trainer.max_steps, places, trainer.precision, output,
+    )  # fmt: skip
 
 
 def rehearse(module: FlowMatchingModule) -> None:
@@ -213,5 +224,5 @@ def export(
     weights = weights_facts(output.resolve().name, int(spent["steps"]), kind, "float32")
     card = model_card(settings, data.describe(), figures, weights, spent)
     folder = save_package(model, settings["model"], output / "model", card)
-    logger.info("The model package is in %s", folder)
+    logger.info("Trained %d steps in %.0f s; the model package is in %s", spent["steps"], spent["seconds"], folder)
     return folder
