@@ -45,6 +45,7 @@ def test_two_processes_with_four_equal_one_with_eight(alone: Path, tmp_path: Pat
     done = program(*torchrun, *RUN, *FIVE, *TWO, "data.batch_size=4", f"hydra.run.dir={tmp_path}")
     assert done.returncode == 0, done.stderr
     assert (done.stdout + done.stderr).count("Attempt 2, begun at yesterday, left no whole checkpoint") == 1
+    assert done.stdout.count("] - Training 0.") == done.stdout.count("] - Trained 5 steps") == 1
     record = read_record(tmp_path)
     assert record is not None and record["attempts"] == 3
     assert [attempt["status"] for attempt in record["history"]] == ["lost", FINISHED]

@@ -75,7 +75,10 @@ def run_in_processes(count: int, output: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
     command += ["-m", "saga_sr", "train", *HydraConfig.get().overrides.task]
     command += [f"hydra.run.dir='{output}'", "hydra.output_subdir=null"]
-    job = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    # Unless told, torchrun gives each process one thread, and says so at length.
+    threads = max(1, (os.cpu_count() or 1) // count)
+    variables = {"OMP_NUM_THREADS": str(threads), **os.environ}
+    job = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=variables)
     asked = threading.Event()
 
     def pass_on(*_: Any) -> None:

@@ -21,7 +21,7 @@ class Walk(LightningModule):
         return -self.weight.sum()
 
     def on_train_batch_end(self, *_: object) -> None:
-        self.path.append(float(self.weight))
+        self.path.append(self.weight.item())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), 1.0)
@@ -42,7 +42,7 @@ def test_training_ends_with_the_average_that_the_formula_gives() -> None:
     for n, value in enumerate(module.path[1:], start=1):
         decay = min(0.6, (1 + n) / (10 + n))
         expected = decay * expected + (1 - decay) * value
-    assert abs(float(module.weight) - expected) < 1e-4 and expected < 29.5
+    assert abs(module.weight.item() - expected) < 1e-4 and expected < 29.5
 
 
 def test_the_average_is_where_the_weights_will_be() -> None:
