@@ -185,12 +185,24 @@ class SuperResolver(nn.Module):
         return guidance
 
     @torch.no_grad()
-    def prepare_conditioning(self, request: ConditionRequest, guidance: Guidance | None = None) -> BranchConditioning:
+    def prepare_conditioning(
+        self,
+        audio: Tensor,
+        cutoff_hz: Tensor,
+        prompts: Sequence[str],
+        rolloff: float | Tensor = 1.0,
+        wishes: Mapping[str, Any] | None = None,
+        guidance: Guidance | None = None,
+    ) -> BranchConditioning:
         """What a user asks for, embedded for all branches of the `guidance`, by default the model's own.
+
+        Args:
+            audio, cutoff_hz, prompts, rolloff, wishes: see `ConditionRequest`.
 
         Raises:
             ConfigError: a prompt or roll-off that the model cannot use.
         """
+        request = ConditionRequest(audio, self.sample_rate, cutoff_hz, prompts, rolloff, wishes or {})
         return self.branch_conditioning(self.conditioner.request(request), guidance)
 
     @torch.no_grad()

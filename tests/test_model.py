@@ -5,7 +5,6 @@ import torch
 from conftest import TINY_SAGA, awake, model_config
 from text_encoder import make_text_encoder
 
-from saga_sr.conditioning import ConditionRequest
 from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError
 from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel
@@ -91,8 +90,7 @@ def test_keys_and_values_of_the_text_are_computed_once_for_all_steps_and_chunks(
     attention = saga.backbone.blocks[0].cross_attention
     calls: list[int] = []
     handle = attention.to_kv.register_forward_hook(lambda *args: calls.append(1))
-    request = ConditionRequest(audio(1, 1, 9000), RATE, torch.tensor([4000.0]), ["a dog"], 0.8)
-    conditioning = saga.prepare_conditioning(request)
+    conditioning = saga.prepare_conditioning(audio(1, 1, 9000), torch.tensor([4000.0]), ["a dog"], 0.8)
     for seed in range(3):
         lr = audio(2, 1, 9000, seed=seed)
         saga.restore(lr, conditioning, noise_of(0, 2, saga))

@@ -13,7 +13,6 @@ from saga_sr.audio.degradation import FULL_BAND, cut_above
 from saga_sr.audio.low_band import checked_mode, replace_low_band
 from saga_sr.audio.reference_frame import TARGET_RMS, ReferenceFrame, level_context, level_step
 from saga_sr.audio.spectrum import bandwidth_hz
-from saga_sr.conditioning import ConditionRequest
 from saga_sr.core.errors import ConfigError
 from saga_sr.inference.chunks import ChunkPlan, CrossFade, Span, plan_chunks
 from saga_sr.inference.noise import PositionalNoise
@@ -91,10 +90,10 @@ class Session:
         if min(cutoffs_hz) >= FULL_BAND * rate / 2:
             return Look(cutoffs_hz, frames, None)
         settings = self.settings
-        request = ConditionRequest(
-            lr.to(self.device), rate, torch.tensor(cutoffs_hz), prompts, settings.rolloff, settings.wishes
+        conditioning = self.model.prepare_conditioning(
+            lr.to(self.device), torch.tensor(cutoffs_hz), prompts, settings.rolloff, settings.wishes, self.guidance
         )
-        return Look(cutoffs_hz, frames, self.model.prepare_conditioning(request, self.guidance))
+        return Look(cutoffs_hz, frames, conditioning)
 
     def whole(self, group: Sequence[Recording], look: Look, watch: Watch) -> Tensor:
         """The whole results [recording, c, time] of a group."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from saga_sr.conditioning import ConditionRequest
 from saga_sr.core.errors import PackageError
 from saga_sr.model import SuperResolver
 
@@ -51,12 +50,11 @@ def _restore(model: SuperResolver, clip: Tensor) -> Tensor:
     device, training = next(model.parameters()).device, model.training
     generator = torch.Generator().manual_seed(0)
     lr = clip.to(device)
-    request = ConditionRequest(lr, model.sample_rate, torch.full((1,), CUTOFF_HZ), [""])
     try:
         model.eval()
         output = model.restore(
             lr,
-            model.prepare_conditioning(request),
+            model.prepare_conditioning(lr, torch.full((1,), CUTOFF_HZ), [""]),
             lambda frames: torch.randn(1, model.codec.latent_dim, frames, generator=generator),
             model.sampler.changed(steps=STEPS),
         )

@@ -84,7 +84,7 @@ def run_parts(work: Callable[[str], None], parts: Sequence[str], workers: int, m
                 worker.join()
         except RuntimeError as error:
             # It hands a worker's traceback on as text.
-            said = re.search(r"^saga_sr\.errors\.\w+: (.*)", str(error), re.MULTILINE)
+            said = re.search(r"^saga_sr\.core\.errors\.\w+: (.*)", str(error), re.MULTILINE)
             if said is None:
                 raise
             raise DataError(said[1]) from error

@@ -68,8 +68,8 @@ def test_the_cutoff_changes_what_is_restored_and_guidance_can_go_without_it(
     z_lr = torch.randn(1, 64, 10, generator=torch.Generator().manual_seed(2))
 
     def velocity(cutoff_hz: float) -> Tensor:
-        request = ConditionRequest(low_passed(4000), RATE, torch.tensor([cutoff_hz]), [""])
-        return model.velocity(z_lr, model.prepare_conditioning(request))(z, t)
+        conditioning = model.prepare_conditioning(low_passed(4000), torch.tensor([cutoff_hz]), [""])
+        return model.velocity(z_lr, conditioning)(z, t)
 
     low, high = velocity(4000), velocity(8000)
     assert (low - high).abs().max() > 1e-4

@@ -16,12 +16,11 @@ from prepared import CONDITIONS, LENGTH, SETTINGS, prepared
 from programs import ROOT
 from recordings import write_recordings
 
-from saga_sr.conditioning import ConditionRequest
 from saga_sr.core.errors import ConfigError, DataError, PackageError
 from saga_sr.data.latents import LatentData
 from saga_sr.flow.guidance import ClassifierFree
 from saga_sr.inspection.cost import cost
-from saga_sr.model import SuperResolver
+from saga_sr.model import BranchConditioning, SuperResolver
 from saga_sr.packages.package import build
 from saga_sr.preparation.plan import Settings
 from saga_sr.preparation.run import measuring_conditions
@@ -121,15 +120,17 @@ def audio_batches() -> list[dict[str, Any]]:
     ]
 
 
-def request(**more: Any) -> ConditionRequest:
-    audio = 0.1 * torch.randn(1, 1, 9000, generator=torch.Generator().manual_seed(0))
-    return ConditionRequest(audio, RATE, torch.tensor([4000.0]), [""], **more)
+AUDIO = 0.1 * torch.randn(1, 1, 9000, generator=torch.Generator().manual_seed(0))
 
 
-def restored(model: SuperResolver, asked: ConditionRequest) -> torch.Tensor:
+def conditioned(model: SuperResolver, **wishes: float) -> BranchConditioning:
+    return model.prepare_conditioning(AUDIO, torch.tensor([4000.0]), [""], wishes=wishes)
+
+
+def restored(model: SuperResolver, **wishes: float) -> torch.Tensor:
     return model.restore(
-        asked.audio,
-        model.prepare_conditioning(asked),
+        AUDIO,
+        conditioned(model, **wishes),
         lambda frames: torch.randn(1, model.codec.latent_dim, frames, generator=torch.Generator().manual_seed(1)),
     )
 
@@ -149,13 +150,13 @@ def test_a_condition_from_elsewhere_is_trained_asked_for_guided_and_counted(
     mean = torch.cat([batch["hr"] for batch in audio_batches()]).square().mean(dim=(1, 2)).sqrt().log10().mean()
     assert float(model.conditioner.conditions["loudness"].usual) == pytest.approx(float(mean), abs=1e-5)
     # In use.
-    quiet, loud = (restored(model, request(wishes={"loudness": value})) for value in (-2.0, 2.0))
+    quiet, loud = (restored(model, loudness=value) for value in (-2.0, 2.0))
     assert float((quiet - loud).abs().max()) > 1e-5
     with pytest.raises(ConfigError, match="trained without lightness"):
-        model.prepare_conditioning(request(wishes={"lightness": 1.0}))
+        conditioned(model, lightness=1.0)
     # In a branch of a guidance.
     model.guidance = ClassifierFree(2.0, ["loudness"])
-    branched = model.prepare_conditioning(request(wishes={"loudness": 1.0}))
+    branched = conditioned(model, loudness=1.0)
     assert set(branched.weights) == {frozenset(), frozenset({"loudness"})}
     whole, without = branched.conditioning.global_
     assert torch.equal(whole[:8], without[:8]) and whole[8:].any() and not without[8:].any()

@@ -11,7 +11,6 @@ from safetensors.torch import save_file
 from text_encoder import make_text_encoder
 from torch import Tensor
 
-from saga_sr.conditioning import ConditionRequest
 from saga_sr.packages.package import load_package
 
 WRITTEN = yaml.safe_load((Path(__file__).parent / "packages_0.1.0.yaml").read_text())
@@ -47,7 +46,7 @@ def test_a_package_of_version_0_1_0_enhances_as_it_did(
     monkeypatch.setattr("saga_sr.model.has_fast_bfloat16", lambda *_: False)
     lr = 0.1 * wave((1, 1, 8000), 0.5)
     rolloff = 0.8 if written["config"]["model"]["conditioner"]["rolloff"] else 1.0
-    request = ConditionRequest(lr, model.sample_rate, torch.tensor([4000.0]), [""], rolloff)
-    output = model.restore(lr, model.prepare_conditioning(request), lambda frames: wave((1, 64, frames), 1.5))
+    conditioning = model.prepare_conditioning(lr, torch.tensor([4000.0]), [""], rolloff)
+    output = model.restore(lr, conditioning, lambda frames: wave((1, 64, frames), 1.5))
     expected = torch.tensor(written["output"])
     torch.testing.assert_close(output[0, 0, 500::1000], expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
