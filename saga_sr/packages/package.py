@@ -48,7 +48,7 @@ def find_class(target: str) -> type:
             f"The model package asks for '{target}', which is not part of the saga_sr model classes; "
             "do not use this package unless you trust its author, and have it exported again."
         )
-    found = _find(target) or _find(MOVED.get(target, target))
+    found = _find(MOVED.get(target, target))
     if not isinstance(found, type) or not f"{found.__module__}.".startswith(ROOMS):
         raise PackageError(
             f"The model package asks for '{target}', which saga_sr {__version__} does not have; "
