@@ -254,9 +254,10 @@ def test_bad_settings_are_answered_before_anything_slow_starts(
 
 def test_unknown_names_are_answered_with_the_valid_ones(tmp_path: Path) -> None:
     for override, *parts in (
-        ("backbone=unet", "backbone/unet", "jat_tiny jat_v2 jat_v3"),
-        ("backbone.wdith=3", "no wdith in backbone", "width"),
-        ("optimiser=adamw", "no optimiser in the configuration", "optimizer"),
+        ("backbone=unet", "no backbone=unet", "jat_tiny, jat_v2, jat_v3"),
+        ("backbone.wdith=3", "no setting backbone.wdith", "the nearest is backbone.width"),
+        ("optimiser=adamw", "no setting optimiser", "the nearest is optimizer"),
+        ("trainer.max_steps=many", "trainer.max_steps='many' is not a whole number"),
         ("trainer.max_steps=[1", "[1"),
         ("objective.time=gaussian", "uniform, logit_normal"),
         ("trainer.precision=bf17", "bf16-mixed"),

@@ -1,24 +1,84 @@
-"""Enhance recordings: `python infer.py model=DIR input=FILE_OR_DIR output=FILE_OR_DIR`."""
+"""Enhance recordings: `saga-sr enhance old.mp3 restored.wav model=MODEL preset=fast`; `-` reads and writes a pipe."""
 
 from __future__ import annotations
 
-import hydra
+import os
+import shutil
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from omegaconf import DictConfig
 
-from saga_sr.cli.command_line import answer_errors, start
-from saga_sr.core.config import CONF_DIR
-from saga_sr.core.imports import importing
+from saga_sr.cli.command import Command, Placed, execute
+from saga_sr.core.errors import UsageError
+
+PIPE = "-"
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="infer")
-@answer_errors
-def main(config: DictConfig) -> None:
-    with importing():
-        from saga_sr.inference.run import run as enhance
+def place(files: list[str], given: Collection[str]) -> Placed:
+    """Which of `files` are recordings, and whether the last is where their result goes.
 
-    enhance(config)
+    Raises:
+        UsageError: that is not clear, or a recording is not there.
+    """
+    if "input" in given:
+        if len(files) > 1 or "output" in given:
+            raise UsageError(f"input=... and {files[0]} are both given; leave one out.")
+        return {"output": files[0]}
+    sources, output = (files, None) if "output" in given or len(files) == 1 else split_output(files)
+    for source in sources:
+        if source != PIPE and not os.path.lexists(source):
+            raise UsageError(f"There is no file or folder {source}, and no setting of that name.")
+    if PIPE in sources and len(sources) > 1:
+        raise UsageError("A pipe (-) is one recording; enhance the other files in a command of their own.")
+    if PIPE in sources and output is None and "output" not in given:
+        output = PIPE
+    placed: dict[str, str | list[str]] = {"input": sources[0] if len(sources) == 1 else sources}
+    return placed if output is None else {**placed, "output": output}
+
+
+def split_output(files: list[str]) -> tuple[list[str], str]:
+    """The recordings among `files`, and where their result goes: the last.
+
+    Raises:
+        UsageError: the last cannot be that.
+    """
+    from saga_sr.inference.jobs import is_one_file
+
+    *sources, last = files
+    is_folder = last.endswith(os.sep) or Path(last).is_dir()
+    is_file = last == PIPE or is_one_file(Path(last))
+    if is_folder or (is_file and len(files) == 2):
+        return sources, last
+    if is_file:
+        raise UsageError(f"{len(files)} files are given; say where they go with output=FOLDER, or a folder at the end.")
+    raise UsageError(f"{last} is neither a recording nor a folder; write {last}/ or output={last} for a new folder.")
+
+
+def work(config: DictConfig) -> None:
+    """Enhance what `config` names, through files beside the pipes where it names these."""
+    from saga_sr.inference.run import run
+
+    with TemporaryDirectory() as folder:
+        to_pipe = config.output == PIPE
+        if config.input == PIPE:
+            config.input = str(Path(folder) / "stdin")
+            with Path(config.input).open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        if to_pipe:
+            config.output = str(Path(folder) / "stdout.wav")
+        run(config)
+        if to_pipe:
+            with Path(config.output).open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+
+
+COMMAND = Command("enhance", "infer", "FILE_OR_FOLDER ... [OUTPUT] model=MODEL", place, enhances=True)
 
 
 def run(words: list[str]) -> None:
     """Answer the command line."""
-    start(main, words, literals=("model", "input", "output", "enhance.prompt"), settings=True)
+    execute(COMMAND, words, work)

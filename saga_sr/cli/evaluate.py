@@ -10,14 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from saga_sr.cli.command_line import answer_errors, start
-from saga_sr.core.config import CONF_DIR
+from saga_sr.cli.command import Command, execute, in_order
 from saga_sr.core.run_folder import read_curves, read_record, run_of
 from saga_sr.evaluation.baselines import band_replication, unchanged
 from saga_sr.evaluation.comparison import (
@@ -43,9 +41,10 @@ CURVES = {
 }
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="evaluate")
-@answer_errors
-def main(config: DictConfig) -> None:
+COMMAND = Command("evaluate", "evaluate", "MODEL", in_order("model"), enhances=True)
+
+
+def work(config: DictConfig) -> None:
     """Compare the model with the baselines as `config` says."""
     begin = time.perf_counter()
     enhancer = load_enhancer(config)
@@ -100,4 +99,4 @@ def training_curves(model: Path) -> dict[str, dict[str, list[tuple[float, float]
 
 def run(words: list[str]) -> None:
     """Answer the command line."""
-    start(main, words, settings=True)
+    execute(COMMAND, words, work)

@@ -1,22 +1,22 @@
-"""Write a model package of a run or checkpoint, and publish it: `saga-sr export source=RUN output=DIR`."""
+"""Write a model package of a run or checkpoint, and publish it: `saga-sr export RUN OUTPUT`."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 
-from saga_sr.cli.command_line import answer_errors, start
-from saga_sr.core.config import CONF_DIR
+from saga_sr.cli.command import Command, execute, in_order
 
 logger = logging.getLogger(__name__)
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="export")
-@answer_errors
-def main(config: DictConfig) -> None:
+COMMAND = Command("export", "export", "RUN_OR_CHECKPOINT OUTPUT", in_order("source", "output"))
+
+
+def work(config: DictConfig) -> None:
+    """Write, and publish, the package that `config` asks for."""
     from saga_sr.packages import hub
     from saga_sr.packages.export import export_package
 
@@ -30,4 +30,4 @@ def main(config: DictConfig) -> None:
 
 def run(words: list[str]) -> None:
     """Answer the command line."""
-    start(main, words, literals=("source", "output", "push"))
+    execute(COMMAND, words, work)

@@ -6,79 +6,57 @@ Or what a file or folder of weights holds: `saga-sr inspect file=PATH`.
 from __future__ import annotations
 
 import itertools
-import os
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import hydra
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from saga_sr.cli.command_line import answer_errors, start
-from saga_sr.core.config import CONF_DIR
+from saga_sr.cli.command import OPTIONS, Command, configured, in_order, read, sentences, show, show_help
+from saga_sr.core.imports import extras_named
+
+COMMAND = Command("inspect", "inspect", "[FILE_OR_FOLDER]", in_order("file"), complete=False)
 
 
-def main() -> None:
+def run(words: list[str]) -> None:
     """Answer the command line.
 
-    Values with commas are columns of one table, so they are no sweep of Hydra's (`-m`), whose jobs know nothing of each
-    other: the command is split here, and each part composed. The first is Hydra's own, with `--help` and all.
+    Values with commas are columns of one table: the command is split here, and each part composed.
     """
-    names, (first, *others) = zip(*split(sys.argv[1:]).items(), strict=True)
-    with initialize_config_dir(CONF_DIR, version_base="1.3"):
-        composed = [compose("inspect", [word for word in arguments if is_setting(word)]) for arguments in others]
-
-    @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="inspect")
-    @answer_errors
-    def answer(config: DictConfig) -> None:
-        if config.file is not None:
-            say(listing(Path(config.file)))
+    request = read(COMMAND, words, OPTIONS, sweeps=True)
+    if request.wants_help:
+        show_help(COMMAND, request)
+        return
+    columns = split(request.overrides)
+    configs = [configured(COMMAND, request, overrides) for overrides in columns.values()]
+    if "--cfg" in request.options or "-c" in request.options:
+        show(configs[0], "--resolve" in request.options)
+        return
+    with sentences(), extras_named():
+        if configs[0].file is not None:
+            print(listing(Path(configs[0].file)))
         else:
-            titles = names if others else [HydraConfig.get().runtime.choices["backbone"]]
-            say(comparison(dict(zip(titles, [config, *composed], strict=True))))
-
-    sys.argv[1:] = first
-    answer()
+            titles = list(columns) if len(columns) > 1 else [str(request.known.choices["backbone"])]
+            print(comparison(dict(zip(titles, configs, strict=True))))
 
 
-def split(arguments: list[str]) -> dict[str, list[str]]:
-    """A command for each combination of the values that `arguments` list with commas, by what differs in it."""
+def split(overrides: Sequence[str]) -> dict[str, list[str]]:
+    """Overrides for each combination of the values that `overrides` list with commas, by what differs in them."""
     parser = OverridesParser.create()
     choices: list[list[tuple[str, str]]] = []
-    for argument in arguments:
-        try:
-            override = parser.parse_override(argument) if is_setting(argument) else None
-        except HydraException:
-            override = None  # what it cannot read, Hydra answers in its own words
-        if override is not None and override.is_discrete_sweep():
+    for word in overrides:
+        override = parser.parse_override(word)
+        if override.is_discrete_sweep():
             key = override.get_key_element()
             # Of a group the option says enough; a number needs its name.
             title = f"{key.rpartition('.')[2]}=" if "." in key else ""
             choices.append([(f"{key}={value}", f"{title}{value}") for value in override.sweep_string_iterator()])
         else:
-            choices.append([(argument, "")])
+            choices.append([(word, "")])
     return {
-        ", ".join(title for _, title in chosen if title): [argument for argument, _ in chosen]
+        ", ".join(title for _, title in chosen if title): [word for word, _ in chosen]
         for chosen in itertools.product(*choices)
     }
-
-
-def is_setting(argument: str) -> bool:
-    """Whether `argument` gives a setting, and not an option of Hydra's (`--cfg job`)."""
-    return not argument.startswith("-") and "=" in argument
-
-
-def say(text: str) -> None:
-    """Print `text`, to whoever reads on."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # `| head` has seen enough; what is left over must not be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def comparison(configs: Mapping[str, DictConfig]) -> str:
@@ -103,8 +81,3 @@ def listing(path: Path) -> str:
     from saga_sr.inspection.weights import open_weights
 
     return contents_table(open_weights(path), str(path))
-
-
-def run(words: list[str]) -> None:
-    """Answer the command line."""
-    start(main, words, literals=("file",))

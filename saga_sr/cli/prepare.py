@@ -1,25 +1,24 @@
-"""Encode recordings once, for training to read: `saga-sr prepare data.path=DIR output=DIR codec=mdct`.
+"""Encode recordings once, for training to read: `saga-sr prepare FOLDER OUTPUT codec=mdct`.
 
 The same command again goes on with what is unfinished, on any number of machines that see the output.
 """
 
 from __future__ import annotations
 
-import hydra
 from omegaconf import DictConfig
 
-from saga_sr.cli.command_line import answer_errors, start
-from saga_sr.core.config import CONF_DIR
+from saga_sr.cli.command import Command, execute, in_order
+
+COMMAND = Command("prepare", "prepare", "FOLDER OUTPUT", in_order("data.path", "output"))
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="prepare")
-@answer_errors
-def main(config: DictConfig) -> None:
-    from saga_sr.preparation import run as work
+def work(config: DictConfig) -> None:
+    """Prepare what `config` names."""
+    from saga_sr.preparation import run
 
-    work.run(config)
+    run.run(config)
 
 
 def run(words: list[str]) -> None:
     """Answer the command line."""
-    start(main, words)
+    execute(COMMAND, words, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def run_name(overrides: str, leave_out: str = "") -> str:
     name = re.sub(r"[^\w.,=+-]+", "_", overrides).strip("_") or "default"
     if len(name) <= LONGEST_NAME:
         return name
-    return f"{name[:LONGEST_NAME]}-{hashlib.sha1(overrides.encode()).hexdigest()[:8]}"
+    return f"{name[:LONGEST_NAME]}-{hashlib.sha1(os.fsencode(overrides)).hexdigest()[:8]}"
 
 
 def conditioning_dim(part: str, *, _parent_: DictConfig) -> int | None:

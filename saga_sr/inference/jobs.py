@@ -18,6 +18,11 @@ class Job:
     target: Path
 
 
+def is_one_file(output: Path) -> bool:
+    """Whether `output` is a file to write, by its suffix, and not a folder."""
+    return output.suffix.lower() in SUFFIXES and not output.is_dir()
+
+
 def plan_files(sources: Sequence[Path], output: Path, suffix: str) -> list[Job]:
     """Which file is written where.
 
@@ -32,8 +37,7 @@ def plan_files(sources: Sequence[Path], output: Path, suffix: str) -> list[Job]:
     """
     if f".{suffix}" not in SUFFIXES:
         raise ConfigError(f"format={suffix!r} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
-    to_file = output.suffix.lower() in SUFFIXES and not output.is_dir()
-    if to_file:
+    if is_one_file(output):
         if len(sources) > 1 or sources[0].is_dir():
             named = f"input={sources[0]} is a folder" if len(sources) == 1 else f"{len(sources)} inputs are given"
             raise ConfigError(f"{named} but output={output} is one file; give a folder as output.")
