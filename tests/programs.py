@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -81,6 +82,12 @@ class Running:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+def changed(arguments: Sequence[str], *changes: str) -> list[str]:
+    """`arguments` with `changes` in the place of those that set the same."""
+    keys = {change.partition("=")[0] for change in changes}
+    return [*(word for word in arguments if word.partition("=")[0] not in keys), *changes]
 
 
 def program(*arguments: str, cwd: Path = ROOT, fresh: bool = False) -> subprocess.CompletedProcess[str]:

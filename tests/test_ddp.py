@@ -10,14 +10,16 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import QUICK
-from programs import Running, program
+from programs import Running, changed, program
 from safetensors.torch import load_file
 
 from saga_sr.core.run_folder import FAILED, FINISHED, RUNNING, STOPPED, read_curves, read_record
 from saga_sr.training.record import write_record
 
 pytestmark = pytest.mark.slow
-RUN = ["train.py", "experiment=demo", *QUICK, "trainer.precision=32-true", "data.epoch_size=48", "logger=csv"]
+RUN = changed(
+    ["train.py", "experiment=demo", *QUICK], "trainer.precision=32-true", "data.epoch_size=48", "logger=csv",
+)  # fmt: skip
 FIVE = ["trainer.max_steps=5", "trainer.val_check_interval=5"]
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
 
@@ -32,7 +34,7 @@ def distance(a: Path, b: Path) -> float:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
-    done = program(*RUN, *FIVE, "data.batch_size=8", f"hydra.run.dir={folder}")
+    done = program(*changed(RUN, *FIVE, "data.batch_size=8"), f"hydra.run.dir={folder}")
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -42,7 +44,7 @@ def test_two_processes_with_four_equal_one_with_eight(alone: Path, tmp_path: Pat
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"] if launcher == "torchrun" else []
     # An earlier attempt was killed before its first checkpoint.
     write_record(tmp_path, {"status": RUNNING, "attempts": 2, "history": [{"began": "yesterday"}]})
-    done = program(*torchrun, *RUN, *FIVE, *TWO, "data.batch_size=4", f"hydra.run.dir={tmp_path}")
+    done = program(*torchrun, *changed(RUN, *FIVE, *TWO, "data.batch_size=4"), f"hydra.run.dir={tmp_path}")
     assert done.returncode == 0, done.stderr
     assert (done.stdout + done.stderr).count("Attempt 2, begun at yesterday, left no whole checkpoint") == 1
     assert done.stdout.count("] - Training 0.") == done.stdout.count("] - Trained 5 steps") == 1
@@ -57,7 +59,7 @@ def test_two_processes_with_four_equal_one_with_eight(alone: Path, tmp_path: Pat
 
 def test_jobs_of_a_sweep_have_two_processes_each_and_one_folder(alone: Path, tmp_path: Path) -> None:
     done = program(
-        RUN[0], "-m", *RUN[1:], "seed=0,1", *FIVE, *TWO, "data.batch_size=4", f"hydra.sweep.dir={tmp_path}",
+        RUN[0], "-m", *changed(RUN[1:], "seed=0,1", *FIVE, *TWO, "data.batch_size=4"), f"hydra.sweep.dir={tmp_path}",
         "hydra.sweep.subdir=${hydra:job.num}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -66,14 +68,16 @@ def test_jobs_of_a_sweep_have_two_processes_each_and_one_folder(alone: Path, tmp
 
 
 def test_an_error_of_the_ranks_is_answered_with_its_sentence(tmp_path: Path) -> None:
-    done = program(*RUN, *FIVE, *TWO, "backbone.width=33", f"hydra.run.dir={tmp_path}")
+    done = program(*changed(RUN, *FIVE, *TWO, "backbone.width=33"), f"hydra.run.dir={tmp_path}")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: backbone.width=33 cannot be divided into 2 heads")
 
 
 def started(folder: Path) -> Running:
     """A long run of two processes that is at its third step."""
-    run = Running(*RUN, *TWO, "trainer.max_steps=100000", f"hydra.run.dir={folder}", stderr=folder / "stderr.log")
+    run = Running(
+        *changed(RUN, *TWO, "trainer.max_steps=100000"), f"hydra.run.dir={folder}", stderr=folder / "stderr.log"
+    )
     while run.poll() is None and len(read_curves(folder).get("train/loss", [])) < 3:
         time.sleep(0.1)
     assert run.poll() is None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import QUICK
-from programs import Running, program
+from programs import Running, changed, program
 from safetensors.torch import load_file
 
 from saga_sr.core.run_folder import FINISHED, RUNNING, STOPPED, read_curves, read_record
@@ -97,7 +97,7 @@ def test_a_kill_before_the_first_checkpoint_is_said_and_counted(whole: Path, tmp
     # Long before the fourth step's, one that is due at once.
     early = [f"hydra.run.dir={folder}", "callbacks.newest.every=1000", "callbacks.newest.first_after_s=0"]
     log = tmp_path / "log"
-    again = Running(*RUN, *early, stdout=log, stderr=log)
+    again = Running(*changed(RUN, *early), stdout=log, stderr=log)
     while again.poll() is None and not list((folder / "checkpoints").glob("step-*.ckpt")):
         time.sleep(0.02)
     again.kill()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import QUICK
-from programs import program
+from programs import changed, program
 
 from saga_sr.core.run_folder import FAILED, FINISHED, read_record
 
@@ -26,7 +26,7 @@ def statuses(folder: Path) -> dict[str, str]:
 def test_a_job_that_fails_does_not_take_the_sweep_with_it(tmp_path: Path, launcher: str) -> None:
     """Width 33 cannot be divided by the heads; the jobs before and after it finish."""
     sweep = [
-        "train.py", "-m", *RUN, "backbone.width=32,33,36", f"hydra.sweep.dir={tmp_path}", NAMED,
+        "train.py", "-m", *changed(RUN, "backbone.width=32,33,36"), f"hydra.sweep.dir={tmp_path}", NAMED,
         f"hydra/launcher={launcher}",
     ]  # fmt: skip
     if launcher == "joblib":
@@ -102,7 +102,9 @@ def test_debug_modes(tmp_path: Path) -> None:
     done = program("train.py", *RUN, "debug=profiler", f"hydra.run.dir={tmp_path / 'profiled'}")
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "profiled/profile").glob("*.pt.trace.json"))
-    done = program("train.py", *RUN, "debug=overfit", "trainer.max_steps=60", f"hydra.run.dir={tmp_path / 'overfit'}")
+    done = program(
+        "train.py", *changed(RUN, "debug=overfit", "trainer.max_steps=60"), f"hydra.run.dir={tmp_path / 'overfit'}"
+    )
     assert done.returncode == 0, done.stderr
     with (tmp_path / "overfit/csv/metrics.csv").open() as file:
         losses = [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]

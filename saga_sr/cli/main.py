@@ -79,10 +79,12 @@ def status_of(work: Callable[[], object]) -> int:
     except BrokenPipeError:
         # `| head` has seen enough; what is left over must not be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return MISUSED
     except SagaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return FAILED
+        return answer(error)
     return OK
+
+
+def answer(error: SagaError) -> int:
+    """Say `error` on stderr; the exit status that it means."""
+    print(f"error: {error}", file=sys.stderr)
+    return MISUSED if isinstance(error, UsageError) else FAILED

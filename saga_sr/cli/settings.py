@@ -25,7 +25,7 @@ from saga_sr.core.errors import UsageError
 from saga_sr.inference.settings import EnhanceSettings
 
 KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number"}
-UNITS = {"_hz": "Hz", "_s": "seconds", "seconds": "seconds"}
+UNITS = {"_hz": "Hz", "_s": "seconds", "seconds": "seconds", "_mb": "megabytes"}
 # Lightning's own settings take words and lists in the place of numbers (devices=auto), and null.
 LENIENT = "trainer."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import os
 import sys
@@ -16,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from saga_sr.cli.command import OPTIONS, Command, Placed, placed_overrides, read, sentences
+from saga_sr.cli.main import answer
 from saga_sr.core.config import CONF_DIR
 from saga_sr.core.errors import SagaError
 from saga_sr.core.foreign_messages import leave_out_foreign_warnings
@@ -56,7 +58,7 @@ COMMAND = Command("train", "train", "[FOLDER ...]", place)
 
 
 def answer_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig], Result]:
-    """Hand on what a user can mend as a `SagaError`.
+    """Answer an error that a user can mend with its one sentence and an exit status; let others show their traceback.
 
     A job of a sweep is answered at once, and the sweep goes on; it ends with the first job's error.
     """
@@ -71,7 +73,7 @@ def answer_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig]
             if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
                 logger.error("error: %s", error)
                 raise JobFailed(str(error)) from None
-            raise
+            sys.exit(answer(error))  # before Hydra names the overrides
 
     return answered
 
@@ -117,7 +119,7 @@ def run(words: list[str]) -> None:
 
 def value_of(words: list[str], *names: str) -> str | None:
     """What follows an option in `words`."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in itertools.zip_longest(words, words[1:], fillvalue=""):
         option, is_joined, value = word.partition("=")
         if option in names:
             return value if is_joined else following

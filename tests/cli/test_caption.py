@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from programs import Running, program
+from programs import Running, changed, program
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
@@ -94,7 +94,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def caption(music: Path, qwen: Path, *extra: str) -> subprocess.CompletedProcess[str]:
-    return program(*CAPTION, f"data.path='{music}'", f"model={qwen}", *extra)
+    return program(*changed([*CAPTION, f"data.path='{music}'", f"model={qwen}"], *extra))
 
 
 def said(path: Path) -> list[tuple[Any, ...]]:

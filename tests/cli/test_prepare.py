@@ -17,7 +17,7 @@ import psutil
 import pytest
 import soundfile
 from conftest import QUICK
-from programs import ROOT, Running, environment, program
+from programs import ROOT, Running, changed, environment, program
 from recordings import PREPARE, sound, write_recordings
 from safetensors.torch import load_file
 from test_resume import equal, read_curves
@@ -200,13 +200,13 @@ def test_training_from_latents_goes_on_exactly_in_the_middle_of_an_epoch(whole: 
 
 
 def test_two_processes_train_from_latents_as_one_does(whole: Path, tmp_path: Path) -> None:
-    common = [*TRAIN, f"data.path={whole}", "trainer.max_steps=5", "trainer.val_check_interval=5"]
-    common += ["trainer.precision=32-true", "data.epoch_size=48"]
-    alone = program(*common, "data.batch_size=8", f"hydra.run.dir={tmp_path}/one")
+    five = ["trainer.max_steps=5", "trainer.val_check_interval=5", "trainer.precision=32-true", "data.epoch_size=48"]
+    common = changed([*TRAIN, f"data.path={whole}"], *five)
+    alone = program(*changed(common, "data.batch_size=8"), f"hydra.run.dir={tmp_path}/one")
     assert alone.returncode == 0, alone.stderr
     two = program(
-        *common, "data.batch_size=4", f"hydra.run.dir={tmp_path}/two", "trainer=ddp", "trainer.devices=2",
-        "trainer.accelerator=cpu",
+        *changed(common, "data.batch_size=4", "trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"),
+        f"hydra.run.dir={tmp_path}/two",
     )  # fmt: skip
     assert two.returncode == 0, two.stderr
     ours, theirs = (load_file(tmp_path / run / "model/model.safetensors") for run in ("two", "one"))
@@ -214,12 +214,12 @@ def test_two_processes_train_from_latents_as_one_does(whole: Path, tmp_path: Pat
 
 
 def test_another_codec_is_refused_before_training(whole: Path, tmp_path: Path) -> None:
-    said = program(*TRAIN, f"data.path={whole}", f"hydra.run.dir={tmp_path}", "codec.exponent=0.35")
+    said = program(*changed(TRAIN, "codec.exponent=0.35"), f"data.path={whole}", f"hydra.run.dir={tmp_path}")
     assert said.returncode == 1 and "were made by another codec" in said.stderr.splitlines()[-1]
 
 
 def test_a_package_trained_from_latents_is_evaluated_on_the_held_out_audio(whole: Path, tmp_path: Path) -> None:
-    done = program(*TRAIN, f"data.path={whole}", f"hydra.run.dir={tmp_path}/run", "trainer.max_steps=2")
+    done = program(*changed(TRAIN, "trainer.max_steps=2"), f"data.path={whole}", f"hydra.run.dir={tmp_path}/run")
     assert done.returncode == 0, done.stderr
     measured = program(
         "-m", "saga_sr", "evaluate", f"model={tmp_path}/run/model", "data=latents", f"data.path={whole}", "clips=2",
