@@ -40,13 +40,13 @@ def test_a_job_that_fails_does_not_take_the_sweep_with_it(tmp_path: Path, launch
     assert "error: backbone.width=33 cannot be divided" in done.stderr
     if launcher != "basic":
         return
-    changed = {name: (tmp_path / name / "run.json").stat().st_mtime for name in ("0", "1", "2")}
+    before = {name: (tmp_path / name / "run.json").stat().st_mtime for name in ("0", "1", "2")}
     again = program(*sweep, "sweep.resume=true")
     assert again.returncode == 1 and "Attempt 1" in again.stdout and "width=33 cannot be divided" in again.stdout
     record = read_record(tmp_path / "1")
     assert record is not None and record["attempts"] == 2
     later = {name: (tmp_path / name / "run.json").stat().st_mtime for name in ("0", "1", "2")}
-    assert [name for name in changed if later[name] != changed[name]] == ["1"]
+    assert [name for name in before if later[name] != before[name]] == ["1"]
 
 
 def test_an_optuna_search_finds_the_best_of_its_trials(tmp_path: Path) -> None:

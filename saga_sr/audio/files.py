@@ -57,7 +57,7 @@ class AudioReader:
         self.path = Path(path)
         _check_exists(self.path)
         try:
-            self._file = soundfile.SoundFile(self.path)
+            self._file = soundfile.SoundFile(os.fsencode(self.path))
         except (soundfile.SoundFileError, TypeError, OSError) as error:
             raise AudioError(
                 f"{self.path} cannot be read as audio ({_reason(error)}); convert it to WAV or FLAC again."
@@ -148,7 +148,9 @@ class AudioWriter:
         os.close(handle)
         self._aside = Path(name)
         try:
-            self._file = soundfile.SoundFile(self._aside, "w", sample_rate, channels, subtype=how[1], format=how[0])
+            self._file = soundfile.SoundFile(
+                os.fsencode(self._aside), "w", sample_rate, channels, subtype=how[1], format=how[0]
+            )
         except (soundfile.SoundFileError, ValueError) as error:
             self._aside.unlink()
             raise AudioError(

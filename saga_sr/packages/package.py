@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from saga_sr.core.errors import PackageError, SagaError
+from saga_sr.core.utf8_path import utf8_path
 from saga_sr.core.version import __version__
 from saga_sr.model import SuperResolver
 from saga_sr.packages.verification import check_same
@@ -108,7 +109,8 @@ def save_package(
     aside = folder.with_name(f".{folder.name}-{uuid.uuid4().hex[:8]}")
     aside.mkdir()
     try:
-        save_file(weights, aside / "model.safetensors")
+        with utf8_path(aside / "model.safetensors") as writable:
+            save_file(weights, writable)
         settings = {"saga_sr": __version__, "model": _save_assets(model, config, aside)}
         (aside / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
         (aside / "README.md").write_text(card)
@@ -181,7 +183,8 @@ def load_package(path: str | Path, device: str = "cpu") -> SuperResolver:
         raise PackageError(f"{folder / 'config.yaml'} does not describe a SuperResolver; export the model again.")
     weights = folder / "model.safetensors"
     try:
-        model.load_state_dict(load_file(weights))
+        with utf8_path(weights) as readable:
+            model.load_state_dict(load_file(readable))
     except (SafetensorError, OSError) as error:
         raise PackageError(
             f"{weights} cannot be read ({_first_line(error)}), it is truncated or damaged; "

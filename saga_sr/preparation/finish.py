@@ -17,6 +17,7 @@ from saga_sr.codecs.prepared import LatentStatistics
 from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.conditioning.condition import summarise_clips
 from saga_sr.core.errors import DataError
+from saga_sr.core.utf8_path import utf8_path
 from saga_sr.core.version import __version__
 from saga_sr.data.shards import STATISTICS, SUMMARY, TRAIN, VALIDATION
 from saga_sr.preparation.part import MEASURED, done_file
@@ -56,7 +57,7 @@ def finish(output: Path, plan: Plan) -> dict[str, Any]:
     measured: dict[str, list[torch.Tensor]] = {}
     for part in plan.parts:
         side = sides[part.partition("-")[0]]
-        with safe_open(done_file(output, part), "pt") as file:
+        with utf8_path(done_file(output, part)) as readable, safe_open(readable, "pt") as file:
             note = json.loads(file.metadata()["note"])
             sums += ChannelSums(note["count"], file.get_tensor("mean"), file.get_tensor("squares"))
             for name in file.keys():  # noqa: SIM118  # it is no mapping

@@ -38,6 +38,7 @@ from saga_sr.conditioning.condition import Condition, measure_clips
 from saga_sr.core.errors import AudioError, DataError
 from saga_sr.core.hardware import keep_memory, pick_device
 from saga_sr.core.random_numbers import seeded
+from saga_sr.core.utf8_path import as_text
 from saga_sr.data.checksum import checksum
 from saga_sr.data.folder import SILENCE_RMS
 from saga_sr.preparation.plan import JOB, TRAIN, VALIDATION, Clip, Settings, read_clips, write_file, writing
@@ -253,7 +254,7 @@ def _item(clip: Clip, versions: Versions, i: int, sounding: int, settings: Setti
         "measured": {name: found[i].contiguous() for name, found in versions.measured.items()},
         "sounding": sounding,
         "caption": clip.caption,
-        "name": clip.name,
+        "name": as_text(clip.name),
         "checksum": checksum(stored),
     }
 
@@ -263,4 +264,4 @@ def _held_out(clip: Clip, audio: Tensor, settings: Settings) -> dict[str, Any]:
     data = io.BytesIO()
     soundfile.write(data, audio.clamp(-1, 1).T.numpy(), settings.sample_rate, format="FLAC", subtype="PCM_24")
     content = data.getvalue()
-    return {"audio": content, "caption": clip.caption, "name": clip.name, "checksum": checksum(content)}
+    return {"audio": content, "caption": clip.caption, "name": as_text(clip.name), "checksum": checksum(content)}

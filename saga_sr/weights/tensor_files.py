@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from saga_sr.core.errors import WeightsError
+from saga_sr.core.utf8_path import utf8_path
 
 Tensors = dict[str, Tensor]
 
@@ -40,7 +41,8 @@ def load_saved(path: Path) -> Any:
     """
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            with utf8_path(path) as readable:
+                return load_file(readable)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         # PyTorch's reason is a page of advice to trust the file.

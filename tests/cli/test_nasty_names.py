@@ -15,9 +15,10 @@ from programs import ROOT, environment, program
 from recordings import sound
 
 from saga_sr.core.run_folder import read_record
+from saga_sr.data.shards import SUMMARY
 
 pytestmark = pytest.mark.slow
-NASTY = "take 1.2 a=b [x]{y},z 'q' \"p\" ~ ${h} \\"
+NASTY = "take 1.2 a=b [x]{y},z 'q' \"p\" ~ $h \\"
 NAMES = [NASTY, os.fsdecode(b"not \xff\xfe text")]
 
 
@@ -56,7 +57,7 @@ def test_train_and_prepare_and_inspect_take_them(tmp_path: Path, name: str) -> N
         "-m", "saga_sr", "prepare", str(tmp_path / name), str(prepared), "num_workers=1", "num_samples=8192",
         "codec.latent_dim=64",
     )  # fmt: skip
-    assert done.returncode == 0 and (prepared / "summary.json").is_file(), done.stderr
+    assert done.returncode == 0 and (prepared / SUMMARY).is_file(), done.stderr
     shutil.move(run / "model", tmp_path / f"model {name}")
     done = program("-m", "saga_sr", "inspect", str(tmp_path / f"model {name}"))
     assert done.returncode == 0 and "a model package" in done.stdout, done.stderr

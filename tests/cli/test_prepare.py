@@ -48,7 +48,7 @@ def results(output: Path) -> dict[str, bytes]:
 
 def start(folder: Path, output: Path, *more: str) -> Running:
     log = output.with_suffix(".log")
-    return Running(*PREPARE, f"data.path={folder}", f"output={output}", *more, stdout=log, stderr=log)
+    return Running(*changed(PREPARE, *more), f"data.path={folder}", f"output={output}", stdout=log, stderr=log)
 
 
 def done_parts(output: Path) -> int:
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_it_and_it_goes_on(folder: Path, whole: Path, tmp_path: Path
     while run.poll() is None and done_parts(output) < 2:
         time.sleep(0.02)
     run.send_signal(signal.SIGINT)
-    assert run.wait(timeout=30) == 1
+    assert run.wait(timeout=30) == 130
     assert "Stopped." in (tmp_path / "out.log").read_text()
     assert "Traceback" not in (tmp_path / "out.log").read_text()
     assert start(folder, output).wait(timeout=120) == 0
@@ -152,8 +152,8 @@ def test_wrong_input_is_answered_in_one_sentence(folder: Path, tmp_path: Path) -
         ([f"data.path={folder}", f"output={tmp_path}/e", "machine=1"], "machine=1 must lie between 0"),
         ([f"data.path={folder}", f"output={tmp_path}/f", "codec=dac"], "codec.path is required"),
     ):
-        said = program(*PREPARE, *arguments)
-        assert said.returncode == 1 and message in said.stderr.splitlines()[-1], said.stderr
+        said = program(*changed(PREPARE, *arguments))
+        assert said.returncode in (1, 2) and message in said.stderr.splitlines()[-1], said.stderr
         assert "Traceback" not in said.stderr
 
 
