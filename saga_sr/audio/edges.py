@@ -1,0 +1,227 @@
+"""Where a recording's content ends, per channel and in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from saga_sr.audio.section_spectra import SectionSpectra
+
+# Levels further than this below the loudest band of a section count as nothing.
+RANGE_DB = 100.0
+# A fall of the first is no sign of an edge, one of the second a full one.
+NO_CLIFF_DB, CLIFF_DB = 12.0, 24.0
+# Content above an edge speaks against it where it is this far above the floor,
+ABOVE_FLOOR_DB = 8.0
+# and no further than this below what is under the edge, the full vote; or than the second, none.
+CONTENT_DB, FAINT_DB = 15.0, 35.0
+# A slope falls by the first within an octave, after an octave that falls by no more than the second.
+SLOPE_DB, TILT_DB = 20.0, 8.0
+# It has no formants or partials that stand out by more than this.
+BUMP_DB = 2.5
+# A tone that is no content stands out by this much, in this share of the sections.
+TONE_DB, TONE_SHARE = 6.0, 0.7
+# Sections that have to speak for another edge before it is believed.
+CHANGE = 1.5
+# Lowest edge, and the share of Nyquist from which a recording is full band.
+LOWEST_HZ, FULL = 500.0, 0.94
+# Sections on each side in which a floor is looked for.
+FLOOR_SECTIONS = 8
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A stretch of a channel and where its content ends: Nyquist where nothing is missing."""
+
+    begin_s: float
+    end_s: float
+    hz: float
+
+
+class EdgeFinder:
+    """Finds the edges of a recording that comes in blocks.
+
+    Args:
+        sample_rate: Hz.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self._spectra = SectionSpectra(sample_rate)
+
+    def add(self, block: Tensor) -> None:
+        """Take the next block, [channel, time]."""
+        self._spectra.add(block)
+
+    def finish(self) -> list[list[Edge]]:
+        """The stretches of each channel, in order and without gaps."""
+        loud, quiet = self._spectra.finish()
+        votes = Votes(loud, quiet, self._spectra.band_hz, self._spectra.sample_rate / 2)
+        return [self._stretches(votes, channel) for channel in range(loud.shape[0])]
+
+    def finish_as_one(self) -> float:
+        """One edge for all channels and all the time."""
+        loud, quiet = self._spectra.finish()
+        votes = Votes(loud, quiet, self._spectra.band_hz, self._spectra.sample_rate / 2)
+        state = int(votes.score.sum(axis=(0, 1)).argmax())
+        flat = votes.loud.reshape(-1, votes.loud.shape[-1])
+        return votes.refined(flat, state)
+
+    def _stretches(self, votes: Votes, channel: int) -> list[Edge]:
+        path = most_likely_path(votes.score[channel], CHANGE)
+        changes = np.flatnonzero(np.diff(path)) + 1
+        begins, ends = [0, *changes.tolist()], [*changes.tolist(), len(path)]
+        end_s = self._spectra.num_samples / self._spectra.sample_rate
+        stretches = []
+        for begin, end in zip(begins, ends, strict=True):
+            hz = votes.refined(votes.loud[channel, begin:end], int(path[begin]))
+            last = end_s if end == len(path) else end * self._spectra.section_s
+            stretches.append(Edge(begin * self._spectra.section_s, last, hz))
+        return stretches
+
+
+def find_edges(audio: Tensor, sample_rate: int) -> list[list[Edge]]:
+    """The stretches of each channel of [channel, time], as `EdgeFinder` finds them."""
+    finder = EdgeFinder(sample_rate)
+    finder.add(audio)
+    return finder.finish()
+
+
+def content_edge_hz(audio: Tensor, sample_rate: int) -> float:
+    """One edge for a whole clip, [channel, time] -> Hz; Nyquist for a full band and for silence."""
+    finder = EdgeFinder(sample_rate)
+    finder.add(audio)
+    return finder.finish_as_one()
+
+
+class Votes:
+    """What each section says of each edge. States are the bands, an edge being at a band's upper end, and full band.
+
+    Args:
+        loud, quiet: level in dB, [channel, section, band].
+        band_hz: lower and upper frequency of each band, [band, 2].
+        nyquist_hz: what full band is.
+    """
+
+    def __init__(self, loud: np.ndarray, quiet: np.ndarray, band_hz: np.ndarray, nyquist_hz: float) -> None:
+        self.nyquist_hz = nyquist_hz
+        self.upper_hz = band_hz[:, 1]
+        self.centre = band_hz.mean(axis=1)
+        bottom = np.maximum(loud.max(axis=-1, keepdims=True), loud.max(axis=(1, 2), keepdims=True) - 20) - RANGE_DB
+        self.loud = without_tones(np.maximum(loud, bottom))
+        floor = _smooth(np.minimum(np.maximum(quiet, bottom), self.loud))
+        self.score = self._score(_smooth(self.loud), running_minimum(floor, FLOOR_SECTIONS))
+
+    def _score(self, level: np.ndarray, floor: np.ndarray) -> np.ndarray:
+        """What speaks for each state, [channel, section, state], at most 1; of edges that are as likely, the lower."""
+        hz = self.upper_hz
+        first, end = np.searchsorted(hz, hz / 1.3), np.searchsorted(hz, hz / 1.02, side="right")
+        below = span_mean(level, first, np.maximum(end, first + 1))
+        above = np.searchsorted(self.centre, hz * 1.04) + 2
+        usable = (hz > LOWEST_HZ) & (hz < FULL * self.nyquist_hz) & (above < len(hz))
+        above = np.minimum(above, len(hz) - 1)
+        fall = below - _loudest_from(level)[..., above]
+        cliff = np.clip((fall - NO_CLIFF_DB) / (CLIFF_DB - NO_CLIFF_DB), 0, 1)
+        content = _loudest_from(np.where(level > floor + ABOVE_FLOOR_DB, level, -np.inf))[..., above]
+        # Just under a band that is empty anyhow stands little to compare with.
+        reference = np.maximum(below, np.maximum.accumulate(level, axis=-1) - 20)
+        against = np.clip((FAINT_DB - (reference - content)) / (FAINT_DB - CONTENT_DB), 0, 1)
+        score = np.where(usable, cliff - against - 0.05 * hz / self.nyquist_hz, -10.0)
+        return np.concatenate([score, np.zeros_like(score[..., :1])], axis=-1)
+
+    def refined(self, loud: np.ndarray, state: int) -> float:
+        """The edge in Hz of sections' spectra [section, band] whose state is `state`."""
+        loudness = loud.max(axis=-1)
+        loud = loud[loudness >= loudness.max() - 30]
+        level = 10 * np.log10(np.mean(10 ** (loud / 10), axis=0))
+        hz = float(self.upper_hz[state]) if state < len(self.upper_hz) else self.nyquist_hz
+        slope_hz = self._slope_hz(level)
+        if slope_hz < hz / 1.1:
+            return slope_hz
+        return self._cliff_hz(level, hz) if hz < self.nyquist_hz else hz
+
+    def _cliff_hz(self, level: np.ndarray, hz: float) -> float:
+        """Where the level is 20 dB down the cliff at about `hz`, or half-way."""
+        below = level[(self.centre < hz / 1.04) & (self.centre > hz / 1.35)].mean()
+        above = level[self.centre > hz * 1.08].max()
+        threshold = below - min(20.0, (below - above) / 2)
+        near = (self.centre > hz / 1.12) & (self.centre < hz * 1.1)
+        return self._last_above(level, threshold, near, hz)
+
+    def _last_above(self, level: np.ndarray, threshold: float, where: np.ndarray, otherwise: float) -> float:
+        """The highest frequency among the bands `where` at which the level crosses the threshold."""
+        found = np.flatnonzero(where & (level > threshold))
+        if not len(found) or found[-1] + 1 >= len(level):
+            return otherwise
+        last = found[-1]
+        share = min(1.0, (level[last] - threshold) / max(level[last] - level[last + 1], 1e-6))
+        return float(self.centre[last] + share * (self.centre[last + 1] - self.centre[last]))
+
+    def _slope_hz(self, level: np.ndarray) -> float:
+        """Where a slope of 24 dB/octave or more, after a plateau, is 25 dB down; infinite where there is none."""
+        level = _smooth(level)
+        rise = _loudest_from(level) - level
+        for knee in self.upper_hz[(self.upper_hz > 2 * LOWEST_HZ) & (self.upper_hz < self.nyquist_hz / 2.1)]:
+            far_hz = min(3.5 * knee, 0.9 * self.nyquist_hz)
+            plateau = level[(self.centre > knee / 1.5) & (self.centre < knee)].mean()
+            before = level[(self.centre > knee / 3) & (self.centre < knee / 1.5)].mean()
+            beyond, far = level[self.centre > 1.9 * knee].max(), level[self.centre > far_hz].max()
+            falls = plateau - beyond >= SLOPE_DB and beyond - far >= SLOPE_DB * np.log2(far_hz / (1.9 * knee))
+            smooth = rise[(self.centre > knee) & (self.centre < far_hz)].max() <= BUMP_DB
+            if falls and smooth and abs(before - plateau) <= TILT_DB:
+                return self._last_above(level, plateau - 25, self.centre < 4 * knee, np.inf)
+        return np.inf
+
+
+def without_tones(level: np.ndarray) -> np.ndarray:
+    """Levels in dB [channel, section, band] with narrow lines that last brought down to what surrounds them."""
+    around = np.stack([np.roll(level, shift, axis=-1) for shift in (-6, -5, -4, -3, 3, 4, 5, 6)])
+    lasting = (level > around.max(axis=0) + TONE_DB).mean(axis=1, keepdims=True) > TONE_SHARE
+    ring = np.median(around, axis=0)
+    lasting = np.logical_or.reduce([np.roll(lasting, shift, axis=-1) for shift in (-2, -1, 0, 1, 2)])
+    return np.where(lasting, np.minimum(level, ring), level)
+
+
+def _smooth(level: np.ndarray) -> np.ndarray:
+    """Levels in dB, their power averaged with that of two bands on either side."""
+    padded = np.pad(10 ** (level / 10), [(0, 0)] * (level.ndim - 1) + [(2, 2)], mode="edge")
+    total = sum(padded[..., shift : shift + level.shape[-1]] for shift in range(5))
+    return 10 * np.log10(total / 5)
+
+
+def _loudest_from(level: np.ndarray) -> np.ndarray:
+    """The loudest of each band and all above it."""
+    return np.maximum.accumulate(level[..., ::-1], axis=-1)[..., ::-1]
+
+
+def span_mean(values: np.ndarray, first: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Mean over bands `first` to `end` (excluded), for each band."""
+    total = np.concatenate([np.zeros_like(values[..., :1]), values.cumsum(axis=-1)], axis=-1)
+    return (total[..., end] - total[..., first]) / (end - first)
+
+
+def running_minimum(values: np.ndarray, reach: int) -> np.ndarray:
+    """Least of each section and `reach` on either side."""
+    padded = np.pad(values, ((0, 0), (reach, reach), (0, 0)), mode="edge")
+    least = values
+    for i in range(2 * reach + 1):
+        least = np.minimum(least, padded[:, i : i + values.shape[1]])
+    return least
+
+
+def most_likely_path(score: np.ndarray, change: float) -> np.ndarray:
+    """The states [section] with the greatest sum of `score` [section, state], less `change` for each change."""
+    total = score[0].copy()
+    stays = np.zeros(score.shape, dtype=bool)
+    best = np.zeros(len(score), dtype=np.int64)
+    for section in range(1, len(score)):
+        best[section] = total.argmax()
+        moved = total[best[section]] - change
+        stays[section] = total >= moved
+        total = np.maximum(total, moved) + score[section]
+    path = np.empty(len(score), dtype=np.int64)
+    path[-1] = total.argmax()
+    for section in range(len(score) - 1, 0, -1):
+        path[section - 1] = path[section] if stays[section, path[section]] else best[section]
+    return path
