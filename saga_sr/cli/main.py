@@ -52,6 +52,9 @@ def dispatch(words: list[str]) -> None:
     elif verb in ("--version", "-V"):
         print(f"saga-sr {__version__}")
     elif verb in VERBS:
+        # Read when torch is imported. Threads that spin while they wait for one whose core another program has make
+        # enhancing up to eight times as slow (benchmarks/startup.md).
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         with extras_named(), importing():
             module = importlib.import_module(f"saga_sr.cli.{verb}")
         module.run(rest)
