@@ -20,8 +20,8 @@ TRAIN = [
 def test_folders_with_weights_and_validation_of_its_own(tmp_path: Path) -> None:
     # Dots in a key are none of a configuration's.
     one, other, held = (write_recordings(tmp_path / name, 3, 1) for name in ("v1.0", "b", "c"))
-    command = [*TRAIN, "data=folder", f"data.path={{{one}: 2, {other}: 1}}", f"data.validation_path=[{held}]"]
-    done = program(*command, f"hydra.run.dir={tmp_path}/run")
+    command = [*TRAIN, "data=folder", f"data.validation_path=[{held}]"]
+    done = program(*command, f"hydra.run.dir={tmp_path}/run", f"data.path={{{one}: 2, {other}: 1}}")
     assert done.returncode == 0, done.stderr
     assert "6 recordings (0.1 min) for training and 3" in (tmp_path / "run/model/README.md").read_text()
     assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "finished"
