@@ -122,7 +122,9 @@ def full(override: Override, short: Mapping[str, str]) -> Override:
         return Override(override.sign, "enhance", override.value, "preset")
     first, dot, rest = override.key.partition(".")
     key = short.get(override.key) or (first + dot + rest if first in short else None)
-    return Override(override.sign, f"enhance.{key}", override.value, override.key) if key else override
+    # What models may be asked for is not known here, so each wish is new.
+    sign = "+" if key and key.startswith("wishes.") else override.sign
+    return Override(sign, f"enhance.{key}", override.value, override.key) if key else override
 
 
 def first_option(override: Override) -> Override:

@@ -121,7 +121,12 @@ def check_value(known: Known, override: Override, sweeps: bool) -> None:
     """
     key, config = override.key, known.config
     if key not in set(names_in(config)):
-        raise UsageError(f"There is no setting {key}; {nearest(key, known.names())}.")
+        having = options_with(known, key)
+        group = key.partition(".")[0]
+        mend = f"{group}={' or '.join(having)} has it" if having else nearest(key, known.names())
+        raise UsageError(
+            f"There is no setting {key}{f' with {group}={known.choices[group]}' if having else ''}; {mend}."
+        )
     default = OmegaConf.select(config, key, throw_on_resolution_failure=False)
     if takes_text(key, default):
         return
@@ -129,6 +134,14 @@ def check_value(known: Known, override: Override, sweeps: bool) -> None:
         wrong = what_is_wrong(key, value, default)
         if wrong:
             raise UsageError(wrong.replace(key, override.name))
+
+
+def options_with(known: Known, key: str) -> list[str]:
+    """The options of the group that `key` begins with which have the setting that it names."""
+    group, _, name = key.partition(".")
+    files = [path for folder in known.folders for path in sorted((folder / group).glob("*.yaml"))]
+    contents = {path.stem: OmegaConf.load(path) for path in files if group in known.choices}
+    return [option for option, content in contents.items() if name in set(content or {})]  # required ones too
 
 
 def parsed(override: Override, sweeps: bool) -> list[Any]:

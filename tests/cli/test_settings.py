@@ -36,6 +36,7 @@ def answer(command: Command, *words: str, sweeps: bool = False) -> str:
         (train.COMMAND, ["backbone.qk_norm=maybe"], "backbone.qk_norm='maybe' is not true or false; give one"),
         (train.COMMAND, ["optimizer.betas=[1"], "optimizer.betas=[1 cannot be read; see to its brackets"),
         (train.COMMAND, ["seed=1,2"], "seed=1,2 gives several values"),
+        (train.COMMAND, ["codec.path=/a"], "no setting codec.path with codec=mdct; codec=dac or oobleck has it."),
     ],
 )  # fmt: skip
 def test_wrong_settings_are_answered_with_what_is_right(command: Command, words: list[str], said: str) -> None:
@@ -66,9 +67,18 @@ def test_training_takes_folders() -> None:
 
 def test_short_names_of_enhancing_stand_for_the_full_ones(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
-    words = [f"{tmp_path}/a.wav", "preset=fast", "cutoff_hz=4000", "prompt=a dog, [loud] ${x}", "model=1"]
+    words = [
+        f"{tmp_path}/a.wav",
+        "wishes.mood=2",
+        "preset=fast",
+        "cutoff_hz=4000",
+        "prompt=a dog, [loud] ${x}",
+        "model=1",
+    ]
     config = configured(enhance.COMMAND, read(enhance.COMMAND, words))
-    assert config.enhance.sampler.steps == 4 and config.enhance.cutoff_hz == 4000
+    assert (
+        config.enhance.wishes == {"mood": 2} and config.enhance.sampler.steps == 4 and config.enhance.cutoff_hz == 4000
+    )
     assert config.enhance.prompt == "a dog, [loud] ${x}" and config.model == "1"
     assert config.input == f"{tmp_path}/a.wav" and config.output == "enhanced"
 
