@@ -50,6 +50,9 @@ def split_output(files: list[str]) -> tuple[list[str], str]:
     *sources, last = files
     is_folder = last.endswith(os.sep) or Path(last).is_dir()
     is_file = last == PIPE or is_one_file(Path(last))
+    if is_file and len(files) == 2 and Path(last).is_file():
+        # It may be the second of two that *.wav stands for.
+        raise UsageError(f"{last} is there already; say output={last} to replace it, or output=FOLDER to enhance both.")
     if is_folder or (is_file and len(files) == 2):
         return sources, last
     if is_file:

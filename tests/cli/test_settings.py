@@ -104,6 +104,7 @@ def test_what_files_of_enhancing_stand_for(tmp_path: Path, monkeypatch: pytest.M
         (["none.wav"], set(), "There is no file or folder none.wav"),
         (["a.wav", "b.mp3", "o.wav"], set(), "say where they go with output=FOLDER"),
         (["a.wav", "restored"], set(), "write restored/ or output=restored"),
+        (["a.wav", "b.mp3"], set(), "b.mp3 is there already; say output=b.mp3"),
         (["a.wav"], {"input", "output"}, "both given"),
         (["-", "a.wav", "folder"], set(), "A pipe (-) is one recording"),
     ):
