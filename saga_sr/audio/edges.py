@@ -18,9 +18,13 @@ ABOVE_FLOOR_DB = 8.0
 # and no further than this below what is under the edge, the full vote; or than the second, none.
 CONTENT_DB, FAINT_DB = 15.0, 35.0
 # A slope falls by the first within an octave, after an octave that falls by no more than the second.
-SLOPE_DB, TILT_DB = 20.0, 8.0
+SLOPE_DB, TILT_DB = 20.0, 10.0
+# Recordings fall by themselves, in an octave between these.
+MATERIAL_DB = (2.0, 8.0)
 # It has no formants or partials that stand out by more than this.
-BUMP_DB = 2.5
+BUMP_DB = 4.0
+# What falls by less than this in a sixth of an octave is a shelf.
+SHELF_DB = 3.0
 # A tone that is no content stands out by this much, in this share of the sections.
 TONE_DB, TONE_SHARE = 6.0, 0.7
 # Sections that have to speak for another edge before it is believed.
@@ -142,12 +146,15 @@ class Votes:
         return self._cliff_hz(level, hz) if hz < self.nyquist_hz else hz
 
     def _cliff_hz(self, level: np.ndarray, hz: float) -> float:
-        """Where the level is 20 dB down the cliff at about `hz`, or half-way."""
-        below = level[(self.centre < hz / 1.04) & (self.centre > hz / 1.35)].mean()
+        """Where the level is 16 dB down the cliff at about `hz`, or half-way down to a shelf; 25 dB down a slope."""
+        below = level[(self.centre < hz / 1.04) & (self.centre > hz / 1.4)].mean()
         above = level[self.centre > hz * 1.08].max()
-        threshold = below - min(20.0, (below - above) / 2)
         near = (self.centre > hz / 1.12) & (self.centre < hz * 1.1)
-        return self._last_above(level, threshold, near, hz)
+        cliff_hz = self._last_above(level, below - min(16.0, (below - above) / 2), near, hz)
+        even = _even(level)
+        foot_hz = self._last_above(even, below - 25, (self.centre > hz / 1.12) & (self.centre < hz * 1.8), hz)
+        shelf = np.interp([1.08 * cliff_hz, 1.2 * cliff_hz], self.centre, even)
+        return foot_hz if foot_hz > 1.1 * cliff_hz and shelf[0] - shelf[1] > SHELF_DB else cliff_hz
 
     def _last_above(self, level: np.ndarray, threshold: float, where: np.ndarray, otherwise: float) -> float:
         """The highest frequency among the bands `where` at which the level crosses the threshold."""
@@ -159,8 +166,8 @@ class Votes:
         return float(self.centre[last] + share * (self.centre[last + 1] - self.centre[last]))
 
     def _slope_hz(self, level: np.ndarray) -> float:
-        """Where a slope of 24 dB/octave or more, after a plateau, is 25 dB down; infinite where there is none."""
-        level = _smooth(level)
+        """Where a slope of 24 dB/octave or more, after a plateau, has lost 24 dB; infinite where there is none."""
+        level = _even(level)
         rise = _loudest_from(level) - level
         for knee in self.upper_hz[(self.upper_hz > 2 * LOWEST_HZ) & (self.upper_hz < self.nyquist_hz / 2.1)]:
             far_hz = min(3.5 * knee, 0.9 * self.nyquist_hz)
@@ -170,7 +177,9 @@ class Votes:
             falls = plateau - beyond >= SLOPE_DB and beyond - far >= SLOPE_DB * np.log2(far_hz / (1.9 * knee))
             smooth = rise[(self.centre > knee) & (self.centre < far_hz)].max() <= BUMP_DB
             if falls and smooth and abs(before - plateau) <= TILT_DB:
-                return self._last_above(level, plateau - 25, self.centre < 4 * knee, np.inf)
+                # What the material itself loses above the knee, by what it loses below.
+                tilt = np.clip(before - plateau, *MATERIAL_DB) * np.log2(np.maximum(1.2 * self.centre / knee, 1))
+                return self._last_above(level + tilt, plateau - 24.0, self.centre < 4 * knee, np.inf)
         return np.inf
 
 
@@ -188,6 +197,11 @@ def _smooth(level: np.ndarray) -> np.ndarray:
     padded = np.pad(10 ** (level / 10), [(0, 0)] * (level.ndim - 1) + [(2, 2)], mode="edge")
     total = sum(padded[..., shift : shift + level.shape[-1]] for shift in range(5))
     return 10 * np.log10(total / 5)
+
+
+def _even(level: np.ndarray) -> np.ndarray:
+    """Levels [band] averaged in dB, by which a slope stays where it is."""
+    return np.convolve(np.pad(level, 2, mode="edge"), np.full(5, 0.2), mode="valid")
 
 
 def _loudest_from(level: np.ndarray) -> np.ndarray:
