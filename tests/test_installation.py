@@ -18,7 +18,8 @@ import torch
 from conftest import QUICK
 from programs import ROOT
 
-from saga_sr.audio.files import read_audio, write_audio
+from saga_sr.audio.files import read_audio
+from saga_sr.audio.writing import write_audio
 
 
 @pytest.fixture(scope="module")

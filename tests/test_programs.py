@@ -16,7 +16,8 @@ from conftest import QUICK
 from programs import ROOT, environment, program
 from text_encoder import make_text_encoder
 
-from saga_sr.audio.files import inspect_audio, write_audio
+from saga_sr.audio.files import inspect_audio
+from saga_sr.audio.writing import write_audio
 from saga_sr.synthesis.dataset import SyntheticAudio
 
 pytestmark = pytest.mark.slow

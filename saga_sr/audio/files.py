@@ -1,12 +1,10 @@
-"""Audio files: WAV, FLAC, OGG, MP3 and AIFF, read and written block by block with libsndfile."""
+"""Audio files: WAV, FLAC, OGG, MP3 and AIFF, found, and read block by block with libsndfile."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import soundfile
@@ -15,19 +13,7 @@ from torch import Tensor
 
 from saga_sr.core.errors import AudioError
 
-# How each suffix is written; None can only be read.
-FORMATS: dict[str, tuple[str, str] | None] = {
-    ".wav": ("WAV", "PCM_24"),
-    ".flac": ("FLAC", "PCM_24"),
-    ".ogg": ("OGG", "VORBIS"),
-    ".mp3": ("MP3", "MPEG_LAYER_III"),
-    ".aif": None,
-    ".aiff": None,
-}
-SUFFIXES = tuple(FORMATS)
-WRITABLE = tuple(suffix for suffix, how in FORMATS.items() if how)
-# libsndfile's Vorbis encoder overflows its stack on long blocks.
-BLOCK = 65_536
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
 
 
 @dataclass(frozen=True)
@@ -60,7 +46,7 @@ class AudioReader:
             self._file = soundfile.SoundFile(os.fsencode(self.path))
         except (soundfile.SoundFileError, TypeError, OSError) as error:
             raise AudioError(
-                f"{self.path} cannot be read as audio ({_reason(error)}); convert it to WAV or FLAC again."
+                f"{self.path} cannot be read as audio ({reason_of(error)}); convert it to WAV or FLAC again."
             ) from error
         # libsndfile reads what is there of a WAV or AIFF file, and remarks on it in its log.
         truncated = "should be" in self._file.extra_info
@@ -86,7 +72,7 @@ class AudioReader:
             samples = self._file.read(frames, dtype="float32", always_2d=True)
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise AudioError(
-                f"{self.path} is damaged near {start / self.info.sample_rate:.1f} s ({_reason(error)}); "
+                f"{self.path} is damaged near {start / self.info.sample_rate:.1f} s ({reason_of(error)}); "
                 "copy or export it again."
             ) from error
         expected = min(frames, self.info.frames - start)
@@ -122,92 +108,6 @@ def read_audio(path: str | Path, start: int = 0, frames: int | None = None) -> t
         return reader.read(start, reader.info.frames - start if frames is None else frames), reader.info.sample_rate
 
 
-class AudioWriter:
-    """A file being written: aside first, and renamed to `path` once it is whole.
-
-    WAV and FLAC take 24 bits; samples beyond [-1, 1] are clipped. If the block that writes it raises, whatever was at
-    `path` before stays as it was.
-
-    Raises:
-        AudioError: a suffix that cannot be written, a rate or channel count that the format does not take, or a folder
-            that is read-only or full.
-    """
-
-    def __init__(self, path: str | Path, sample_rate: int, channels: int) -> None:
-        self.path = Path(path)
-        how = FORMATS.get(self.path.suffix.lower())
-        if how is None:
-            raise AudioError(f"{self.path} cannot be written: choose one of the suffixes {', '.join(WRITABLE)}.")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{self.path.stem}-", suffix=self.path.suffix, dir=self.path.parent)
-        except OSError as error:
-            raise AudioError(
-                f"{self.path} cannot be written ({error.strerror}); choose another output folder."
-            ) from error
-        os.close(handle)
-        self._aside = Path(name)
-        try:
-            self._file = soundfile.SoundFile(
-                os.fsencode(self._aside), "w", sample_rate, channels, subtype=how[1], format=how[0]
-            )
-        except (soundfile.SoundFileError, ValueError) as error:
-            self._aside.unlink()
-            raise AudioError(
-                f"{self.path} cannot be written: {how[0]} does not take {channels} channel(s) at {sample_rate} Hz; "
-                "use .wav or .flac."
-            ) from error
-
-    def write(self, audio: Tensor) -> None:
-        """Append `audio` [channels, time].
-
-        Raises:
-            AudioError: samples that are NaN or infinite, or a disk that is full or went away.
-        """
-        if not audio.isfinite().all():
-            raise AudioError(
-                f"{self.path} is not written: it would hold NaN or infinite samples; check the model's weights."
-            )
-        samples = audio.detach().cpu().float().clamp(-1, 1).T.numpy()
-        try:
-            for begin in range(0, len(samples), BLOCK):
-                self._file.write(samples[begin : begin + BLOCK])
-        except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-            raise self._failure(error) from error
-
-    def __enter__(self) -> AudioWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._file.close()
-            if kind is None:
-                # mkstemp makes private files.
-                self._aside.chmod(0o666 & ~_umask())
-                self._aside.replace(self.path)
-        except (soundfile.SoundFileError, OSError) as failure:
-            raise self._failure(failure) from failure
-        finally:
-            self._aside.unlink(missing_ok=True)
-
-    def _failure(self, error: Exception) -> AudioError:
-        return AudioError(
-            f"{self.path} cannot be written ({_reason(error)}); free some space or choose another folder."
-        )
-
-
-def write_audio(path: str | Path, audio: Tensor, sample_rate: int) -> None:
-    """Write `audio` [channels, time] to `path`.
-
-    Raises:
-        AudioError: see `AudioWriter`.
-    """
-    with AudioWriter(path, sample_rate, audio.shape[0]) as writer:
-        writer.write(audio)
-
-
 def find_audio(folder: str | Path) -> list[Path]:
     """The audio files below `folder`, sorted; hidden files and folders are passed over.
 
@@ -238,13 +138,7 @@ def _check_exists(path: Path) -> None:
         raise AudioError(f"{path} is empty; record or export it again.")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """What libsndfile or the system says, without the file's name."""
     text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
     return text.strip().rstrip(".")
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

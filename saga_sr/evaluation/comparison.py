@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
-from saga_sr.audio.files import write_audio
+from saga_sr.audio.writing import write_audio
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import AudioError, SagaError
 from saga_sr.evaluation.metrics import measure

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saga_sr.audio.files import AudioReader, AudioWriter
+from saga_sr.audio.files import AudioReader
+from saga_sr.audio.writing import AudioWriter
 from saga_sr.core.errors import AudioError
 from saga_sr.inference.arrays import as_batch
 from saga_sr.inference.chunks import CrossFade

@@ -23,7 +23,8 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
-from saga_sr.audio.files import inspect_audio, write_audio
+from saga_sr.audio.files import inspect_audio
+from saga_sr.audio.writing import write_audio
 from saga_sr.captioning.captioner import RATE, Captioner, CaptionFile, Stretch, batches, cut
 from saga_sr.captioning.run import place, plan
 from saga_sr.core.errors import ConfigError, DataError, WeightsError

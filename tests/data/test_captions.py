@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from saga_sr.audio.files import write_audio
+from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import DataError
 from saga_sr.data.captions import Captions, read_captions
 from saga_sr.data.folder import AudioFolder

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from saga_sr.audio.files import write_audio
+from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import AudioError, ConfigError, DataError
 from saga_sr.data.folder import AudioFolder
 from saga_sr.data.folder_data import FolderData

@@ -9,7 +9,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from saga_sr.audio.files import inspect_audio, write_audio
+from saga_sr.audio.files import inspect_audio
+from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import AudioError, ConfigError, DataError
 from saga_sr.data.folder import AudioFolder
 from saga_sr.data.folder_data import FolderData

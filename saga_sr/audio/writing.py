@@ -1,0 +1,116 @@
+"""Audio files written block by block with libsndfile: WAV, FLAC, OGG and MP3."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+import soundfile
+from torch import Tensor
+
+from saga_sr.audio.files import reason_of
+from saga_sr.core.errors import AudioError
+
+# libsndfile's names for what each suffix is written as.
+FORMATS = {
+    ".wav": ("WAV", "PCM_24"),
+    ".flac": ("FLAC", "PCM_24"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+}
+# libsndfile's Vorbis encoder overflows its stack on long blocks.
+BLOCK = 65_536
+
+
+class AudioWriter:
+    """A file being written: aside first, and renamed to `path` once it is whole.
+
+    WAV and FLAC take 24 bits; samples beyond [-1, 1] are clipped. If the block that writes it raises, whatever was at
+    `path` before stays as it was.
+
+    Raises:
+        AudioError: a suffix that cannot be written, a rate or channel count that the format does not take, or a folder
+            that is read-only or full.
+    """
+
+    def __init__(self, path: str | Path, sample_rate: int, channels: int) -> None:
+        self.path = Path(path)
+        how = FORMATS.get(self.path.suffix.lower())
+        if how is None:
+            raise AudioError(f"{self.path} cannot be written: choose one of the suffixes {', '.join(FORMATS)}.")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{self.path.stem}-", suffix=self.path.suffix, dir=self.path.parent)
+        except OSError as error:
+            raise AudioError(
+                f"{self.path} cannot be written ({error.strerror}); choose another output folder."
+            ) from error
+        os.close(handle)
+        self._aside = Path(name)
+        try:
+            self._file = soundfile.SoundFile(
+                os.fsencode(self._aside), "w", sample_rate, channels, subtype=how[1], format=how[0]
+            )
+        except (soundfile.SoundFileError, ValueError) as error:
+            self._aside.unlink()
+            raise AudioError(
+                f"{self.path} cannot be written: {how[0]} does not take {channels} channel(s) at {sample_rate} Hz; "
+                "use .wav or .flac."
+            ) from error
+
+    def write(self, audio: Tensor) -> None:
+        """Append `audio` [channels, time].
+
+        Raises:
+            AudioError: samples that are NaN or infinite, or a disk that is full or went away.
+        """
+        if not audio.isfinite().all():
+            raise AudioError(
+                f"{self.path} is not written: it would hold NaN or infinite samples; check the model's weights."
+            )
+        samples = audio.detach().cpu().float().clamp(-1, 1).T.numpy()
+        try:
+            for begin in range(0, len(samples), BLOCK):
+                self._file.write(samples[begin : begin + BLOCK])
+        except (soundfile.SoundFileError, RuntimeError, OSError) as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> AudioWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()
+            if kind is None:
+                # mkstemp makes private files.
+                self._aside.chmod(0o666 & ~_umask())
+                self._aside.replace(self.path)
+        except (soundfile.SoundFileError, OSError) as failure:
+            raise self._failure(failure) from failure
+        finally:
+            self._aside.unlink(missing_ok=True)
+
+    def _failure(self, error: Exception) -> AudioError:
+        return AudioError(
+            f"{self.path} cannot be written ({reason_of(error)}); free some space or choose another folder."
+        )
+
+
+def write_audio(path: str | Path, audio: Tensor, sample_rate: int) -> None:
+    """Write `audio` [channels, time] to `path`.
+
+    Raises:
+        AudioError: see `AudioWriter`.
+    """
+    with AudioWriter(path, sample_rate, audio.shape[0]) as writer:
+        writer.write(audio)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
