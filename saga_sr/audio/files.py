@@ -11,6 +11,7 @@ import soundfile
 import torch
 from torch import Tensor
 
+from saga_sr.audio.not_finite import NotFinite
 from saga_sr.core.errors import AudioError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
@@ -18,13 +19,20 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says; `frames` are samples per channel, `truncated` if the header promises more."""
+    """What a file's header says.
+
+    Attributes:
+        frames: samples per channel.
+        truncated: whether the header promises more.
+        floats: whether samples are stored as floats, which may exceed full scale and be NaN.
+    """
 
     path: Path
     sample_rate: int
     channels: int
     frames: int
     truncated: bool = False
+    floats: bool = False
 
     @property
     def duration_s(self) -> float:
@@ -35,12 +43,15 @@ class AudioInfo:
 class AudioReader:
     """An open audio file that gives any stretch of itself.
 
+    Args:
+        finite: whether a stretch that holds NaN or infinity is refused.
+
     Raises:
         AudioError: the file is missing, empty, not audio, or holds no samples.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, finite: bool = True) -> None:
+        self.path, self.finite = Path(path), finite
         _check_exists(self.path)
         try:
             self._file = soundfile.SoundFile(os.fsencode(self.path))
@@ -50,7 +61,10 @@ class AudioReader:
             ) from error
         # libsndfile reads what is there of a WAV or AIFF file, and remarks on it in its log.
         truncated = "should be" in self._file.extra_info
-        self.info = AudioInfo(self.path, self._file.samplerate, self._file.channels, self._file.frames, truncated)
+        floats = self._file.subtype in ("FLOAT", "DOUBLE")
+        self.info = AudioInfo(
+            self.path, self._file.samplerate, self._file.channels, self._file.frames, truncated, floats
+        )
         if self.info.frames < 1:
             self._file.close()
             raise AudioError(f"{self.path} holds no audio samples; record or export it again.")
@@ -65,7 +79,7 @@ class AudioReader:
         """Samples [channels, frames] from `start` on, float32; fewer where the file ends.
 
         Raises:
-            AudioError: the data is damaged or truncated, or holds NaN or infinity.
+            AudioError: the data is damaged or truncated, or holds NaN or infinity where that is refused.
         """
         try:
             self._file.seek(start)
@@ -80,12 +94,12 @@ class AudioReader:
             raise AudioError(
                 f"{self.path} ends {expected - len(samples)} samples before its header says; copy or export it again."
             )
-        if not np.isfinite(samples).all():
-            raise AudioError(
-                f"{self.path} holds NaN or infinite samples near {start / self.info.sample_rate:.1f} s; "
-                "export it again."
-            )
-        return torch.from_numpy(np.ascontiguousarray(samples.T))
+        audio = torch.from_numpy(np.ascontiguousarray(samples.T))
+        if self.finite and not audio.isfinite().all():
+            found = NotFinite(self.info.sample_rate)
+            found.zeroed(audio, start)
+            raise AudioError(f"{self.path} holds {found}; export it again.")
+        return audio
 
 
 def inspect_audio(path: str | Path) -> AudioInfo:

@@ -23,7 +23,7 @@ def as_batch(audio: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
             [-1, 1], or integers, whose range is full scale.
 
     Raises:
-        AudioError: another kind, shape or number type, no samples, or some that are NaN or infinite.
+        AudioError: another kind, shape or number type, or no samples.
     """
     if not isinstance(audio, np.ndarray | Tensor):
         raise AudioError(f"The audio is a {type(audio).__name__}; give a NumPy array or a torch tensor.")
@@ -41,9 +41,6 @@ def as_batch(audio: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
         raise AudioError(f"The audio is empty (shape {list(tensor.shape)}); give at least one sample.")
     dims, dtype, device = tensor.ndim, tensor.dtype, tensor.device
     batch = _floats(tensor).reshape((1,) * (3 - dims) + tensor.shape)
-    if not batch.isfinite().all():
-        place = (~batch.isfinite()).nonzero()[0].tolist()
-        raise AudioError(f"The audio holds NaN or infinity at {place[3 - dims :]}; repair or cut it there.")
 
     def back(result: Tensor) -> Any:
         result = _of_dtype(result.reshape(result.shape[3 - dims :]), dtype)

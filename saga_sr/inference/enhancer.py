@@ -16,6 +16,7 @@ from saga_sr.audio.writing import AudioWriter
 from saga_sr.core.errors import AudioError
 from saga_sr.inference.arrays import as_batch
 from saga_sr.inference.chunks import CrossFade
+from saga_sr.inference.finite import FiniteReader
 from saga_sr.inference.jobs import plan_files
 from saga_sr.inference.progress import CancelToken, Progress, Watch
 from saga_sr.inference.recordings import ArrayReader, Recording
@@ -35,11 +36,13 @@ class Enhanced:
         duration_s: its length in seconds.
         cutoff_hz: where its content ended.
         restored: whether anything was generated; a full band, or silence, is only resampled.
+        notes: what should be known of it, a sentence each; they are logged as warnings, too.
     """
 
     duration_s: float
     cutoff_hz: float
     restored: bool
+    notes: tuple[str, ...] = ()
 
 
 class Enhancer:
@@ -100,12 +103,17 @@ class Enhancer:
         """
         session = Session(self.model, self.settings.changed(**changes))
         batch, back = as_batch(audio)
-        recordings = [Recording(ArrayReader(clip, checked_rate(sample_rate)), self.sample_rate) for clip in batch]
+        readers = [
+            FiniteReader(ArrayReader(clip, checked_rate(sample_rate)), session.settings.nan, name)
+            for name, clip in zip(clip_names(len(batch)), batch, strict=True)
+        ]
+        recordings = [Recording(reader, self.sample_rate) for reader in readers]
         watch = Watch(progress, cancel, len(batch) * recordings[0].length / self.sample_rate)
         results = []
         for recording in recordings:
             results.append(session.whole([recording], session.look(recording), watch))
             watch.before_s += recording.length / self.sample_rate
+        _warn(note for reader in readers for note in reader.notes)
         return back(torch.cat(results)), self.sample_rate
 
     def clips(self, lr: Tensor, cutoff_hz: Tensor, prompts: Sequence[str] | None = None) -> Tensor:
@@ -152,9 +160,11 @@ class Enhancer:
             Cancelled: `cancel` was set.
         """
         session = Session(self.model, self.settings.changed(**changes))
-        with AudioReader(source) as reader:
+        with AudioReader(source, finite=False) as file:
+            reader = FiniteReader(file, session.settings.nan, str(source))
+            notes = reader.notes
             if reader.info.truncated:
-                logger.warning("%s is shorter than its header says; what is there is enhanced.", source)
+                notes.append(f"{source} is shorter than its header says; what is there is enhanced.")
             recording = Recording(reader, self.sample_rate)
             look = session.look(recording)
             watch = Watch(progress, cancel, recording.length / self.sample_rate)
@@ -163,7 +173,9 @@ class Enhancer:
                 for (_, end), chunk in session.chunks([recording], look):
                     writer.write(fade.join(chunk[0], end == recording.length))
                     watch.at(end / self.sample_rate)
-        return Enhanced(recording.length / self.sample_rate, look.cutoffs_hz[0], look.conditioning is not None)
+        _warn(notes)
+        restored = look.conditioning is not None
+        return Enhanced(recording.length / self.sample_rate, look.cutoffs_hz[0], restored, tuple(notes))
 
     def folder(self, source: str | Path, target: str | Path, **changes: Any) -> dict[Path, Enhanced]:
         """Restore every audio file below `source` into the same place below `target`; what was done, by file.
@@ -201,3 +213,13 @@ def checked_rate(sample_rate: int) -> int:
     if isinstance(sample_rate, bool) or int(sample_rate) != sample_rate or sample_rate < 1:
         raise AudioError(f"sample_rate={sample_rate} is not possible; give the audio's samples per second.")
     return int(sample_rate)
+
+
+def clip_names(count: int) -> list[str]:
+    """What the recordings of a batch are called in messages."""
+    return ["The audio"] if count == 1 else [f"Recording {i + 1} of the batch" for i in range(count)]
+
+
+def _warn(notes: Iterable[str]) -> None:
+    for note in notes:
+        logger.warning("%s", note)

@@ -34,7 +34,7 @@ class ArrayReader:
 
     def __init__(self, audio: Tensor, sample_rate: int) -> None:
         self.audio = audio
-        self.info = AudioInfo(Path("audio"), sample_rate, audio.shape[0], audio.shape[1])
+        self.info = AudioInfo(Path("audio"), sample_rate, audio.shape[0], audio.shape[1], floats=True)
 
     def read(self, start: int, frames: int) -> Tensor:
         """Samples [channels, frames] from `start` on; fewer at the end."""
@@ -90,7 +90,7 @@ class Recording:
     @property
     def length(self) -> int:
         """Samples at `sample_rate`."""
-        return math.ceil(self.reader.info.frames * self.step / self.file_step)
+        return -(-self.reader.info.frames * self.step // self.file_step)
 
     @property
     def context(self) -> int:

@@ -62,6 +62,9 @@ class EnhanceSettings:
         None, "how the low band is taken from the input: crossfade, hard, energy_matched or off"
     )
     cutoff_hz: float | None = _setting(None, "where the input's content ends, in Hz; measured where left out")
+    nan: str = _setting(
+        "refuse", "what is done about NaN and infinity in the input: refuse, or zero to go on with zeros"
+    )
     prompt: str = _setting("", "what the recording contains, for models trained with text")
     rolloff: float = _setting(1.0, "how bright the output becomes, up to 1, which is full band")
     wishes: dict[str, Any] = field(
@@ -74,6 +77,8 @@ class EnhanceSettings:
     format: str = _setting("flac", "of files written to a folder: flac, wav, ogg or mp3")
 
     def __post_init__(self) -> None:
+        if self.nan not in ("refuse", "zero"):
+            raise ConfigError(f"nan={self.nan!r} is not known; choose refuse or zero.")
         if self.batch_size < 1:
             raise ConfigError(f"batch_size={self.batch_size} must be at least 1.")
         if self.cutoff_hz is not None and not self.cutoff_hz > 0:

@@ -10,6 +10,7 @@ from torch import Tensor
 from saga_sr.core.errors import AudioError
 from saga_sr.inference.arrays import as_batch
 from saga_sr.inference.chunks import CrossFade, Span
+from saga_sr.inference.finite import FiniteBlocks
 from saga_sr.inference.recordings import Recording, StreamReader
 from saga_sr.inference.session import Look, Session
 
@@ -39,7 +40,7 @@ class EnhancedStream:
 
     def _run(self, blocks: Iterator[Any]) -> Iterator[Any]:
         recording, back, look = None, None, None
-        plan = self.session.plan
+        plan, finite = self.session.plan, FiniteBlocks(self.source_rate, self.session.settings.nan)
         fade, begin = CrossFade(plan), 0
         for block in blocks:
             batch, back = as_batch(block)
@@ -52,7 +53,7 @@ class EnhancedStream:
                     f"A block has the shape {list(batch.shape[-2:])} where the first had {reader.info.channels} "
                     "channel(s); give blocks [channel, time] of one stream."
                 )
-            reader.append(batch[0])
+            reader.append(finite.next(batch[0]))
             # A chunk is ready when what its resampling reaches is there, and it is not the last.
             while recording.length > self.session.reach((begin, begin + plan.chunk))[1] + recording.context:
                 span = (begin, begin + plan.chunk)
@@ -60,6 +61,7 @@ class EnhancedStream:
                 yield back(fade.join(self._chunk(recording, span, look), last=False)[None])
                 begin += plan.hop
                 reader.drop_before(recording.file_start(self.session.reach((begin, begin))[0]))
+        finite.end()
         if recording is None or back is None:
             return
         for span in plan.spans(recording.length - begin):
