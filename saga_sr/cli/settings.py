@@ -171,11 +171,13 @@ def what_is_wrong(key: str, value: Any, default: Any) -> str | None:
         default: what the setting has by itself, whose type it keeps.
     """
     hint, given = declared().get(key, (None, default, ""))[:2]
-    kind, optional = kind_of(key, given if hint is None else hint)
+    kind, optional = kind_of(key, given if hint in (None, Any) else hint)
     unit = next((said for end, said in UNITS.items() if key.endswith(end)), None)
     value = value.text if isinstance(value, QuotedString) else value
     if isinstance(value, str) and "${" in value:
         return None
+    if hint is Any and isinstance(value, list):
+        return next(filter(None, (what_is_wrong(key, one, default) for one in value)), None)
     if isinstance(given, Sequence) and not isinstance(given, str):
         single = not isinstance(value, list) and value is not None
         return f"{key}={value} must be a list; write {key}=[{value}]." if single else None

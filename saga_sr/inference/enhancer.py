@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saga_sr.audio.edges import Edge
 from saga_sr.audio.files import AudioReader
 from saga_sr.audio.writing import AudioWriter
 from saga_sr.core.errors import AudioError
@@ -34,22 +35,27 @@ class Enhanced:
 
     Attributes:
         duration_s: its length in seconds.
-        cutoff_hz: where its content ended.
+        edges: where the content of each channel ended, stretch by stretch.
         restored: whether anything was generated; a full band, or silence, is only resampled.
         notes: what should be known of it, a sentence each; they are logged as warnings, too.
     """
 
     duration_s: float
-    cutoff_hz: float
+    edges: list[list[Edge]]
     restored: bool
     notes: tuple[str, ...] = ()
+
+    @property
+    def cutoff_hz(self) -> float:
+        """The lowest edge of all."""
+        return min(edge.hz for channel in self.edges for edge in channel)
 
 
 class Enhancer:
     """Restores what is missing above the band of recordings, of any rate, length and number of channels.
 
-    A recording is measured, cut off where its content ends, restored chunk by chunk, and cross-faded; its low band is
-    taken from the input. Whatever way it comes in, the result is the same.
+    A recording is measured, cut off where its content ends, in each channel and stretch, restored chunk by chunk, and
+    cross-faded; its low band is taken from the input. Whatever way it comes in, the result is the same.
 
     Example:
         >>> enhancer = saga_sr.load("outputs/demo/train/model")
@@ -174,8 +180,7 @@ class Enhancer:
                     writer.write(fade.join(chunk[0], end == recording.length))
                     watch.at(end / self.sample_rate)
         _warn(notes)
-        restored = look.conditioning is not None
-        return Enhanced(recording.length / self.sample_rate, look.cutoffs_hz[0], restored, tuple(notes))
+        return Enhanced(recording.length / self.sample_rate, look.edges, look.restores, tuple(notes))
 
     def folder(self, source: str | Path, target: str | Path, **changes: Any) -> dict[Path, Enhanced]:
         """Restore every audio file below `source` into the same place below `target`; what was done, by file.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -12,10 +13,10 @@ from torch.nn.functional import pad
 
 from saga_sr.audio.files import AudioInfo
 from saga_sr.audio.resample import resample
-from saga_sr.audio.spectrum import bandwidth_hz
 
 CONTEXT_S = 0.05  # what a resampling kernel reaches on each side, with room to spare
 EXCERPTS, EXCERPT_S = 8, 5.0
+BLOCK_S = 10.0
 
 
 class Reader(Protocol):
@@ -112,14 +113,15 @@ class Recording:
         audio = audio[:, offset : offset + end - begin]
         return pad(audio, (0, end - begin - audio.shape[1]))
 
+    def blocks(self) -> Iterator[Tensor]:
+        """All of it in blocks [c, time], at the reader's own rate."""
+        size, frames = round(BLOCK_S * self.reader.info.sample_rate), self.reader.info.frames
+        for start in range(0, frames, size):
+            yield self.reader.read(start, min(size, frames - start))
+
     def excerpts(self) -> Tensor:
         """Audio [c, time] from places spread over the recording, at most 40 s in all."""
         excerpt = min(round(EXCERPT_S * self.sample_rate), self.length)
         count = min(EXCERPTS, math.ceil(self.length / excerpt))
         starts = torch.linspace(0, self.length - excerpt, count).long().tolist()
         return torch.cat([self.read(start, start + excerpt) for start in starts], dim=1)
-
-
-def measured_bandwidth_hz(excerpts: Tensor, sample_rate: int) -> float:
-    """Where the content of a recording ends, on `excerpts` [c, time] of it."""
-    return float(bandwidth_hz(excerpts[None], sample_rate)[0])

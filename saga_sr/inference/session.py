@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from saga_sr.audio.degradation import FULL_BAND, cut_above
+from saga_sr.audio.edges import Edge, EdgeFinder
 from saga_sr.audio.low_band import checked_mode, replace_low_band
 from saga_sr.audio.reference_frame import TARGET_RMS, ReferenceFrame, level_context, level_step
-from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.core.errors import ConfigError
 from saga_sr.inference.chunks import ChunkPlan, CrossFade, Span, plan_chunks
 from saga_sr.inference.noise import PositionalNoise
 from saga_sr.inference.progress import Watch
 from saga_sr.inference.recordings import Recording
+from saga_sr.inference.sections import Section, plan_sections, settled
 from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.model import BranchConditioning, SuperResolver
 
@@ -25,18 +27,50 @@ LOWEST_CUTOFF_HZ = 100.0
 
 
 @dataclass(frozen=True)
+class Part:
+    """What is restored with one conditioning: channels of one recording, or those of several that are mono.
+
+    Attributes:
+        cutoffs_hz: where the content of each recording ends in these channels.
+        frames: in which each is restored.
+        noise: number of the first component's noise.
+    """
+
+    channels: tuple[int, ...]
+    cutoffs_hz: list[float]
+    frames: list[ReferenceFrame]
+    conditioning: BranchConditioning
+    noise: int = 0
+
+
+@dataclass(frozen=True)
 class Look:
     """What a group of recordings was seen to be.
 
     Attributes:
-        cutoffs_hz: where the content of each ends.
-        frames: in which each is restored.
-        conditioning: what all are conditioned on; None where nothing is missing, and they are only resampled.
+        edges: of each channel of the first of them.
+        sections: each with what is restored in it, nothing where nothing is missing.
     """
 
-    cutoffs_hz: list[float]
-    frames: list[ReferenceFrame]
-    conditioning: BranchConditioning | None
+    edges: list[list[Edge]]
+    sections: list[tuple[Section, list[Part]]]
+
+    @property
+    def restores(self) -> bool:
+        """Whether anything is generated at all."""
+        return any(parts for _, parts in self.sections)
+
+
+class _Stretch(NamedTuple):
+    """A span of a recording with what its level depends on: `audio` [c, time] from the sample `first` on."""
+
+    span: Span
+    first: int
+    audio: Tensor
+
+    def cut_out(self, audio: Tensor) -> Tensor:
+        """What of `audio` [..., time] that begins at `first` lies in the span."""
+        return audio[..., self.span[0] - self.first : self.span[1] - self.first]
 
 
 class Session:
@@ -60,40 +94,84 @@ class Session:
             settings.chunk_s, settings.overlap_s, model.sample_rate, model.codec.hop_length
         )
 
-    def look(self, recording: Recording, excerpts: Tensor | None = None) -> Look:
-        """Measure a recording on `excerpts` [c, time], by default from all over it, unless its cutoff is given.
+    def look(self, recording: Recording, steady: bool = False) -> Look:
+        """Measure a recording, unless it is told where its content ends.
+
+        Args:
+            steady: whether each channel has one edge throughout, that of its longest stretch.
 
         Raises:
-            ConfigError: a cutoff outside the band, or a prompt or roll-off that the model cannot use.
+            ConfigError: a cutoff outside the band or of too many channels, or a prompt or roll-off that the model
+                cannot use.
         """
-        excerpts = recording.excerpts() if excerpts is None else excerpts
-        cutoff_hz = self.settings.cutoff_hz
-        if cutoff_hz is None:
-            cutoff_hz = float(bandwidth_hz(excerpts[None], self.model.sample_rate)[0])
-        return self.condition([excerpts], [cutoff_hz], [self.settings.prompt])
+        edges = self._edges(recording)
+        if steady:
+            edges = [[max(channel, key=lambda edge: edge.end_s - edge.begin_s)] for channel in edges]
+        excerpts = recording.excerpts()
+        made: dict[tuple[float, tuple[int, ...], int], list[Part]] = {}
+        sections = []
+        for section in plan_sections(edges, self.model.sample_rate):
+            parts, noise = [], 0
+            for hz, channels in section.groups():
+                key = hz, channels, noise
+                if key not in made:
+                    made[key] = self._parts([excerpts[list(channels)]], channels, [hz], [self.settings.prompt], noise)
+                parts += made[key]
+                noise += len(channels)
+            sections.append((section, parts))
+        return Look(edges, sections)
 
-    def condition(self, excerpts: Sequence[Tensor], cutoffs_hz: list[float], prompts: Sequence[str]) -> Look:
-        """What a group of recordings is conditioned on, of `excerpts` [c, time] of each.
+    def condition(self, clips: Sequence[Tensor], cutoffs_hz: list[float], prompts: Sequence[str]) -> Look:
+        """What a group of `clips` [c, time] is conditioned on, whose content is known to end at `cutoffs_hz`.
 
         Raises:
             ConfigError: see `look`.
         """
+        channels = tuple(range(len(clips[0])))
+        edges = [[Edge(0.0, float("inf"), checked_cutoff(cutoffs_hz[0], self.model.sample_rate))] for _ in channels]
+        section = plan_sections(edges, self.model.sample_rate)[0]
+        return Look(edges, [(section, self._parts(clips, channels, cutoffs_hz, prompts))])
+
+    def _edges(self, recording: Recording) -> list[list[Edge]]:
+        """The edges of each channel: as the settings say, or as they are measured."""
+        count, given = recording.reader.info.channels, self.settings.cutoff_hz
+        listed = list(given) if isinstance(given, list) else [given] * count
+        if len(listed) != count:
+            raise ConfigError(
+                f"cutoff_hz={given} is of {len(listed)} channels where the recording has {count}; give one for each, "
+                "null for those to be measured."
+            )
+        edges = [[]] * count if None not in listed else self._measured(recording)
         rate = self.model.sample_rate
-        for cutoff_hz in cutoffs_hz:
-            if not LOWEST_CUTOFF_HZ <= cutoff_hz <= rate / 2:
-                raise ConfigError(
-                    f"cutoff_hz={cutoff_hz:g} lies outside {LOWEST_CUTOFF_HZ:g} Hz to {rate / 2:g} Hz; give where the "
-                    "recording's content ends, or leave it out to have it measured."
-                )
-        lr = cut_above(torch.stack(list(excerpts)), torch.tensor(cutoffs_hz), rate)
+        return [
+            channel if hz is None else [Edge(0.0, recording.length / rate, checked_cutoff(hz, rate))]
+            for hz, channel in zip(listed, edges, strict=True)
+        ]
+
+    def _measured(self, recording: Recording) -> list[list[Edge]]:
+        rate = recording.reader.info.sample_rate
+        finder = EdgeFinder(rate)
+        for block in recording.blocks():
+            finder.add(block)
+        return settled(finder.finish(), rate, self.model.sample_rate)
+
+    def _parts(
+        self, clips: Sequence[Tensor], channels: tuple[int, ...], cutoffs_hz: list[float], prompts: Sequence[str],
+        noise: int = 0,
+    ) -> list[Part]:  # fmt: skip
+        """What restores these `channels` of `clips`, or excerpts, [c, time]; none where nothing is missing."""
+        rate, settings = self.model.sample_rate, self.settings
+        cutoff_hz = torch.tensor([checked_cutoff(hz, rate) for hz in cutoffs_hz])
+        if float(cutoff_hz.min()) >= FULL_BAND * rate / 2:
+            return []
+        lr = cut_above(torch.stack(list(clips)), cutoff_hz, rate)
         frames = [ReferenceFrame.of(clip, rate) for clip in lr]
-        if min(cutoffs_hz) >= FULL_BAND * rate / 2:
-            return Look(cutoffs_hz, frames, None)
-        settings = self.settings
+        if not any(frame.rms for frame in frames):
+            return []  # silence
         conditioning = self.model.prepare_conditioning(
-            lr.to(self.device), torch.tensor(cutoffs_hz), prompts, settings.rolloff, settings.wishes, self.guidance
+            lr.to(self.device), cutoff_hz, prompts, settings.rolloff, settings.wishes, self.guidance
         )
-        return Look(cutoffs_hz, frames, conditioning)
+        return [Part(channels, cutoffs_hz, frames, conditioning, noise)]
 
     def whole(self, group: Sequence[Recording], look: Look, watch: Watch) -> Tensor:
         """The whole results [recording, c, time] of a group."""
@@ -116,46 +194,67 @@ class Session:
 
     def restore(self, group: Sequence[Recording], spans: Sequence[Span], look: Look) -> Tensor:
         """The results [span, recording, c, time] of equally long `spans` of each recording, before any cross-fade."""
-        audio = torch.stack([recording.read(*span) for span in spans for recording in group])
-        if look.conditioning is not None:
-            pairs = [(recording, span, i) for span in spans for i, recording in enumerate(group)]
-            framed = [self._framed(recording, span, look, i) for recording, span, i in pairs]
-            shown = torch.cat([components for components, _ in framed])[:, None].to(self.device)
-            noise = [
-                (component, span[0] // self.model.codec.hop_length)
-                for (_, span, _), (components, _) in zip(pairs, framed, strict=True)
-                for component in range(len(components))
-            ]
-            output = self.model.restore(
-                shown,
-                look.conditioning,
-                lambda n: torch.stack([self.noise(component, first, n) for component, first in noise]),
-                self.sampler,
-            )[:, 0].cpu()
-            parts = output.split([len(components) for components, _ in framed])
-            output = torch.stack(
-                [
-                    look.frames[i].channels(part * level / TARGET_RMS)
-                    for (_, _, i), (_, level), part in zip(pairs, framed, parts, strict=True)
-                ]
-            )
-            edge = torch.tensor(look.cutoffs_hz * len(spans))
-            audio = replace_low_band(output, audio, edge, self.model.sample_rate, self.low_band)
-        return audio.unflatten(0, (len(spans), len(group)))
+        read = [[self._read(recording, span) for recording in group] for span in spans]
+        result = torch.stack([torch.stack([stretch.cut_out(stretch.audio) for stretch in row]) for row in read])
+        for section, parts in look.sections:
+            shares = {i: section.share(span, self.model.sample_rate) for i, span in enumerate(spans)}
+            shares = {i: share for i, share in shares.items() if share is not None}
+            for part in parts if shares else []:
+                added = self._added([stretch for i in shares for stretch in read[i]], part)
+                for (i, share), of_span in zip(shares.items(), added.split(len(group)), strict=True):
+                    result[i][:, list(part.channels)] += share * of_span
+        return result
 
     def reach(self, span: Span) -> Span:
         """What of a recording the result of `span` depends on."""
         step, context = level_step(self.model.sample_rate), level_context(self.model.sample_rate)
         return max(span[0] - context, 0) // step * step, span[1] + context
 
-    def _framed(self, recording: Recording, span: Span, look: Look, i: int) -> tuple[Tensor, Tensor]:
-        """A stretch as the network is shown it, and its level: both [component, time]."""
-        frame, (begin, end) = look.frames[i], span
+    def _read(self, recording: Recording, span: Span) -> _Stretch:
         first, last = self.reach(span)
-        last = min(last, recording.length)
-        edge = torch.tensor([look.cutoffs_hz[i]])
-        audio = cut_above(recording.read(first, last)[None], edge, frame.sample_rate)[0]
-        components = frame.components(audio)
-        level = frame.level(components)
-        inside = slice(begin - first, end - first)
-        return (components * frame.gain(level))[:, inside], level[:, inside]
+        return _Stretch(span, first, recording.read(first, min(last, recording.length)))
+
+    def _added(self, stretches: Sequence[_Stretch], part: Part) -> Tensor:
+        """What restoring adds to the `part` of stretches, [stretch, c, time].
+
+        Args:
+            stretches: of each recording in turn, once or several times.
+        """
+        rate, recordings = self.model.sample_rate, len(part.frames)
+        edge = torch.tensor(part.cutoffs_hz).repeat(len(stretches) // recordings)
+        shown, levels, noise, own = [], [], [], []
+        for i, stretch in enumerate(stretches):
+            frame, audio = part.frames[i % recordings], stretch.audio[list(part.channels)]
+            components = frame.components(cut_above(audio[None], edge[i : i + 1], rate)[0])
+            level = frame.level(components)
+            shown.append(stretch.cut_out(components * frame.gain(level)))
+            levels.append(stretch.cut_out(level))
+            own.append(stretch.cut_out(audio))
+            first = stretch.span[0] // self.model.codec.hop_length
+            noise += [(part.noise + component, first) for component in range(len(components))]
+        output = self.model.restore(
+            torch.cat(shown)[:, None].to(self.device),
+            part.conditioning,
+            lambda n: torch.stack([self.noise(component, first, n) for component, first in noise]),
+            self.sampler,
+        )[:, 0].cpu()
+        restored = [
+            part.frames[i % recordings].channels(components * level / TARGET_RMS)
+            for i, (components, level) in enumerate(zip(output.split([len(x) for x in shown]), levels, strict=True))
+        ]
+        lr = torch.stack(own)
+        return replace_low_band(torch.stack(restored), lr, edge, rate, self.low_band) - lr
+
+
+def checked_cutoff(cutoff_hz: float, sample_rate: int) -> float:
+    """`cutoff_hz`, if a model of this rate can restore what is above.
+
+    Raises:
+        ConfigError: it lies outside the band.
+    """
+    if not LOWEST_CUTOFF_HZ <= cutoff_hz <= sample_rate / 2:
+        raise ConfigError(
+            f"cutoff_hz={cutoff_hz:g} lies outside {LOWEST_CUTOFF_HZ:g} Hz to {sample_rate / 2:g} Hz; give where the "
+            "recording's content ends, or leave it out to have it measured."
+        )
+    return cutoff_hz

@@ -61,7 +61,10 @@ class EnhanceSettings:
     low_band: str | None = _setting(
         None, "how the low band is taken from the input: crossfade, hard, energy_matched or off"
     )
-    cutoff_hz: float | None = _setting(None, "where the input's content ends, in Hz; measured where left out")
+    cutoff_hz: Any = field(
+        default=None,
+        metadata={"help": "where the input's content ends, in Hz, or a list by channel; measured where left out"},
+    )
     nan: str = _setting(
         "refuse", "what is done about NaN and infinity in the input: refuse, or zero to go on with zeros"
     )
@@ -81,8 +84,10 @@ class EnhanceSettings:
             raise ConfigError(f"nan={self.nan!r} is not known; choose refuse or zero.")
         if self.batch_size < 1:
             raise ConfigError(f"batch_size={self.batch_size} must be at least 1.")
-        if self.cutoff_hz is not None and not self.cutoff_hz > 0:
-            raise ConfigError(f"cutoff_hz={self.cutoff_hz} is not possible; give where the recording's content ends.")
+        for hz in self.cutoff_hz if isinstance(self.cutoff_hz, list) else [self.cutoff_hz]:
+            if hz is None or (isinstance(hz, int | float) and not isinstance(hz, bool) and hz > 0):
+                continue
+            raise ConfigError(f"cutoff_hz={self.cutoff_hz!r} is not possible; give where the recording's content ends.")
 
     def changed(self, preset: str | None = None, **changes: Any) -> EnhanceSettings:
         """These settings with the `changes`; a `preset` comes first.

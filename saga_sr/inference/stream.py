@@ -11,7 +11,7 @@ from saga_sr.core.errors import AudioError
 from saga_sr.inference.arrays import as_batch
 from saga_sr.inference.chunks import CrossFade, Span
 from saga_sr.inference.finite import FiniteBlocks
-from saga_sr.inference.recordings import Recording, StreamReader
+from saga_sr.inference.recordings import ArrayReader, Reader, Recording, StreamReader
 from saga_sr.inference.session import Look, Session
 
 
@@ -57,7 +57,7 @@ class EnhancedStream:
             # A chunk is ready when what its resampling reaches is there, and it is not the last.
             while recording.length > self.session.reach((begin, begin + plan.chunk))[1] + recording.context:
                 span = (begin, begin + plan.chunk)
-                look = look or self.session.look(recording, recording.read(*span))
+                look = look or self._look(reader, span)
                 yield back(fade.join(self._chunk(recording, span, look), last=False)[None])
                 begin += plan.hop
                 reader.drop_before(recording.file_start(self.session.reach((begin, begin))[0]))
@@ -66,9 +66,16 @@ class EnhancedStream:
             return
         for span in plan.spans(recording.length - begin):
             span = (begin + span[0], begin + span[1])
-            look = look or self.session.look(recording, recording.read(*span))
+            look = look or self._look(recording.reader, span)
             last = span[1] == recording.length
             yield back(fade.join(self._chunk(recording, span, look), last)[None])
+
+    def _look(self, reader: Reader, first: Span) -> Look:
+        """What the stream was seen to be in its `first` chunk, however it came in blocks."""
+        frames = -(-first[1] * self.source_rate // self.sample_rate)
+        return self.session.look(
+            Recording(ArrayReader(reader.read(0, frames), self.source_rate), self.sample_rate), steady=True
+        )
 
     def _chunk(self, recording: Recording, span: Span, look: Look) -> Tensor:
         return self.session.restore([recording], [span], look)[0, 0]

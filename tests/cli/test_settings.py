@@ -21,6 +21,7 @@ def answer(command: Command, *words: str, sweeps: bool = False) -> str:
     ("command", "words", "said"),
     [
         (enhance.COMMAND, ["cutoff_hz=abc"], "cutoff_hz='abc' is not a number; give Hz, or leave it out."),
+        (enhance.COMMAND, ["cutoff_hz=[4000,abc]"], "cutoff_hz='abc' is not a number; give Hz, or leave it out."),
         (enhance.COMMAND, ["steps=2.5"], "steps=2.5 is not a whole number; give one, or leave it out."),
         (enhance.COMMAND, ["chunk_s=long"], "chunk_s='long' is not a number; give seconds, or leave it out."),
         (enhance.COMMAND, ["preset=fsat"], "There is no preset=fsat; the nearest is fast, of balanced, best, default"),

@@ -14,8 +14,9 @@ from text_encoder import make_text_encoder
 
 import saga_sr
 from saga_sr.audio.degradation import LowPassFilter, degrade
+from saga_sr.audio.edges import content_edge_hz
 from saga_sr.audio.resample import resample
-from saga_sr.audio.spectrum import bandwidth_hz, stft
+from saga_sr.audio.spectrum import stft
 from saga_sr.core.errors import AudioError, Cancelled, ConfigError
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.package import build, load_package
@@ -94,7 +95,7 @@ def test_what_lies_above_the_edge_is_cut_off_and_a_full_band_is_kept(enhancer: E
     """A recording with dither is restored as one without it, its edge measured or given."""
     clean = degrade(noise(1, 1, 30_000), [LowPassFilter("chebyshev1", 8, 6000)], RATE)
     dusty = clean + 1e-4 * noise(1, 1, 30_000, seed=1)
-    edge = float(bandwidth_hz(dusty, RATE))
+    edge = content_edge_hz(dusty[0], RATE)
     measured, given = enhancer(dusty, RATE)[0], enhancer(dusty, RATE, cutoff_hz=edge)[0]
     assert torch.equal(measured, given)
     expected = enhancer(clean, RATE, cutoff_hz=edge)[0]
@@ -121,7 +122,7 @@ def test_settings_by_short_and_full_names_and_presets(enhancer: Enhancer) -> Non
     for changes, message in (
         ({"stpes": 4}, "did you mean 'steps'"),
         ({"preset": "quick"}, "balanced, best, default, fast"),
-        ({"cutoff_hz": "abc"}, "cutoff_hz: .*'abc'"),
+        ({"cutoff_hz": "abc"}, "cutoff_hz='abc' is not possible"),
         ({"steps": 0}, "at least 1 step"),
         ({"solver": "rk4"}, "euler, midpoint, heun"),
         ({"low_band": "soft"}, "crossfade, hard"),
