@@ -25,6 +25,7 @@ class AudioInfo:
         frames: samples per channel.
         truncated: whether the header promises more.
         floats: whether samples are stored as floats, which may exceed full scale and be NaN.
+        container, encoding: what the file is, and how it holds samples, in the words of the library that reads it.
     """
 
     path: Path
@@ -33,6 +34,8 @@ class AudioInfo:
     frames: int
     truncated: bool = False
     floats: bool = False
+    container: str = ""
+    encoding: str = ""
 
     @property
     def duration_s(self) -> float:
@@ -61,9 +64,15 @@ class AudioReader:
             ) from error
         # libsndfile reads what is there of a WAV or AIFF file, and remarks on it in its log.
         truncated = "should be" in self._file.extra_info
-        floats = self._file.subtype in ("FLOAT", "DOUBLE")
         self.info = AudioInfo(
-            self.path, self._file.samplerate, self._file.channels, self._file.frames, truncated, floats
+            self.path,
+            self._file.samplerate,
+            self._file.channels,
+            self._file.frames,
+            truncated,
+            floats=self._file.subtype in ("FLOAT", "DOUBLE"),
+            container=self._file.format,
+            encoding=self._file.subtype,
         )
         if self.info.frames < 1:
             self._file.close()

@@ -71,6 +71,16 @@ def test_bad_files_are_named_with_reason_and_mend(tmp_path: Path, name: str, rea
     assert str(path) in message and "\n" not in message and message.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("name", "subtype", "floats"),
+    [("a.wav", "PCM_16", False), ("a.wav", "FLOAT", True), ("a.flac", "PCM_24", False), ("a.ogg", "VORBIS", False)],
+)
+def test_the_header_tells_how_samples_are_held(tmp_path: Path, name: str, subtype: str, floats: bool) -> None:
+    soundfile.write(tmp_path / name, np.zeros((100, 1)), 44_100, subtype=subtype)
+    info = inspect_audio(tmp_path / name)
+    assert (info.container, info.encoding, info.floats) == (name[2:].upper(), subtype, floats)
+
+
 def test_a_truncated_wav_is_known_as_such_and_read_as_far_as_it_goes(tmp_path: Path) -> None:
     write_audio(tmp_path / "a.wav", tone(), 44_100)
     whole = (tmp_path / "a.wav").read_bytes()
