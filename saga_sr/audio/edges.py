@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import Tensor
 
 from saga_sr.audio.section_spectra import SectionSpectra
+from saga_sr.audio.slopes import KNEE_DB, fitted_slope
 
 # Levels further than this below the loudest band of a section count as nothing.
 RANGE_DB = 100.0
@@ -25,6 +26,10 @@ MATERIAL_DB = (2.0, 8.0)
 BUMP_DB = 4.0
 # What falls by less than this in a sixth of an octave is a shelf.
 SHELF_DB = 3.0
+# Steeper falls from 3 to 20 dB are cliffs.
+CLIFF_RATIO = 1.06
+# Slopes where that is more are fitted.
+GENTLE = 1.2
 # A tone that is no content stands out by this much, in this share of the sections.
 TONE_DB, TONE_SHARE = 6.0, 0.7
 # Sections that have to speak for another edge before it is believed.
@@ -37,11 +42,21 @@ FLOOR_SECTIONS = 8
 
 @dataclass(frozen=True)
 class Edge:
-    """A stretch of a channel and where its content ends: Nyquist where nothing is missing."""
+    """A stretch of a channel and where its content ends: Nyquist where nothing is missing.
+
+    Attributes:
+        hz: where the content ends, on a gentle slope where that has lost 20 to 30 dB.
+        knee_hz: where it has lost 3 to 6 dB; `hz` where it ends at a cliff.
+    """
 
     begin_s: float
     end_s: float
     hz: float
+    knee_hz: float = field(default=np.nan)
+
+    def __post_init__(self) -> None:
+        if np.isnan(self.knee_hz):
+            object.__setattr__(self, "knee_hz", self.hz)
 
 
 class EdgeFinder:
@@ -70,7 +85,7 @@ class EdgeFinder:
         votes = Votes(loud, quiet, self._spectra.band_hz, self._spectra.sample_rate / 2)
         state = int(votes.score.sum(axis=(0, 1)).argmax())
         flat = votes.loud.reshape(-1, votes.loud.shape[-1])
-        return votes.refined(flat, state)
+        return votes.refined(flat, state)[1]
 
     def _stretches(self, votes: Votes, channel: int) -> list[Edge]:
         path = most_likely_path(votes.score[channel], CHANGE)
@@ -79,9 +94,9 @@ class EdgeFinder:
         end_s = self._spectra.num_samples / self._spectra.sample_rate
         stretches = []
         for begin, end in zip(begins, ends, strict=True):
-            hz = votes.refined(votes.loud[channel, begin:end], int(path[begin]))
+            knee_hz, hz = votes.refined(votes.loud[channel, begin:end], int(path[begin]))
             last = end_s if end == len(path) else end * self._spectra.section_s
-            stretches.append(Edge(begin * self._spectra.section_s, last, hz))
+            stretches.append(Edge(begin * self._spectra.section_s, last, hz, knee_hz))
         return stretches
 
 
@@ -134,16 +149,30 @@ class Votes:
         score = np.where(usable, cliff - against - 0.05 * hz / self.nyquist_hz, -10.0)
         return np.concatenate([score, np.zeros_like(score[..., :1])], axis=-1)
 
-    def refined(self, loud: np.ndarray, state: int) -> float:
-        """The edge in Hz of sections' spectra [section, band] whose state is `state`."""
+    def refined(self, loud: np.ndarray, state: int) -> tuple[float, float]:
+        """Knee and edge in Hz of sections' spectra [section, band] whose state is `state`."""
         loudness = loud.max(axis=-1)
         loud = loud[loudness >= loudness.max() - 30]
         level = 10 * np.log10(np.mean(10 ** (loud / 10), axis=0))
         hz = float(self.upper_hz[state]) if state < len(self.upper_hz) else self.nyquist_hz
-        slope_hz = self._slope_hz(level)
-        if slope_hz < hz / 1.1:
-            return slope_hz
-        return self._cliff_hz(level, hz) if hz < self.nyquist_hz else hz
+        if self._slope_hz(level) < hz / 1.1:
+            return fitted_slope(level, self.centre, self.nyquist_hz)
+        if hz == self.nyquist_hz:
+            return hz, hz
+        hz = self._cliff_hz(level, hz)
+        knee_hz = self._knee_hz(level, hz)
+        if knee_hz > hz / GENTLE:
+            return knee_hz, hz
+        near = self.centre < 1.2 * hz
+        fit = fitted_slope(level[near], self.centre[near], self.nyquist_hz)
+        return fit if hz / 1.3 < fit[1] < 1.3 * hz else (knee_hz, hz)
+
+    def _knee_hz(self, level: np.ndarray, hz: float) -> float:
+        """Where the level begins to fall to the cliff at `hz`: there, if within what bands tell apart."""
+        level = _even(level)
+        below = level[(self.centre < hz / 1.15) & (self.centre > hz / 1.6)].mean()
+        knee_hz = self._last_above(level, below - KNEE_DB, (self.centre > hz / 1.6) & (self.centre < hz), hz)
+        return min(hz, knee_hz * CLIFF_RATIO)
 
     def _cliff_hz(self, level: np.ndarray, hz: float) -> float:
         """Where the level is 16 dB down the cliff at about `hz`, or half-way down to a shelf; 25 dB down a slope."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from saga_sr.audio.edges import EdgeFinder, content_edge_hz, find_edges, most_likely_path
+from saga_sr.audio.edges import Edge, EdgeFinder, content_edge_hz, find_edges, most_likely_path
 from saga_sr.audio.resample import resample
 
 RATE = 44_100
@@ -24,7 +26,7 @@ def noise(seconds: float, cutoff_hz: float | None = None, seed: int = 0, rate: i
     return low_passed(audio, lambda hz: (hz < cutoff_hz).double(), rate) if cutoff_hz else audio.float()
 
 
-def low_passed(audio: Tensor, gain, rate: int = RATE) -> Tensor:
+def low_passed(audio: Tensor, gain: Callable[[Tensor], Tensor], rate: int = RATE) -> Tensor:
     spectrum = torch.fft.rfft(audio.double())
     hz = torch.fft.rfftfreq(audio.shape[-1], 1 / rate, dtype=torch.float64)
     return torch.fft.irfft(spectrum * gain(hz), audio.shape[-1]).float()
@@ -48,9 +50,28 @@ def test_a_recording_without_an_edge_is_full_band() -> None:
 
 @pytest.mark.parametrize("order", [4, 6, 8])
 def test_a_gentle_slope_ends_where_it_is_20_to_30_db_down(order: int) -> None:
-    audio = low_passed(noise(8), lambda hz: (1 + (hz / 4000) ** (2 * order)).rsqrt())
+    audio = low_passed(noise(8), butterworth(4000, order))
     low, high = (4000 * 10 ** (fall / (20 * order)) for fall in (20, 30))
     assert low / 1.08 < only_edge(audio) < high * 1.08
+
+
+def butterworth(cutoff_hz: float, order: float) -> Callable[[Tensor], Tensor]:
+    return lambda hz: (1 + (hz / cutoff_hz) ** (2 * order)).rsqrt()
+
+
+@pytest.mark.parametrize("cutoff", [4000, 8000])
+def test_a_knee_is_where_a_slope_begins(cutoff: float) -> None:
+    for order in (5, 6, 8, 12, 16, 24, 32):
+        knee_hz, end_hz = (cutoff * (10 ** (fall / 10) - 1) ** (1 / (2 * order)) for fall in (4.5, 25))
+        edge = find_edges(low_passed(noise(8), butterworth(cutoff, order)), RATE)[0][0]
+        assert edge.hz == pytest.approx(end_hz, rel=0.1)
+        assert edge.knee_hz == pytest.approx(knee_hz, rel=0.15)
+
+
+def test_a_cliff_has_no_knee() -> None:
+    assert [edge.knee_hz for edge in find_edges(noise(5, 4000), RATE)[0]] == [only_edge(noise(5, 4000))]
+    assert [edge.knee_hz for edge in find_edges(noise(5), RATE)[0]] == [NYQUIST]
+    assert Edge(0, 1, 4000).knee_hz == 4000
 
 
 def clicks(seconds: float) -> Tensor:
