@@ -13,7 +13,7 @@ from torch import Tensor
 from saga_sr.audio.files import reason_of
 from saga_sr.core.errors import AudioError
 
-# libsndfile's names for what each suffix is written as.
+# libsndfile's names for what each suffix is written as; WAV as FLOAT where floats are asked for.
 FORMATS = {
     ".wav": ("WAV", "PCM_24"),
     ".flac": ("FLAC", "PCM_24"),
@@ -27,19 +27,26 @@ BLOCK = 65_536
 class AudioWriter:
     """A file being written: aside first, and renamed to `path` once it is whole.
 
-    WAV and FLAC take 24 bits; samples beyond [-1, 1] are clipped. If the block that writes it raises, whatever was at
-    `path` before stays as it was.
+    WAV and FLAC take 24 bits. If the block that writes it raises, whatever was at `path` before stays as it was.
+
+    Args:
+        floats: whether a WAV file holds floats of 32 bits, which may exceed full scale.
+
+    Attributes:
+        fixed_point: whether samples beyond [-1, 1] are clipped: also those of OGG and MP3, whose players do it.
 
     Raises:
         AudioError: a suffix that cannot be written, a rate or channel count that the format does not take, or a folder
             that is read-only or full.
     """
 
-    def __init__(self, path: str | Path, sample_rate: int, channels: int) -> None:
+    def __init__(self, path: str | Path, sample_rate: int, channels: int, floats: bool = False) -> None:
         self.path = Path(path)
         how = FORMATS.get(self.path.suffix.lower())
         if how is None:
             raise AudioError(f"{self.path} cannot be written: choose one of the suffixes {', '.join(FORMATS)}.")
+        self._subtype = "FLOAT" if floats and how[0] == "WAV" else how[1]
+        self.fixed_point = self._subtype != "FLOAT"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=f".{self.path.stem}-", suffix=self.path.suffix, dir=self.path.parent)
@@ -51,7 +58,7 @@ class AudioWriter:
         self._aside = Path(name)
         try:
             self._file = soundfile.SoundFile(
-                os.fsencode(self._aside), "w", sample_rate, channels, subtype=how[1], format=how[0]
+                os.fsencode(self._aside), "w", sample_rate, channels, subtype=self._subtype, format=how[0]
             )
         except (soundfile.SoundFileError, ValueError) as error:
             self._aside.unlink()
@@ -70,12 +77,21 @@ class AudioWriter:
             raise AudioError(
                 f"{self.path} is not written: it would hold NaN or infinite samples; check the model's weights."
             )
-        samples = audio.detach().cpu().float().clamp(-1, 1).T.numpy()
+        samples = self._stored(audio.detach().cpu().float()).T.numpy()
         try:
             for begin in range(0, len(samples), BLOCK):
                 self._file.write(samples[begin : begin + BLOCK])
         except (soundfile.SoundFileError, RuntimeError, OSError) as error:
             raise self._failure(error) from error
+
+    def _stored(self, audio: Tensor) -> Tensor:
+        """As libsndfile is given it."""
+        if not self.fixed_point:
+            return audio
+        if self._subtype != "PCM_24":
+            return audio.clamp(-1, 1)
+        # libsndfile multiplies floats by 2^23 - 1, but divides by 2^23 what it reads: a copy would not be the same.
+        return (audio * 2**23).round().clamp(-(2**23), 2**23 - 1).int() * 2**8
 
     def __enter__(self) -> AudioWriter:
         return self
@@ -86,6 +102,8 @@ class AudioWriter:
         try:
             self._file.close()
             if kind is None:
+                if self._subtype == "FLOAT":
+                    _without_time(self._aside)
                 # mkstemp makes private files.
                 self._aside.chmod(0o666 & ~_umask())
                 self._aside.replace(self.path)
@@ -108,6 +126,16 @@ def write_audio(path: str | Path, audio: Tensor, sample_rate: int) -> None:
     """
     with AudioWriter(path, sample_rate, audio.shape[0]) as writer:
         writer.write(audio)
+
+
+def _without_time(path: Path) -> None:
+    """Take out when a float WAV was written, which libsndfile notes beside its peaks: equal audio is equal files."""
+    with path.open("r+b") as file:
+        header = file.read(128)
+        chunk = header.find(b"PEAK")
+        if chunk >= 0:
+            file.seek(chunk + 12)  # after its name, length and version
+            file.write(bytes(4))
 
 
 def _umask() -> int:

@@ -49,6 +49,11 @@ def as_batch(audio: Any) -> tuple[Tensor, Callable[[Tensor], Any]]:
     return batch, back
 
 
+def is_fixed_point(audio: Any) -> bool:
+    """Whether the numbers of an array or tensor end at full scale."""
+    return audio.dtype.kind in "iu" if isinstance(audio, np.ndarray) else not audio.is_floating_point()
+
+
 def _floats(tensor: Tensor) -> Tensor:
     if tensor.is_floating_point():
         return tensor.cpu().float()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,20 @@ from torch import Tensor
 
 from saga_sr.audio.edges import Edge
 from saga_sr.audio.files import AudioReader
+from saga_sr.audio.full_scale import FullScale
 from saga_sr.audio.writing import AudioWriter
 from saga_sr.core.errors import AudioError
-from saga_sr.inference.arrays import as_batch
+from saga_sr.inference.arrays import as_batch, is_fixed_point
 from saga_sr.inference.chunks import CrossFade
 from saga_sr.inference.finite import FiniteReader
 from saga_sr.inference.jobs import plan_files
+from saga_sr.inference.notes import warn
 from saga_sr.inference.progress import CancelToken, Progress, Watch
 from saga_sr.inference.recordings import ArrayReader, Recording
-from saga_sr.inference.session import Session
+from saga_sr.inference.session import Look, Session
 from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.inference.stream import EnhancedStream
 from saga_sr.model import SuperResolver
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -116,11 +115,13 @@ class Enhancer:
         recordings = [Recording(reader, self.sample_rate) for reader in readers]
         watch = Watch(progress, cancel, len(batch) * recordings[0].length / self.sample_rate)
         results = []
-        for recording in recordings:
-            results.append(session.whole([recording], session.look(recording), watch))
+        for reader, recording in zip(readers, recordings, strict=True):
+            restored = session.whole([recording], session.look(recording), watch)
+            full_scale = FullScale(session.settings.clip if is_fixed_point(audio) else None, self.sample_rate)
+            results.append(torch.cat([*full_scale.fit([restored[0]])], dim=1))
             watch.before_s += recording.length / self.sample_rate
-        _warn(note for reader in readers for note in reader.notes)
-        return back(torch.cat(results)), self.sample_rate
+            warn([*reader.notes, *full_scale.notes(reader.name)])
+        return back(torch.stack(results)), self.sample_rate
 
     def clips(self, lr: Tensor, cutoff_hz: Tensor, prompts: Sequence[str] | None = None) -> Tensor:
         """Restore clips `lr` [b, c, time] at the model's rate, whose content is known to end at `cutoff_hz` [b].
@@ -174,12 +175,15 @@ class Enhancer:
             recording = Recording(reader, self.sample_rate)
             look = session.look(recording)
             watch = Watch(progress, cancel, recording.length / self.sample_rate)
-            with AudioWriter(target, self.sample_rate, reader.info.channels) as writer:
-                fade = CrossFade(session.plan)
-                for (_, end), chunk in session.chunks([recording], look):
-                    writer.write(fade.join(chunk[0], end == recording.length))
-                    watch.at(end / self.sample_rate)
-        _warn(notes)
+            with AudioWriter(target, self.sample_rate, reader.info.channels, reader.info.floats) as writer:
+                way = session.settings.clip if writer.fixed_point else None
+                full_scale = FullScale(way, self.sample_rate, writer.path.parent)
+                for block in full_scale.fit(_restored(session, recording, look, watch)):
+                    writer.write(block)
+        notes += full_scale.notes(str(target))
+        if not full_scale.peak:
+            notes.append(f"{source} is silent, and so is {target}.")
+        warn(notes)
         return Enhanced(recording.length / self.sample_rate, look.edges, look.restores, tuple(notes))
 
     def folder(self, source: str | Path, target: str | Path, **changes: Any) -> dict[Path, Enhanced]:
@@ -220,11 +224,14 @@ def checked_rate(sample_rate: int) -> int:
     return int(sample_rate)
 
 
+def _restored(session: Session, recording: Recording, look: Look, watch: Watch) -> Iterator[Tensor]:
+    """The result of a recording, [c, time] by [c, time]."""
+    fade = CrossFade(session.plan)
+    for (_, end), chunk in session.chunks([recording], look):
+        yield fade.join(chunk[0], end == recording.length)
+        watch.at(end / session.model.sample_rate)
+
+
 def clip_names(count: int) -> list[str]:
     """What the recordings of a batch are called in messages."""
     return ["The audio"] if count == 1 else [f"Recording {i + 1} of the batch" for i in range(count)]
-
-
-def _warn(notes: Iterable[str]) -> None:
-    for note in notes:
-        logger.warning("%s", note)

@@ -68,6 +68,11 @@ class EnhanceSettings:
     nan: str = _setting(
         "refuse", "what is done about NaN and infinity in the input: refuse, or zero to go on with zeros"
     )
+    clip: str = _setting(
+        "scale",
+        "how a result above full scale becomes FLAC, OGG, MP3 or integers: scale turns all of it down, limit (streams, "
+        "too) its peaks, and none clips them",
+    )
     prompt: str = _setting("", "what the recording contains, for models trained with text")
     rolloff: float = _setting(1.0, "how bright the output becomes, up to 1, which is full band")
     wishes: dict[str, Any] = field(
@@ -82,6 +87,8 @@ class EnhanceSettings:
     def __post_init__(self) -> None:
         if self.nan not in ("refuse", "zero"):
             raise ConfigError(f"nan={self.nan!r} is not known; choose refuse or zero.")
+        if self.clip not in ("scale", "limit", "none"):
+            raise ConfigError(f"clip={self.clip!r} is not known; choose scale, limit or none.")
         if self.batch_size < 1:
             raise ConfigError(f"batch_size={self.batch_size} must be at least 1.")
         for hz in self.cutoff_hz if isinstance(self.cutoff_hz, list) else [self.cutoff_hz]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,27 @@ def test_round_trip(tmp_path: Path, suffix: str, tolerance: float) -> None:
 def test_loud_samples_are_clipped_not_wrapped(tmp_path: Path) -> None:
     write_audio(tmp_path / "a.wav", torch.tensor([[2.0, -3.0, 0.5]]), 44_100)
     assert torch.allclose(read_audio(tmp_path / "a.wav")[0], torch.tensor([[1.0, -1.0, 0.5]]), atol=1e-6)
+
+
+def test_a_wav_of_floats_keeps_its_peaks_and_does_not_depend_on_the_time(tmp_path: Path) -> None:
+    audio = 3 * tone(channels=6)
+    for name in "ab":
+        with AudioWriter(tmp_path / f"{name}.wav", 44_100, 6, floats=True) as writer:
+            assert not writer.fixed_point
+            writer.write(audio)
+        time.sleep(1.01 - time.time() % 1)  # into the next second
+    assert torch.equal(read_audio(tmp_path / "a.wav")[0], audio)
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    with AudioWriter(tmp_path / "a.flac", 44_100, 6, floats=True) as writer:
+        assert writer.fixed_point
+
+
+def test_24_bits_are_written_as_they_are(tmp_path: Path) -> None:
+    integers = torch.randint(-(2**23), 2**23, (2, 50_000), generator=torch.Generator().manual_seed(0))
+    integers[0, :2] = torch.tensor([-(2**23), 2**23 - 1])
+    for suffix in (".wav", ".flac"):
+        write_audio(tmp_path / f"a{suffix}", integers / 2**23, 44_100)
+        assert torch.equal(read_audio(tmp_path / f"a{suffix}")[0] * 2**23, integers)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

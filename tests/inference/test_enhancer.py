@@ -229,7 +229,7 @@ def test_a_folder(enhancer: Enhancer, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_array_a_file_and_the_command_give_the_same_samples(package: Path, tmp_path: Path) -> None:
-    """Bit for bit, but for the file's 24 bits."""
+    """Bit for bit."""
     rate = 16_000
     audio = resample(degrade(noise(1, 2, 3 * RATE), [LowPassFilter("chebyshev1", 8, 7000)], RATE)[0], RATE, rate)
     soundfile.write(tmp_path / "in.wav", audio.T.numpy(), rate, subtype="FLOAT")
@@ -249,8 +249,7 @@ def test_an_array_a_file_and_the_command_give_the_same_samples(package: Path, tm
     finally:
         torch.set_num_threads(threads)
     assert (tmp_path / "file.wav").read_bytes() == (tmp_path / "command.wav").read_bytes()
-    soundfile.write(tmp_path / "array.wav", array.T.numpy(), RATE, subtype="PCM_24")
-    assert (tmp_path / "array.wav").read_bytes() == (tmp_path / "file.wav").read_bytes()
+    assert np.array_equal(soundfile.read(tmp_path / "file.wav", dtype="float32")[0].T, array.numpy())
 
 
 def test_prompt_and_rolloff_change_the_output_and_each_clip_has_its_own(tmp_path: Path) -> None:
