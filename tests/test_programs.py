@@ -18,6 +18,7 @@ from text_encoder import make_text_encoder
 
 from saga_sr.audio.files import inspect_audio
 from saga_sr.audio.writing import write_audio
+from saga_sr.evaluation.invariance_figures import FIGURES
 from saga_sr.synthesis.dataset import SyntheticAudio
 
 pytestmark = pytest.mark.slow
@@ -109,6 +110,14 @@ def test_evaluation_writes_metrics_report_and_audio(trained: Path, tmp_path: Pat
     assert metrics["clips"] == 3 and set(metrics["cutoffs"]) == {"4000", "8000"}
     assert set(metrics["cutoffs"]["4000"]["lsd_hf"]) == {"input", "band_replication", "output"}
     assert set(metrics["seconds"]) == {"train", "evaluate"} and metrics["seconds"]["train"] > 0
+    figures = metrics["invariances"]
+    assert set(figures) == {"4000", "8000"} and set(figures["4000"]) == set(FIGURES)
+    for name in ("polarity_error_db", "pan_db", "dual_mono_db", "empty_channel_peak", "swap_error_db"):
+        assert FIGURES[name].is_right(figures["4000"][name]), name
+    assert len((tmp_path / "invariances.csv").read_text().splitlines()) == 1 + 2 * 2
+    for title in (figure.title for figure in FIGURES.values()):
+        assert title in done.stderr and title in (tmp_path / "summary.txt").read_text(encoding="utf-8")
+        assert title in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (tmp_path / "report.html").stat().st_size > 50_000 and "Report:" in done.stderr
     assert inspect_audio(tmp_path / "audio/01_4000_input.flac").sample_rate == RATE
 

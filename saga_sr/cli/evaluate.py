@@ -1,6 +1,7 @@
 """Evaluate a model on held-out clips: `saga-sr evaluate model=DIR`.
 
-Writes `metrics.json`, `metrics.csv`, `summary.txt`, `report.html` and the examples' audio into `output`.
+Writes `metrics.json`, `metrics.csv`, `invariances.csv`, `summary.txt`, `report.html` and the examples' audio into
+`output`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from saga_sr.evaluation.comparison import (
     write_json,
     write_rows,
 )
+from saga_sr.evaluation.invariance_figures import CHUNK_S, OVERLAP_S
+from saga_sr.evaluation.invariances import Invariances, invariances_table, measure_invariances
+from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.run import load_enhancer
 from saga_sr.pages.report import write_report
 
@@ -45,7 +49,7 @@ COMMAND = Command("evaluate", "evaluate", "MODEL", in_order("model"), enhances=T
 
 
 def work(config: DictConfig) -> None:
-    """Compare the model with the baselines as `config` says."""
+    """Compare the model with the baselines as `config` says, and measure how it treats levels, stereo and joins."""
     begin = time.perf_counter()
     enhancer = load_enhancer(config)
     rate = config.sample_rate = enhancer.sample_rate
@@ -57,8 +61,12 @@ def work(config: DictConfig) -> None:
     }
     clips = held_out_clips(data.evaluation_clips(config.clips, config.seconds), config.clips)
     batch_size = enhancer.settings.batch_size
-    result = compare_methods(clips, methods, list(config.cutoffs_hz), rate, batch_size, config.examples)
-    write_results(Path(config.output), Path(config.model), result, data.describe(), time.perf_counter() - begin)
+    cutoffs_hz = list(config.cutoffs_hz)
+    result = compare_methods(clips, methods, cutoffs_hz, rate, batch_size, config.examples)
+    chunked = Enhancer(enhancer.model, enhancer.settings.changed(chunk_s=CHUNK_S, overlap_s=OVERLAP_S))
+    invariances = measure_invariances(clips, enhancer.clips, chunked.clips, cutoffs_hz, rate)
+    seconds = time.perf_counter() - begin
+    write_results(Path(config.output), Path(config.model), result, invariances, data.describe(), seconds)
 
 
 def held_out_clips(items: Dataset[dict[str, Any]], count: int) -> list[Clip]:
@@ -69,13 +77,16 @@ def held_out_clips(items: Dataset[dict[str, Any]], count: int) -> list[Clip]:
     ]
 
 
-def write_results(output: Path, model: Path, result: Comparison, data: str, seconds: float) -> None:
-    """Everything that came of the comparison, as files in `output`."""
+def write_results(
+    output: Path, model: Path, result: Comparison, invariances: Invariances, data: str, seconds: float
+) -> None:
+    """Everything that was measured, as files in `output`."""
     output.mkdir(parents=True, exist_ok=True)
     trained = read_record(run_of(model)) or {}
     spent = {"train": trained.get("seconds"), "evaluate": round(seconds, 1)}
-    write_json(output / "metrics.json", result.summary(spent))
-    write_rows(output / "metrics.csv", result)
+    write_json(output / "metrics.json", result.summary(spent) | {"invariances": invariances.summary()})
+    write_rows(output / "metrics.csv", result.rows)
+    write_rows(output / "invariances.csv", invariances.rows)
     write_examples(output / "audio", result)
     clips = len({row.clip for row in result.rows})
     facts = {
@@ -84,9 +95,10 @@ def write_results(output: Path, model: Path, result: Comparison, data: str, seco
         "training": f"{trained.get('steps', '?')} steps, {trained.get('seconds', '?')} s",
         "evaluation": f"{clips} held-out clips, {seconds:.0f} s",
     }
-    report = write_report(output / "report.html", result, "Audio super-resolution", facts, training_curves(model))
-    summary = f"{table(result)}\n\nReport: {report.resolve()}\n"
-    (output / "summary.txt").write_text(summary)
+    title, curves = "Audio super-resolution", training_curves(model)
+    report = write_report(output / "report.html", result, invariances, title, facts, curves)
+    summary = f"{table(result)}\n\n{invariances_table(invariances)}\n\nReport: {report.resolve()}\n"
+    (output / "summary.txt").write_text(summary, encoding="utf-8")
     logger.info("%s", summary)
 
 

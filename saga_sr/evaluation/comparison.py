@@ -159,7 +159,7 @@ def _compare_batch(
     cutoffs = torch.full((len(batch),), float(cutoff_hz))
     lr = degrade(reference, [LowPassFilter(*LOW_PASS, cutoff_hz)] * len(batch), rate)
     captions = [clip.caption for clip in batch]
-    outputs = {name: _checked(name, method(lr, cutoffs, captions).cpu(), lr) for name, method in methods.items()}
+    outputs = {name: checked(name, method(lr, cutoffs, captions).cpu(), lr) for name, method in methods.items()}
     for method, output in outputs.items():
         measured = measure(output, reference, cutoffs, rate)
         for i, clip in enumerate(batch):
@@ -182,7 +182,12 @@ def _compare_singly(
             result.failures.append(f"{clip.name} at {cutoff_hz} Hz: {error}")
 
 
-def _checked(name: str, output: Tensor, lr: Tensor) -> Tensor:
+def checked(name: str, output: Tensor, lr: Tensor) -> Tensor:
+    """`output`, if a method called `name` may make it of `lr`.
+
+    Raises:
+        AudioError: it is of another shape, or not finite.
+    """
     if output.shape != lr.shape:
         raise AudioError(
             f"Method {name} made {list(output.shape)} of {list(lr.shape)}; it must keep the shape of its input."
@@ -205,12 +210,12 @@ def write_examples(folder: Path, result: Comparison) -> None:
             write_audio(folder / file, audio, result.sample_rate)
 
 
-def write_rows(path: Path, result: Comparison) -> None:
-    """All rows as CSV: one line per clip, cutoff and method."""
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """`rows` as CSV: one line per clip, cutoff and method."""
     table = io.StringIO(newline="")
     writer = csv.writer(table)
-    writer.writerow(["clip", "cutoff_hz", "method", *result.metrics])
-    for row in result.rows:
+    writer.writerow(["clip", "cutoff_hz", "method", *(rows[0].metrics if rows else [])])
+    for row in rows:
         writer.writerow([row.clip, row.cutoff_hz, row.method, *(f"{v:.6g}" for v in row.metrics.values())])
     write_atomically(path, table.getvalue())
 
@@ -228,14 +233,18 @@ SHOWN = {
 
 def table(result: Comparison) -> str:
     """The means as a plain-text table, a line per cutoff and method; it is Markdown too."""
-    lines = [f"| cutoff | method | {' | '.join(SHOWN.values())} |", "|---" * (2 + len(SHOWN)) + "|"]
-    for cutoff in result.cutoffs_hz:
-        for method in result.methods:
-            values = " | ".join(f"{result.mean(cutoff, method, metric):.2f}" for metric in SHOWN)
-            lines.append(f"| {cutoff / 1000:g} kHz | {method} | {values} |")
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    rows = [
+        [f"{cutoff / 1000:g} kHz", method, *(f"{result.mean(cutoff, method, metric):.2f}" for metric in SHOWN)]
+        for cutoff in result.cutoffs_hz
+        for method in result.methods
+    ]
+    return aligned(["cutoff", "method", *SHOWN.values()], rows)
+
+
+def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose columns are as wide as their widest cell; it is Markdown too."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [head, ["-" * width for width in widths], *rows]
     return "\n".join(
-        "| " + " | ".join(cell.replace("---", "-" * w).ljust(w) for cell, w in zip(row, widths, strict=True)) + " |"
-        for row in rows
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
     )

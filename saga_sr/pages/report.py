@@ -11,6 +11,8 @@ from matplotlib.colors import to_hex
 
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.evaluation.comparison import SHOWN, Comparison, Example
+from saga_sr.evaluation.invariance_figures import FIGURES, Figure
+from saga_sr.evaluation.invariances import Invariances
 from saga_sr.pages.curves import Series, curve_panel
 from saga_sr.pages.page import number, page, picture, player
 from saga_sr.pages.spectrograms import COLOURS, RANGE_DB, loudest_db, spectrogram_panel
@@ -28,10 +30,18 @@ MOST_SAMPLES = 11_500_000
 Curves = Mapping[str, Series]
 
 
-def write_report(path: Path, result: Comparison, title: str, facts: Mapping[str, str], curves: Curves) -> Path:
+def write_report(
+    path: Path,
+    result: Comparison,
+    invariances: Invariances,
+    title: str,
+    facts: Mapping[str, str],
+    curves: Curves,
+) -> Path:
     """Write the page to `path`; it needs no network and no other file.
 
     Args:
+        invariances: of the method that `result` calls `output`.
         facts: what was run, by name.
         curves: panels of series of (step, value), by name.
     """
@@ -45,6 +55,7 @@ def write_report(path: Path, result: Comparison, title: str, facts: Mapping[str,
         "HF above and LF below the cutoff. HF level (mean of dB) and HF energy: output over reference, 0 is right. "
         "The best of each column and cutoff is green.</p>",
         _failures(result.failures),
+        _invariances(invariances),
         _examples(result),
         _training(curves),
     ]
@@ -87,6 +98,29 @@ def _badness(metric: str, value: float) -> float:
     if metric not in LESS_IS_BETTER:
         return abs(value)
     return value if LESS_IS_BETTER[metric] else -value
+
+
+def _invariances(result: Invariances) -> str:
+    cutoffs = result.cutoffs_hz
+    head = "".join(f"<th>{cutoff / 1000:g} kHz</th>" for cutoff in cutoffs)
+    rows = []
+    for name, figure in FIGURES.items():
+        cells = "".join(_figure(figure, result.worst(cutoff, name)) for cutoff in cutoffs)
+        right, meaning = figure.right.replace("-", "−"), figure.meaning.replace(" -", " −")
+        rows.append(
+            f'<tr><th>{escape(figure.title)}</th>{cells}<td>{right}</td><td class="meaning">{escape(meaning)}</td></tr>'
+        )
+    return (
+        "<h2>Level, stereo, low band and joins</h2>"
+        f'<p class="soft">Of {len({row.clip for row in result.rows})} of the clips, the worst. The high band lies '
+        "above 1.1 × the cutoff, the low band up to 0.8 ×. What is right is green.</p>"
+        f'<div class="wide"><table class="figures"><thead><tr><th>after (output)</th>{head}<th>right</th><th></th></tr>'
+        f"</thead><tbody>{''.join(rows)}</tbody></table></div>{_failures(result.failures)}"
+    )
+
+
+def _figure(figure: Figure, value: float) -> str:
+    return f"<td{' class=best' if figure.is_right(value) else ''}>{figure.text(value).replace('-', '−')}</td>"
 
 
 def _failures(failures: list[str]) -> str:

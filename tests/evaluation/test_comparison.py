@@ -110,7 +110,7 @@ def test_nothing_to_compare_is_an_error_that_says_why() -> None:
 
 def test_rows_and_table_hold_every_clip_and_method(tmp_path: Path) -> None:
     result = comparison()
-    write_rows(tmp_path / "metrics.csv", result)
+    write_rows(tmp_path / "metrics.csv", result.rows)
     with (tmp_path / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4 * 2 * 2 and set(rows[0]) == {"clip", "cutoff_hz", "method"} | METRICS

@@ -14,6 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from saga_sr.evaluation.comparison import Clip, Comparison, Example, Row, compare_methods
+from saga_sr.evaluation.invariance_figures import FIGURES
+from saga_sr.evaluation.invariances import Invariances
 from saga_sr.pages import report
 from saga_sr.pages.spectrograms import spectrogram_figure
 
@@ -54,10 +56,17 @@ def compared(n: int = 8000) -> Comparison:
     return compare_methods(clips, methods, [4000, 8000], RATE, examples=1)
 
 
+def invariances() -> Invariances:
+    """Of two clips, of which one is right in all and the other but in the pan, and of one that failed."""
+    ideal = {name: figure.ideal for name, figure in FIGURES.items()}
+    rows = [Row("a", 4000, "output", ideal), Row("b", 4000, "output", ideal | {"pan_db": -3.25})]
+    return Invariances(rows, ["c at 4000 Hz: <silent>"])
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    return report.write_report(path, compared(), "A & B", {"model": "m < 1"}, CURVES)
+    return report.write_report(path, compared(), invariances(), "A & B", {"model": "m < 1"}, CURVES)
 
 
 def test_the_page_is_whole_and_needs_nothing_else(written: Path) -> None:
@@ -96,6 +105,20 @@ def test_the_best_of_each_column_is_marked() -> None:
     assert best["before (input)"] == ["1.00", "1.00", "1.00", "20.00", "1.00"]
 
 
+def test_level_stereo_and_low_band_have_a_table_that_says_what_is_right(written: Path) -> None:
+    text = written.read_text(encoding="utf-8")
+    table = text[text.index('<table class="figures">') :].partition("<tbody>")[2]
+    table = table[: table.index("</table>")]
+    lines = re.findall(
+        r"<tr><th>(.*?)</th><td( class=best)?>(.*?)</td><td>(.*?)</td><td class=\"meaning\">(.*?)</td>", table
+    )
+    assert [line[0] for line in lines] == [figure.title for figure in FIGURES.values()]
+    assert [line[0] for line in lines if not line[1]] == ["pan (dB)"]
+    assert ("pan (dB)", "", "−3.25", "0 ± 0.1") in [line[:4] for line in lines]
+    assert all(len(line[4]) > 40 for line in lines)
+    assert "Of 2 of the clips" in text and "c at 4000 Hz: &lt;silent&gt;" in text
+
+
 def test_long_examples_are_cut_so_that_the_page_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
     result = compared(20_000)
     monkeypatch.setattr(report, "MOST_SAMPLES", 6 * 5000)
@@ -109,7 +132,7 @@ def test_failures_are_listed_and_no_examples_is_no_section(tmp_path: Path) -> No
     result = compared()
     result.examples.clear()
     result.failures.append("b at 4000 Hz: <broken>")
-    text = report.write_report(tmp_path / "r.html", result, "t", {}, {}).read_text(encoding="utf-8")
+    text = report.write_report(tmp_path / "r.html", result, Invariances(), "t", {}, {}).read_text(encoding="utf-8")
     assert "left out: 1" in text and "&lt;broken&gt;" in text
     assert "<h2>Clips" not in text and "<h2>Training" not in text
 
