@@ -29,18 +29,26 @@ def checked_mode(mode: object) -> str:
 
 
 def replace_low_band(
-    output: Tensor, lr: Tensor, cutoff_hz: Tensor, sample_rate: int, mode: str = "crossfade"
+    output: Tensor,
+    lr: Tensor,
+    cutoff_hz: Tensor,
+    sample_rate: int,
+    mode: str = "crossfade",
+    knee_hz: Tensor | None = None,
 ) -> Tensor:
     """Put the low band of `lr` in place of that of `output`.
 
     Modes: `crossfade` goes over from 0.9 to 1.1 x cutoff by a pair of linear-phase filters whose sum is 1, so that what
-    lies below is the input's to -100 dB; `hard` switches at the cutoff in the 2048/512 Hann spectrogram, which leaves a
-    bright line in it; `energy_matched` switches hard too, with the output's high band scaled (0.8 to 1.2) so that both
-    have the same energy in the fifth of the band below the cutoff; `off` returns `output`.
+    lies below is the input's to -100 dB, and sooner where the input falls off gently, so that what is dimmed there is
+    the output's: down to 0.8 to 1 x cutoff, continuously in where the slope begins; `hard` switches at the cutoff in
+    the 2048/512 Hann spectrogram, which leaves a bright line in it; `energy_matched` switches hard too, with the
+    output's high band scaled (0.8 to 1.2) so that both have the same energy in the fifth of the band below the cutoff;
+    `off` returns `output`.
 
     Args:
         output, lr: [b, c, time].
         cutoff_hz: [b]; above Nyquist / 1.1 the whole example is the input's.
+        knee_hz: [b], where the input's slope begins; at the cutoff where left out.
 
     Raises:
         ConfigError: an unknown mode.
@@ -53,7 +61,9 @@ def replace_low_band(
     # Where the cross-fade would reach past Nyquist there is no band to fill: all of it is the input's.
     edge = torch.where(1.1 * edge > sample_rate / 2, torch.inf, edge)
     if mode == "crossfade":
-        high_band = _high_passed(output - lr, edge[:, 0, 0, 0].tolist(), sample_rate)
+        edges_hz = edge[:, 0, 0, 0]
+        middles_hz = edges_hz if knee_hz is None else knee_hz.to(output).clamp(min=0.9 * edges_hz, max=edges_hz)
+        high_band = _high_passed(output - lr, edges_hz.tolist(), middles_hz.tolist(), sample_rate)
         return torch.where(edge[..., 0].isinf(), lr, lr + high_band)
     hz = bin_frequencies(sample_rate, output.device).to(output.dtype)[:, None]
     high = (hz > edge).to(output.dtype)
@@ -63,9 +73,9 @@ def replace_low_band(
     return lr + istft(high * stft(output - lr), output.shape[-1])
 
 
-def _high_passed(audio: Tensor, edges_hz: list[float], sample_rate: int) -> Tensor:
-    """`audio` [b, c, time] without what lies below 0.9 x its edge, whole above 1.1 x, without delay."""
-    taps = [_low_pass(edge, sample_rate) for edge in edges_hz]
+def _high_passed(audio: Tensor, edges_hz: list[float], middles_hz: list[float], sample_rate: int) -> Tensor:
+    """`audio` [b, c, time] without what lies 0.1 x its edge below its middle, whole as far above, without delay."""
+    taps = [_low_pass(edge, middle, sample_rate) for edge, middle in zip(edges_hz, middles_hz, strict=True)]
     reach = max(len(t) for t in taps) // 2
     kernels = torch.stack([pad(t, (reach - len(t) // 2,) * 2) for t in taps]).to(audio)
     length = audio.shape[-1]
@@ -75,8 +85,8 @@ def _high_passed(audio: Tensor, edges_hz: list[float], sample_rate: int) -> Tens
 
 
 @functools.lru_cache(maxsize=64)
-def _low_pass(edge_hz: float, sample_rate: int) -> Tensor:
-    """The taps [odd] of a linear-phase low-pass that falls from 0.9 to 1.1 x `edge_hz`; all of it where that is inf."""
+def _low_pass(edge_hz: float, middle_hz: float, sample_rate: int) -> Tensor:
+    """The taps [odd] of a linear-phase low-pass that falls over 0.2 x `edge_hz` about its middle; of inf, 1."""
     if math.isinf(edge_hz):
         return torch.ones(1)
     # Kaiser's formulas (Oppenheim & Schafer, "Discrete-Time Signal Processing", section 7.5.3).
@@ -85,7 +95,7 @@ def _low_pass(edge_hz: float, sample_rate: int) -> Tensor:
     beta = 0.1102 * (ATTENUATION_DB - 8.7)
     window = torch.kaiser_window(2 * reach + 1, periodic=False, beta=beta, dtype=torch.float64)
     time = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    taps = window * torch.sinc(2 * edge_hz / sample_rate * time)
+    taps = window * torch.sinc(2 * middle_hz / sample_rate * time)
     return (taps / taps.sum()).float()
 
 

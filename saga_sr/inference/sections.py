@@ -16,6 +16,8 @@ from saga_sr.audio.edges import Edge
 ALIKE = 1.15
 # A change of edge is cross-faded over this.
 FADE_S = 0.2
+# Where content ends and where it begins to, in Hz.
+Ending = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,17 @@ def settled(edges: Sequence[Sequence[Edge]], file_rate: int, sample_rate: int) -
     nyquist = sample_rate / 2
     # What has a full band at a lower rate ends where changing the rate cuts it.
     limit = nyquist if file_rate >= sample_rate else min(nyquist, FULL_BAND * file_rate / 2)
-    seconds: dict[float, float] = {}
-    for stretch in (edge for channel in edges for edge in channel):
-        hz = min(stretch.hz, limit)
-        seconds[hz] = seconds.get(hz, 0.0) + stretch.end_s - stretch.begin_s
-    settled_hz = {hz: nyquist for hz in seconds if hz >= FULL_BAND * nyquist}
-    for alike in _alike(sorted(seconds.keys() - settled_hz.keys())):
-        settled_hz |= dict.fromkeys(alike, _median(alike, seconds))
-    return [_joined([Edge(e.begin_s, e.end_s, settled_hz[min(e.hz, limit)]) for e in channel]) for channel in edges]
+    seconds: dict[Ending, float] = {}
+    for edge in (edge for channel in edges for edge in channel):
+        ending = _ending(edge, limit)
+        seconds[ending] = seconds.get(ending, 0.0) + edge.end_s - edge.begin_s
+    becomes = {ending: (nyquist, nyquist) for ending in seconds if ending[0] >= FULL_BAND * nyquist}
+    for alike in _alike(sorted(seconds.keys() - becomes.keys())):
+        becomes |= dict.fromkeys(alike, _median(alike, seconds))
+    return [
+        _joined([Edge(edge.begin_s, edge.end_s, *becomes[_ending(edge, limit)]) for edge in channel])
+        for channel in edges
+    ]
 
 
 def plan_sections(edges: Sequence[Sequence[Edge]], sample_rate: int) -> list[Section]:
@@ -81,25 +86,29 @@ def _at(edges: Sequence[Edge], time_s: float) -> float:
     return next((edge.hz for edge in reversed(edges) if edge.begin_s <= time_s), edges[0].hz)
 
 
-def _alike(ascending: list[float]) -> Iterator[list[float]]:
-    """Frequencies in groups, none further than `ALIKE` above the lowest of its group."""
-    group: list[float] = []
-    for hz in ascending:
-        if group and hz > ALIKE * group[0]:
+def _ending(edge: Edge, limit_hz: float) -> Ending:
+    return min(edge.hz, limit_hz), min(edge.knee_hz, limit_hz)
+
+
+def _alike(ascending: list[Ending]) -> Iterator[list[Ending]]:
+    """Endings in groups, no edge further than `ALIKE` above the lowest of its group."""
+    group: list[Ending] = []
+    for ending in ascending:
+        if group and ending[0] > ALIKE * group[0][0]:
             yield group
             group = []
-        group.append(hz)
+        group.append(ending)
     if group:
         yield group
 
 
-def _median(ascending: list[float], seconds: dict[float, float]) -> float:
-    """The frequency below and above which the recording stays as long."""
-    half, before = sum(seconds[hz] for hz in ascending) / 2, 0.0
-    for hz in ascending:
-        before += seconds[hz]
+def _median(ascending: list[Ending], seconds: dict[Ending, float]) -> Ending:
+    """The ending below and above which the recording stays as long."""
+    half, before = sum(seconds[ending] for ending in ascending) / 2, 0.0
+    for ending in ascending:
+        before += seconds[ending]
         if before >= half:
-            return hz
+            return ending
     return ascending[-1]
 
 
@@ -108,7 +117,7 @@ def _joined(edges: list[Edge]) -> list[Edge]:
     joined = [edges[0]]
     for edge in edges[1:]:
         if edge.hz == joined[-1].hz:
-            joined[-1] = Edge(joined[-1].begin_s, edge.end_s, edge.hz)
+            joined[-1] = Edge(joined[-1].begin_s, edge.end_s, edge.hz, edge.knee_hz)
         else:
             joined.append(edge)
     return joined

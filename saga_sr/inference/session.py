@@ -31,13 +31,14 @@ class Part:
     """What is restored with one conditioning: channels of one recording, or those of several that are mono.
 
     Attributes:
-        cutoffs_hz: where the content of each recording ends in these channels.
+        cutoffs_hz: where the content of each recording ends in these channels, and `knees_hz` where it begins to.
         frames: in which each is restored.
         noise: number of the first component's noise.
     """
 
     channels: tuple[int, ...]
     cutoffs_hz: list[float]
+    knees_hz: list[float]
     frames: list[ReferenceFrame]
     conditioning: BranchConditioning
     noise: int = 0
@@ -109,13 +110,15 @@ class Session:
             edges = [[max(channel, key=lambda edge: edge.end_s - edge.begin_s)] for channel in edges]
         excerpts = recording.excerpts()
         made: dict[tuple[float, tuple[int, ...], int], list[Part]] = {}
+        knees_hz = {edge.hz: edge.knee_hz for channel in edges for edge in channel}
         sections = []
         for section in plan_sections(edges, self.model.sample_rate):
             parts, noise = [], 0
             for hz, channels in section.groups():
                 key = hz, channels, noise
                 if key not in made:
-                    made[key] = self._parts([excerpts[list(channels)]], channels, [hz], [self.settings.prompt], noise)
+                    clips, prompts = [excerpts[list(channels)]], [self.settings.prompt]
+                    made[key] = self._parts(clips, channels, [hz], [knees_hz[hz]], prompts, noise)
                 parts += made[key]
                 noise += len(channels)
             sections.append((section, parts))
@@ -130,7 +133,7 @@ class Session:
         channels = tuple(range(len(clips[0])))
         edges = [[Edge(0.0, float("inf"), checked_cutoff(cutoffs_hz[0], self.model.sample_rate))] for _ in channels]
         section = plan_sections(edges, self.model.sample_rate)[0]
-        return Look(edges, [(section, self._parts(clips, channels, cutoffs_hz, prompts))])
+        return Look(edges, [(section, self._parts(clips, channels, cutoffs_hz, cutoffs_hz, prompts))])
 
     def _edges(self, recording: Recording) -> list[list[Edge]]:
         """The edges of each channel: as the settings say, or as they are measured."""
@@ -156,8 +159,8 @@ class Session:
         return settled(finder.finish(), rate, self.model.sample_rate)
 
     def _parts(
-        self, clips: Sequence[Tensor], channels: tuple[int, ...], cutoffs_hz: list[float], prompts: Sequence[str],
-        noise: int = 0,
+        self, clips: Sequence[Tensor], channels: tuple[int, ...], cutoffs_hz: list[float], knees_hz: list[float],
+        prompts: Sequence[str], noise: int = 0,
     ) -> list[Part]:  # fmt: skip
         """What restores these `channels` of `clips`, or excerpts, [c, time]; none where nothing is missing."""
         rate, settings = self.model.sample_rate, self.settings
@@ -171,7 +174,7 @@ class Session:
         conditioning = self.model.prepare_conditioning(
             lr.to(self.device), cutoff_hz, prompts, settings.rolloff, settings.wishes, self.guidance
         )
-        return [Part(channels, cutoffs_hz, frames, conditioning, noise)]
+        return [Part(channels, cutoffs_hz, knees_hz, frames, conditioning, noise)]
 
     def whole(self, group: Sequence[Recording], look: Look, watch: Watch) -> Tensor:
         """The whole results [recording, c, time] of a group."""
@@ -221,7 +224,7 @@ class Session:
             stretches: of each recording in turn, once or several times.
         """
         rate, recordings = self.model.sample_rate, len(part.frames)
-        edge = torch.tensor(part.cutoffs_hz).repeat(len(stretches) // recordings)
+        edge, knee = torch.tensor([part.cutoffs_hz, part.knees_hz]).repeat(1, len(stretches) // recordings)
         shown, levels, noise, own = [], [], [], []
         for i, stretch in enumerate(stretches):
             frame, audio = part.frames[i % recordings], stretch.audio[list(part.channels)]
@@ -243,7 +246,7 @@ class Session:
             for i, (components, level) in enumerate(zip(output.split([len(x) for x in shown]), levels, strict=True))
         ]
         lr = torch.stack(own)
-        return replace_low_band(torch.stack(restored), lr, edge, rate, self.low_band) - lr
+        return replace_low_band(torch.stack(restored), lr, edge, rate, self.low_band, knee) - lr
 
 
 def checked_cutoff(cutoff_hz: float, sample_rate: int) -> float:

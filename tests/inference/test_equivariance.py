@@ -72,6 +72,13 @@ def test_gain(enhancer: Enhancer, gain_db: float, channels: int, seed: int, kind
     assert error_db(louder / gain, plain) < (-60 if way["low_band"] != "off" else -40)
 
 
+@pytest.mark.parametrize("gain_db", [-60, -30, 20])
+def test_gain_polarity_and_order_where_the_edge_is_measured(enhancer: Enhancer, gain_db: float) -> None:
+    audio, gain = dull(2.5, 2, 7), -(10 ** (gain_db / 20))
+    plain, changed = enhancer(audio, RATE)[0], enhancer(gain * audio.flip(0), RATE)[0].flip(0)
+    assert error_db(changed / gain, plain) < -60
+
+
 def test_gain_in_bfloat16() -> None:
     enhancer = Enhancer(awake(build(model_config("codec.latent_dim=128"))))
     audio = dull(1, 2, 1)
@@ -135,11 +142,13 @@ def test_quiet_passages_are_restored_as_loud_ones(enhancer: Enhancer) -> None:
     assert max(ratios) - min(ratios) < 1, ratios
 
 
-@pytest.mark.parametrize("kind", ["tone", "noise"])
+@pytest.mark.parametrize("kind", ["tone", "noise", "alternating"])
 def test_the_level_is_steady_across_joins(enhancer: Enhancer, kind: str) -> None:
     length = 6 * RATE
     tone = 0.1 * torch.sin(2 * torch.pi * 440 * torch.arange(length) / RATE)[None]
     audio = tone if kind == "tone" else dull(6, 1, 0, "noise")
+    if kind == "alternating":
+        audio = audio * torch.tensor([1.0, 1e-2]).repeat(2).repeat_interleave(length // 4)
     output = enhancer(audio, RATE, cutoff_hz=CUTOFF, chunk_s=1.5, overlap_s=0.5)[0]
     whole = enhancer(audio, RATE, cutoff_hz=CUTOFF)[0]
     assert error_db(output, whole) < -40

@@ -10,9 +10,10 @@ from conftest import awake, model_config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga_sr.audio.degradation import LowPassFilter, degrade
-from saga_sr.audio.edges import Edge
+from saga_sr.audio.degradation import LowPassFilter, degrade, zero_phase_lowpass
+from saga_sr.audio.edges import Edge, find_edges
 from saga_sr.audio.files import read_audio
+from saga_sr.audio.low_band import replace_low_band
 from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import ConfigError
 from saga_sr.inference.enhancer import Enhancer
@@ -36,6 +37,11 @@ def noise(seconds: float, cutoff_hz: float | None, seed: int = 0) -> torch.Tenso
 
 def windowed(audio: torch.Tensor) -> torch.Tensor:
     return torch.fft.rfft(audio * torch.hann_window(audio.shape[-1]))
+
+
+def zero_phase_slope(audio: torch.Tensor, corner_hz: float) -> torch.Tensor:
+    """A fall of 24 dB/octave above the corner."""
+    return zero_phase_lowpass(audio, [LowPassFilter("butterworth", 2, corner_hz)], RATE)
 
 
 def level_db(audio: torch.Tensor, low_hz: float) -> float:
@@ -114,5 +120,27 @@ def test_sections_share_each_sample_out(times: list[float], edges_hz: list[float
 def test_edges_that_lie_close_are_one_and_narrow_files_end_below_their_nyquist() -> None:
     edges = [[Edge(0, 5, 4000.0), Edge(5, 7, 4300.0), Edge(7, 9, 21_500.0)], [Edge(0, 9, 9000.0)]]
     assert settled(edges, RATE, RATE) == [[Edge(0, 7, 4000.0), Edge(7, 9, NYQUIST)], [Edge(0, 9, 9000.0)]]
+    slopes = [[Edge(0, 5, 4000.0, 2500.0), Edge(5, 7, 4300.0, 4300.0)]]
+    assert settled(slopes, RATE, RATE) == [[Edge(0, 7, 4000.0, 2500.0)]]
     assert settled([[Edge(0, 1, 4000.0)]], 8000, RATE) == [[Edge(0, 1, 3720.0)]]
     assert settled([[Edge(0, 1, 48_000.0)]], 96_000, RATE) == [[Edge(0, 1, NYQUIST)]]
+
+
+def test_what_a_gentle_slope_dims_under_its_edge_is_levelled(enhancer: Enhancer) -> None:
+    """The steeper the fall, the later the output takes over, without a step; at 0.8 x the edge it is the input."""
+    edge, length = 6000.0, 2 * RATE
+    lr, output = torch.zeros(1, 1, length), 0.1 * torch.randn(1, 1, length)
+    starts = []
+    for knee in (3000.0, 5400.0, 5500.0, 5700.0, 6000.0):
+        mixed = replace_low_band(output, lr, torch.tensor([edge]), RATE, "crossfade", torch.tensor([knee]))
+        share = windowed(mixed[0, 0]).abs() / windowed(output[0, 0]).abs()
+        assert share[: int(0.8 * edge * 2)].max() < 1e-4
+        starts.append(float((share[int(0.8 * edge * 2) : int(1.1 * edge * 2)] > 0.5).int().argmax() / 2 + 0.8 * edge))
+    assert starts[:2] == pytest.approx([5400, 5400], abs=20)
+    assert starts[2:] == pytest.approx([5500, 5700, 6000], abs=20)
+    dimmed = zero_phase_slope(noise(6, None)[None], 4000)[0]
+    restored = enhancer(dimmed, RATE)[0]
+    hz = find_edges(dimmed, RATE)[0][0].hz
+    band = slice(int(0.93 * hz * 6), int(hz * 6))
+    gain = windowed(restored)[0, band].abs().square().mean() / windowed(dimmed)[0, band].abs().square().mean()
+    assert 10 * torch.log10(gain) > 3
