@@ -47,7 +47,7 @@ figcaption span { color: var(--soft); font-variant-numeric: tabular-nums }
 img { display: block; width: 100%; height: auto } audio { display: block; width: 100%; height: 34px; margin-top: .3rem }
 td.name { text-align: left } .line { display: inline-block; width: 1.2rem; height: .25rem; margin-right: .4rem;
   vertical-align: middle }
-.figures td, .figures thead th + th { text-align: right }
+.figures td, .figures thead th + th { text-align: right; vertical-align: top }
 .figures td.meaning { text-align: left; white-space: normal; min-width: 26rem; color: var(--soft); font-size: .88rem }
 .key { display: inline-block; width: 9rem; height: .6rem; border-radius: 3px; margin: 0 .4rem }
 """
