@@ -82,6 +82,7 @@ def _filters(from_hz: int, to_hz: int, dtype: torch.dtype, device: torch.device)
 
 
 def _kaiser_sinc(crossings: Tensor) -> Tensor:
-    """The sinc function under a Kaiser window, at `crossings` of zero from its middle."""
+    """The sinc function under a Kaiser window, at `crossings` of zero from its middle; nothing outside the window."""
     inside = (1 - (crossings / ZERO_CROSSINGS).square()).clamp(min=0).sqrt()
-    return torch.sinc(crossings) * torch.i0(BETA * inside) / torch.i0(torch.tensor(BETA, dtype=crossings.dtype))
+    window = torch.i0(BETA * inside) / torch.i0(torch.tensor(BETA, dtype=crossings.dtype))
+    return torch.sinc(crossings) * window.where(crossings.abs() < ZERO_CROSSINGS, 0.0)

@@ -14,6 +14,7 @@ from saga_sr.audio.degradation import FULL_BAND, cut_above
 from saga_sr.audio.edges import Edge, EdgeFinder
 from saga_sr.audio.low_band import checked_mode, replace_low_band
 from saga_sr.audio.reference_frame import TARGET_RMS, ReferenceFrame, level_context, level_step
+from saga_sr.audio.silence import presence
 from saga_sr.core.errors import ConfigError
 from saga_sr.inference.chunks import ChunkPlan, CrossFade, Span, plan_chunks
 from saga_sr.inference.noise import PositionalNoise
@@ -68,6 +69,12 @@ class _Stretch(NamedTuple):
     span: Span
     first: int
     audio: Tensor
+    sample_rate: int
+
+    @property
+    def presence(self) -> Tensor:
+        """How much may be added to the span, [c, time]: nothing in digital silence."""
+        return self.cut_out(presence(self.audio, self.sample_rate))
 
     def cut_out(self, audio: Tensor) -> Tensor:
         """What of `audio` [..., time] that begins at `first` lies in the span."""
@@ -205,7 +212,9 @@ class Session:
             for part in parts if shares else []:
                 added = self._added([stretch for i in shares for stretch in read[i]], part)
                 for (i, share), of_span in zip(shares.items(), added.split(len(group)), strict=True):
-                    result[i][:, list(part.channels)] += share * of_span
+                    channels = list(part.channels)
+                    present = torch.stack([stretch.presence[channels] for stretch in read[i]])
+                    result[i][:, channels] += present * (share * of_span)
         return result
 
     def reach(self, span: Span) -> Span:
@@ -215,7 +224,8 @@ class Session:
 
     def _read(self, recording: Recording, span: Span) -> _Stretch:
         first, last = self.reach(span)
-        return _Stretch(span, first, recording.read(first, min(last, recording.length)))
+        audio = recording.read(first, min(last, recording.length))
+        return _Stretch(span, first, audio, recording.sample_rate)
 
     def _added(self, stretches: Sequence[_Stretch], part: Part) -> Tensor:
         """What restoring adds to the `part` of stretches, [stretch, c, time].
