@@ -108,7 +108,7 @@ def test_the_command_of_an_installed_package_lists_its_verbs(installed: Path, tm
     assert all(str(installed.parents[1]) in path for path in found) and found[1].endswith("saga_sr/conf")
     listed = run(installed, cwd=tmp_path)
     assert listed.returncode == 0
-    for verb in ("train", "enhance", "evaluate", "prepare", "caption", "compare", "inspect", "export"):
+    for verb in ("train", "enhance", "measure", "evaluate", "prepare", "caption", "compare", "inspect", "export"):
         assert f"\n  {verb} " in listed.stdout
 
 

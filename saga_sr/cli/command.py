@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,6 +78,17 @@ def in_order(*settings: str) -> Callable[[list[str], Collection[str]], Placed]:
         return dict(zip(free, files, strict=False))
 
     return place
+
+
+def check_existing(sources: Collection[str]) -> None:
+    """Refuse words that are neither settings nor recordings.
+
+    Raises:
+        UsageError: one of `sources` is not there.
+    """
+    for source in sources:
+        if not os.path.lexists(source):
+            raise UsageError(f"There is no file or folder {source}, and no setting of that name.")
 
 
 def read(

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from omegaconf import DictConfig
 
-from saga_sr.cli.command import Command, Placed, execute
+from saga_sr.cli.command import Command, Placed, check_existing, execute
 from saga_sr.core.errors import UsageError
 
 PIPE = "-"
@@ -28,9 +28,7 @@ def place(files: list[str], given: Collection[str]) -> Placed:
             raise UsageError(f"input=... and {files[0]} are both given; leave one out.")
         return {"output": files[0]}
     sources, output = (files, None) if "output" in given or len(files) == 1 else split_output(files)
-    for source in sources:
-        if source != PIPE and not os.path.lexists(source):
-            raise UsageError(f"There is no file or folder {source}, and no setting of that name.")
+    check_existing([source for source in sources if source != PIPE])
     if PIPE in sources and len(sources) > 1:
         raise UsageError("A pipe (-) is one recording; enhance the other files in a command of their own.")
     if PIPE in sources and output is None and "output" not in given:

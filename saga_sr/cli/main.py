@@ -16,6 +16,7 @@ from saga_sr.core.version import __version__
 VERBS = {
     "train": "train a model, or a sweep of them",
     "enhance": "restore the high frequencies of recordings",
+    "measure": "say where the content of recordings ends, how loud they are, and what would be restored",
     "evaluate": "compare a model with its input on held-out clips, in a report",
     "prepare": "encode recordings once, for faster training",
     "caption": "describe recordings in words, for models that read text",

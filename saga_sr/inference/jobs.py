@@ -43,28 +43,47 @@ def plan_files(sources: Sequence[Path], output: Path, suffix: str) -> list[Job]:
             raise ConfigError(f"{named} but output={output} is one file; give a folder as output.")
         jobs = [Job(sources[0], output)]
     else:
-        jobs = [Job(path, output / place) for path, place in _places(sources, output, suffix)]
+        found = find_recordings(sources, without=output)
+        places = result_places([place for _, place in found], suffix)
+        jobs = [Job(path, output / place) for (path, _), place in zip(found, places, strict=True)]
     for job in jobs:
         if job.source.resolve() == job.target.resolve():
             raise ConfigError(f"{job.source} would be overwritten by its own result; give another output.")
     return jobs
 
 
-def _places(sources: Sequence[Path], output: Path, suffix: str) -> list[tuple[Path, Path]]:
-    """Each file that `sources` name, and its place in the output folder."""
-    found: list[tuple[Path, Path]] = []  # a file, and where it lies below what was named
+def find_recordings(sources: Sequence[Path], without: Path | None = None) -> list[tuple[Path, Path]]:
+    """Each file that `sources` name, or that lies in a folder of them, and where it lies below what was named.
+
+    Args:
+        without: a folder that is passed over, where results go.
+
+    Raises:
+        AudioError: a folder that holds none.
+    """
+    found: list[tuple[Path, Path]] = []
     for source in sources:
         if source.is_dir():
-            inside = (path for path in find_audio(source) if output.resolve() not in path.resolve().parents)
+            inside = find_audio(source)
+            if without is not None:
+                inside = [path for path in inside if without.resolve() not in path.resolve().parents]
             found += [(path, path.relative_to(source)) for path in inside]
         else:
             found.append((source, Path(source.name)))
-    stems = [place.with_suffix("") for _, place in found]
+    return found
+
+
+def result_places(places: Sequence[Path], suffix: str) -> list[Path]:
+    """Where the result of each recording goes in a folder of results, by the place of the recording.
+
+    Raises:
+        ConfigError: two would go to the same place.
+    """
+    stems = [place.with_suffix("") for place in places]
     # song.wav beside song.mp3 become song.wav.flac and song.mp3.flac.
-    names = [place.name if stems.count(stem) > 1 else place.stem for (_, place), stem in zip(found, stems, strict=True)]
-    placed = [(path, place.parent / f"{name}.{suffix}") for (path, place), name in zip(found, names, strict=True)]
-    targets = [place for _, place in placed]
-    for place in targets:
-        if targets.count(place) > 1:
-            raise ConfigError(f"Several inputs would become {output / place}; enhance them into folders of their own.")
-    return placed
+    names = [place.name if stems.count(stem) > 1 else place.stem for place, stem in zip(places, stems, strict=True)]
+    results = [place.parent / f"{name}.{suffix}" for place, name in zip(places, names, strict=True)]
+    for result in results:
+        if results.count(result) > 1:
+            raise ConfigError(f"Several inputs would become {result}; take them one by one, into folders of their own.")
+    return results
