@@ -7,8 +7,8 @@ f(g x) = g f(x) for gains g of either sign, and f(R x) = R f(x) for rotations R 
 - **Axes**: the channels are rotated to the principal axes of their covariance. A source that stands alone, however it
   is panned, is one component, and comes back with its pan. Components are uncorrelated, so each has noise of its own.
 - **Polarity**: each axis points to where the component's third moment is positive.
-- **Level**: each component is divided by the root mean square of the second around, so that quiet passages are restored
-  as loud ones are, and the result is multiplied by it.
+- **Level**: each component is divided by the root mean square of the half second before or after, whichever is quieter,
+  so that quiet passages are restored as loud ones are, right to where these begin, and the result is multiplied by it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ FLOOR = 1e-4
 SILENCE = 1e-8
 # What makes an entry of an axis rounding, so that a channel without sound stays without.
 ROUNDING = 1e-7
-# The level's grid, and how many steps of it the window reaches in all.
-STEP_S, WINDOW_STEPS = 0.05, 21
+# The level's grid, and how many steps of it the level reaches to each side.
+STEP_S, REACH_STEPS = 0.0125, 40
+# Power, relative to that of the three steps around: the level is no lower, where a passage has a loud end.
+PEAK = 10**-1.2
 
 
 def level_step(sample_rate: int) -> int:
@@ -38,7 +40,7 @@ def level_step(sample_rate: int) -> int:
 
 def level_context(sample_rate: int) -> int:
     """Samples on each side of a stretch that its level depends on, the way to a point of the grid included."""
-    return (WINDOW_STEPS // 2 + 2) * level_step(sample_rate)
+    return (REACH_STEPS + 2) * level_step(sample_rate)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,10 @@ class ReferenceFrame:
         return self.axes.T @ components
 
     def level(self, components: Tensor) -> Tensor:
-        """The root mean square of the second around each sample of `components` [component, time].
+        """The level at each sample of `components` [component, time]: their root mean square before or after it.
+
+        The mean reaches half a second back and, apart from it, as far ahead; the lower of both is the level, so that it
+        steps with what is heard, and does not let a loud passage hide the quiet one beside it.
 
         Points of the grid lie on multiples of `level_step` from the first sample on. What lies outside is not counted,
         so that `level_context` samples inside the ends the level is what it would be with more of the recording.
@@ -87,11 +92,22 @@ class ReferenceFrame:
         blocks = pad(components.square(), (0, -length % step)).unflatten(1, (-1, step)).sum(dim=2)
         counts = torch.full((1, blocks.shape[1]), float(step))
         counts[0, -1] = length - (blocks.shape[1] - 1) * step
-        window = torch.hann_window(WINDOW_STEPS + 2, periodic=False)[1:-1][None, None]
-        reach = WINDOW_STEPS // 2
-        energy, count = (conv1d(pad(x, (reach, reach))[:, None], window)[:, 0] for x in (blocks, counts))
+        before = torch.hann_window(2 * REACH_STEPS + 3, periodic=False)[1 : REACH_STEPS + 2]
+        around = torch.tensor([0.5, 1.0, 0.5])
+        windows = [
+            pad(before, (0, REACH_STEPS)),
+            pad(before.flip(0), (REACH_STEPS, 0)),
+            pad(around, (REACH_STEPS - 1,) * 2),
+        ]
+        kernels = torch.stack(windows)[:, None]
+        energy, count = (conv1d(pad(x, (REACH_STEPS, REACH_STEPS))[:, None], kernels) for x in (blocks, counts))
+        back, ahead, here = (energy / count).unbind(dim=1)
+        # Near an end the other side speaks for what is missing.
+        known = (count / (step * kernels.sum(dim=2))).unbind(dim=1)
+        lower = torch.minimum(known[0] * back + (1 - known[0]) * ahead, known[1] * ahead + (1 - known[1]) * back)
+        power = torch.maximum(lower, PEAK * here)
         nothing = max((SILENCE * self.rms) ** 2, torch.finfo(torch.float32).tiny)
-        power = (energy / count).clamp(min=nothing)
+        power = power.clamp(min=nothing)
         # Linearly in decibels, between the middles of blocks.
         fine = interpolate(power.log()[:, None], scale_factor=float(step), mode="linear", align_corners=False)
         fine = fine[:, 0, :length].exp()
