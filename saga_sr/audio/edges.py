@@ -20,8 +20,6 @@ ABOVE_FLOOR_DB = 8.0
 CONTENT_DB, FAINT_DB = 15.0, 35.0
 # A slope falls by the first within an octave, after an octave that falls by no more than the second.
 SLOPE_DB, TILT_DB = 20.0, 10.0
-# It begins between these: above, voices and cymbals fall as steeply by themselves.
-KNEE_HZ = (1000.0, 7000.0)
 # Recordings fall by themselves, in an octave between these.
 MATERIAL_DB = (2.0, 8.0)
 # It has no formants or partials that stand out by more than this.
@@ -32,15 +30,12 @@ SHELF_DB = 3.0
 CLIFF_RATIO = 1.06
 # Slopes where that is more are fitted.
 GENTLE = 1.2
-# A fall of the first within a tenth of the frequency is no slope, if the second below the loudest band or less.
-SHARP_DB = 18.0
-AUDIBLE_DB = 70.0
 # A tone that is no content stands out by this much, in this share of the sections.
 TONE_DB, TONE_SHARE = 6.0, 0.7
 # Sections that have to speak for another edge before it is believed.
 CHANGE = 1.5
 # Lowest edge, and the share of Nyquist from which a recording is full band.
-LOWEST_HZ, FULL = 1800.0, 0.94
+LOWEST_HZ, FULL = 500.0, 0.94
 # Sections on each side in which a floor is looked for.
 FLOOR_SECTIONS = 8
 
@@ -89,8 +84,8 @@ class EdgeFinder:
         loud, quiet = self._spectra.finish()
         votes = Votes(loud, quiet, self._spectra.band_hz, self._spectra.sample_rate / 2)
         state = int(votes.score.sum(axis=(0, 1)).argmax())
-        flat, floor = (levels.reshape(-1, levels.shape[-1]) for levels in (votes.loud, votes.floor))
-        return votes.refined(flat, floor.min(axis=0), state)[1]
+        flat = votes.loud.reshape(-1, votes.loud.shape[-1])
+        return votes.refined(flat, state)[1]
 
     def _stretches(self, votes: Votes, channel: int) -> list[Edge]:
         path = most_likely_path(votes.score[channel], CHANGE)
@@ -99,8 +94,7 @@ class EdgeFinder:
         end_s = self._spectra.num_samples / self._spectra.sample_rate
         stretches = []
         for begin, end in zip(begins, ends, strict=True):
-            loud, floor = votes.loud[channel, begin:end], votes.floor[channel, begin:end]
-            knee_hz, hz = votes.refined(loud, floor.min(axis=0), int(path[begin]))
+            knee_hz, hz = votes.refined(votes.loud[channel, begin:end], int(path[begin]))
             last = end_s if end == len(path) else end * self._spectra.section_s
             stretches.append(Edge(begin * self._spectra.section_s, last, hz, knee_hz))
         return stretches
@@ -136,8 +130,7 @@ class Votes:
         bottom = np.maximum(loud.max(axis=-1, keepdims=True), loud.max(axis=(1, 2), keepdims=True) - 20) - RANGE_DB
         self.loud = without_tones(np.maximum(loud, bottom))
         floor = _smooth(np.minimum(np.maximum(quiet, bottom), self.loud))
-        self.floor = running_minimum(floor, FLOOR_SECTIONS)
-        self.score = self._score(_smooth(self.loud), self.floor)
+        self.score = self._score(_smooth(self.loud), running_minimum(floor, FLOOR_SECTIONS))
 
     def _score(self, level: np.ndarray, floor: np.ndarray) -> np.ndarray:
         """What speaks for each state, [channel, section, state], at most 1; of edges that are as likely, the lower."""
@@ -156,16 +149,14 @@ class Votes:
         score = np.where(usable, cliff - against - 0.05 * hz / self.nyquist_hz, -10.0)
         return np.concatenate([score, np.zeros_like(score[..., :1])], axis=-1)
 
-    def refined(self, loud: np.ndarray, floor: np.ndarray, state: int) -> tuple[float, float]:
-        """Knee and edge in Hz of sections' spectra [section, band] above a floor [band] whose state is `state`."""
+    def refined(self, loud: np.ndarray, state: int) -> tuple[float, float]:
+        """Knee and edge in Hz of sections' spectra [section, band] whose state is `state`."""
         loudness = loud.max(axis=-1)
         loud = loud[loudness >= loudness.max() - 30]
         level = 10 * np.log10(np.mean(10 ** (loud / 10), axis=0))
         hz = float(self.upper_hz[state]) if state < len(self.upper_hz) else self.nyquist_hz
-        if self._slope_hz(level, floor) < hz / 1.1 and not self._is_cliff(level, hz):
-            fit = fitted_slope(level, self.centre, self.nyquist_hz)
-            if fit[0] < KNEE_HZ[1]:
-                return fit
+        if self._slope_hz(level) < hz / 1.1:
+            return fitted_slope(level, self.centre, self.nyquist_hz)
         if hz == self.nyquist_hz:
             return hz, hz
         hz = self._cliff_hz(level, hz)
@@ -175,12 +166,6 @@ class Votes:
         near = self.centre < 1.2 * hz
         fit = fitted_slope(level[near], self.centre[near], self.nyquist_hz)
         return fit if hz / 1.3 < fit[1] < 1.3 * hz else (knee_hz, hz)
-
-    def _is_cliff(self, level: np.ndarray, hz: float) -> bool:
-        """Whether content that is not faint ends at once at `hz`, which no slope does."""
-        below = level[(self.centre > hz / 1.1) & (self.centre < hz / 1.03)].mean()
-        above = level[(self.centre > hz * 1.03) & (self.centre < hz * 1.1)]
-        return below > level.max() - AUDIBLE_DB and len(above) > 0 and below - above.mean() > SHARP_DB
 
     def _knee_hz(self, level: np.ndarray, hz: float) -> float:
         """Where the level begins to fall to the cliff at `hz`: there, if within what bands tell apart."""
@@ -209,20 +194,16 @@ class Votes:
         share = min(1.0, (level[last] - threshold) / max(level[last] - level[last + 1], 1e-6))
         return float(self.centre[last] + share * (self.centre[last + 1] - self.centre[last]))
 
-    def _slope_hz(self, level: np.ndarray, floor: np.ndarray) -> float:
+    def _slope_hz(self, level: np.ndarray) -> float:
         """Where a slope of 24 dB/octave or more, after a plateau, has lost 24 dB; infinite where there is none."""
         level = _even(level)
         rise = _loudest_from(level) - level
-        content = (level > floor + ABOVE_FLOOR_DB) & (self.centre < 0.9 * self.nyquist_hz)
-        highest = min(KNEE_HZ[1], self.nyquist_hz / 2.1)
-        for knee in self.upper_hz[(self.upper_hz > KNEE_HZ[0]) & (self.upper_hz < highest)]:
+        for knee in self.upper_hz[(self.upper_hz > 2 * LOWEST_HZ) & (self.upper_hz < self.nyquist_hz / 2.1)]:
             far_hz = min(3.5 * knee, 0.9 * self.nyquist_hz)
             plateau = level[(self.centre > knee / 1.5) & (self.centre < knee)].mean()
             before = level[(self.centre > knee / 3) & (self.centre < knee / 1.5)].mean()
-            beyond = level[self.centre > 1.9 * knee].max()
-            far = content & (self.centre > 1.9 * knee)
-            least = 0.8 * SLOPE_DB * np.log2(self.centre / (1.9 * knee)) - BUMP_DB
-            falls = plateau - beyond >= SLOPE_DB and (beyond - level - least)[far].min(initial=np.inf) > 0
+            beyond, far = level[self.centre > 1.9 * knee].max(), level[self.centre > far_hz].max()
+            falls = plateau - beyond >= SLOPE_DB and beyond - far >= SLOPE_DB * np.log2(far_hz / (1.9 * knee))
             smooth = rise[(self.centre > knee) & (self.centre < far_hz)].max() <= BUMP_DB
             if falls and smooth and abs(before - plateau) <= TILT_DB:
                 # What the material itself loses above the knee, by what it loses below.

@@ -127,7 +127,9 @@ def draw(measurement: Measurement, path: Path) -> None:
     info, spectrogram = measurement.info, measurement.spectrogram
     assert spectrogram is not None
     try:
-        write_picture(path, info.path.name, spectrogram, measurement.edges, measurement.names, info.sample_rate / 2)
+        write_picture(
+            path, info.path.name, spectrogram, measurement.heard.edges, measurement.names, info.sample_rate / 2
+        )
     except OSError as error:
         raise AudioError(f"{path} cannot be written ({error.strerror}); give another picture=... .") from error
 

@@ -19,6 +19,7 @@ from saga_sr.inference.arrays import as_batch, is_fixed_point
 from saga_sr.inference.chunks import CrossFade
 from saga_sr.inference.finite import FiniteReader
 from saga_sr.inference.jobs import plan_files
+from saga_sr.inference.measurement import Heard
 from saga_sr.inference.notes import warn
 from saga_sr.inference.progress import CancelToken, Progress, Watch
 from saga_sr.inference.recordings import ArrayReader, Recording
@@ -37,12 +38,14 @@ class Enhanced:
         edges: where the content of each channel ended, stretch by stretch.
         restored: whether anything was generated; a full band, or silence, is only resampled.
         notes: what should be known of it, a sentence each; they are logged as warnings, too.
+        heard: what was measured of it; None where it was told where content ends.
     """
 
     duration_s: float
     edges: list[list[Edge]]
     restored: bool
     notes: tuple[str, ...] = ()
+    heard: Heard | None = None
 
     @property
     def cutoff_hz(self) -> float:
@@ -184,7 +187,7 @@ class Enhancer:
         if not full_scale.peak:
             notes.append(f"{source} is silent, and so is {target}.")
         warn(notes)
-        return Enhanced(recording.length / self.sample_rate, look.edges, look.restores, tuple(notes))
+        return Enhanced(recording.length / self.sample_rate, look.edges, look.restores, tuple(notes), look.heard)
 
     def folder(self, source: str | Path, target: str | Path, **changes: Any) -> dict[Path, Enhanced]:
         """Restore every audio file below `source` into the same place below `target`; what was done, by file.

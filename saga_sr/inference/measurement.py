@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import log10
 from pathlib import Path
@@ -25,20 +26,45 @@ SHOWN_CHANNELS = 16
 
 
 @dataclass(frozen=True)
+class Heard:
+    """What was measured of a recording's samples.
+
+    Attributes:
+        edges: where the content of each channel ends, stretch by stretch; Nyquist where nothing is missing.
+        levels: of each channel.
+    """
+
+    edges: list[list[Edge]]
+    levels: list[Levels]
+
+    def lost(self, channel: int, output_rate: int) -> list[Edge]:
+        """The stretches of a channel whose content reaches beyond what `output_rate` holds, up to their `hz`."""
+        silent = self.levels[channel].peak == 0
+        return [] if silent else [edge for edge in self.edges[channel] if edge.hz > output_rate / 2]
+
+
+def hear(info: AudioInfo, blocks: Iterable[Tensor]) -> Heard:
+    """Measure a recording that comes in `blocks` [channel, time] at its own rate; NaN and infinity count as zeros."""
+    finder, meter = EdgeFinder(info.sample_rate), LevelMeter(info.sample_rate, info.channels, info.encoding)
+    for block in blocks:
+        meter.add(block)
+        finder.add(block.where(block.isfinite(), 0.0))
+    return Heard(finder.finish(), meter.finish())
+
+
+@dataclass(frozen=True)
 class Measurement:
     """What was measured of a file.
 
     Attributes:
-        levels: of each channel.
-        edges: where the content of each channel ends, stretch by stretch; Nyquist of the file where nothing is missing.
+        heard: edges, at the file's own rate, and levels.
         restored: above which frequency each channel would be restored, stretch by stretch; Nyquist of the output where
             nothing would.
         spectrogram: level in dB [channel, column, bin] of the first channels, if it was asked for.
     """
 
     info: AudioInfo
-    levels: list[Levels]
-    edges: list[list[Edge]]
+    heard: Heard
     restored: list[list[Edge]]
     spectrogram: Tensor | None = None
 
@@ -50,11 +76,6 @@ class Measurement:
     def to_restore(self, channel: int) -> list[Edge]:
         """The stretches of a channel that would be restored, above their `hz`."""
         return [edge for edge in self.restored[channel] if edge.hz < OUTPUT_RATE / 2]
-
-    def lost(self, channel: int) -> list[Edge]:
-        """The stretches of a channel whose content reaches beyond what the output holds, up to their `hz`."""
-        silent = self.levels[channel].peak == 0
-        return [] if silent else [edge for edge in self.edges[channel] if edge.hz > OUTPUT_RATE / 2]
 
     def as_json(self) -> dict[str, Any]:
         """All but the spectrogram, as JSON has it; levels in dB are null where there is silence."""
@@ -71,11 +92,11 @@ class Measurement:
                 {
                     "name": name,
                     **_levels_json(levels),
-                    "content": [_stretch(edge, "ends_hz") for edge in self.edges[i]],
+                    "content": [_stretch(edge, "ends_hz") for edge in self.heard.edges[i]],
                     "restored": [_stretch(edge, "above_hz") for edge in self.to_restore(i)],
-                    "lost": [_stretch(edge, "up_to_hz") for edge in self.lost(i)],
+                    "lost": [_stretch(edge, "up_to_hz") for edge in self.heard.lost(i, OUTPUT_RATE)],
                 }
-                for i, (name, levels) in enumerate(zip(self.names, self.levels, strict=True))
+                for i, (name, levels) in enumerate(zip(self.names, self.heard.levels, strict=True))
             ],
         }
 
@@ -92,25 +113,25 @@ def measure_file(path: str | Path, picture: bool = False, progress: Progress | N
     """
     with AudioReader(path, finite=False) as reader:
         info = reader.info
-        finder, meter = EdgeFinder(info.sample_rate), LevelMeter(info.sample_rate, info.channels, info.encoding)
         shown = min(info.channels, SHOWN_CHANNELS)
         columns = SpectrogramColumns(info.sample_rate, info.frames, shown) if picture else None
-        size = max(1, BLOCK // info.channels)
-        for start in range(0, info.frames, size):
-            block = reader.read(start, min(size, info.frames - start))
-            meter.add(block)
-            block = block.where(block.isfinite(), 0.0)
-            finder.add(block)
-            if columns is not None:
-                columns.add(block[:shown])
-            if progress is not None:
-                progress((start + block.shape[1]) / info.sample_rate, info.duration_s)
-    edges, levels = finder.finish(), meter.finish()
-    restored = settled(edges, info.sample_rate, OUTPUT_RATE)
-    for channel, level in enumerate(levels):
+
+        def blocks() -> Iterator[Tensor]:
+            size = max(1, BLOCK // info.channels)
+            for start in range(0, info.frames, size):
+                block = reader.read(start, min(size, info.frames - start))
+                yield block
+                if columns is not None:
+                    columns.add(block[:shown].where(block[:shown].isfinite(), 0.0))
+                if progress is not None:
+                    progress((start + block.shape[1]) / info.sample_rate, info.duration_s)
+
+        heard = hear(info, blocks())
+    restored = settled(heard.edges, info.sample_rate, OUTPUT_RATE)
+    for channel, level in enumerate(heard.levels):
         if level.peak == 0:  # silence stays silence
             restored[channel] = [Edge(0.0, info.duration_s, OUTPUT_RATE / 2)]
-    return Measurement(info, levels, edges, restored, None if columns is None else columns.finish())
+    return Measurement(info, heard, restored, None if columns is None else columns.finish())
 
 
 def channel_names(channels: int) -> list[str]:

@@ -15,6 +15,7 @@ from saga_sr.core.hardware import keep_memory, pick_device
 from saga_sr.inference.enhancer import Enhanced, Enhancer
 from saga_sr.inference.jobs import Job, plan_files
 from saga_sr.inference.settings import settings_of
+from saga_sr.inference.summary import restoring
 from saga_sr.packages.load import load_model
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ def enhance_files(enhancer: Enhancer, jobs: Sequence[Job]) -> None:
                 logger.warning("Skipped: %s", error)
             continue
         audio_s += done.duration_s
-        logger.info("%s -> %s (%s)", job.source, job.target, _what(done))
+        what = restoring(done.edges, enhancer.sample_rate, done.heard)
+        logger.info("%s -> %s (%s)", job.source, job.target, what)
     seconds = time.perf_counter() - begin
     if len(jobs) == 1 and failures:
         raise AudioError(failures[0])
@@ -83,7 +85,3 @@ def _shown(enhancer: Enhancer, job: Job) -> Enhanced:
             bar.update(round(done_s, 1) - bar.n)
 
         return enhancer.file(job.source, job.target, progress=progress)
-
-
-def _what(done: Enhanced) -> str:
-    return f"restored above {done.cutoff_hz:.0f} Hz" if done.restored else "already full band, only resampled"

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from saga_sr.audio.degradation import FULL_BAND, cut_above
-from saga_sr.audio.edges import Edge, EdgeFinder
+from saga_sr.audio.edges import Edge
 from saga_sr.audio.low_band import checked_mode, replace_low_band
 from saga_sr.audio.reference_frame import TARGET_RMS, ReferenceFrame, level_context, level_step
 from saga_sr.audio.silence import presence
 from saga_sr.core.errors import ConfigError
 from saga_sr.inference.chunks import ChunkPlan, CrossFade, Span, plan_chunks
+from saga_sr.inference.measurement import Heard, hear
 from saga_sr.inference.noise import PositionalNoise
 from saga_sr.inference.progress import Watch
 from saga_sr.inference.recordings import Recording
@@ -52,10 +53,12 @@ class Look:
     Attributes:
         edges: of each channel of the first of them.
         sections: each with what is restored in it, nothing where nothing is missing.
+        heard: what was measured of it; None where it was told where content ends.
     """
 
     edges: list[list[Edge]]
     sections: list[tuple[Section, list[Part]]]
+    heard: Heard | None = None
 
     @property
     def restores(self) -> bool:
@@ -112,7 +115,7 @@ class Session:
             ConfigError: a cutoff outside the band or of too many channels, or a prompt or roll-off that the model
                 cannot use.
         """
-        edges = self._edges(recording)
+        edges, heard = self._edges(recording)
         if steady:
             edges = [[max(channel, key=lambda edge: edge.end_s - edge.begin_s)] for channel in edges]
         excerpts = recording.excerpts()
@@ -129,7 +132,7 @@ class Session:
                 parts += made[key]
                 noise += len(channels)
             sections.append((section, parts))
-        return Look(edges, sections)
+        return Look(edges, sections, heard)
 
     def condition(self, clips: Sequence[Tensor], cutoffs_hz: list[float], prompts: Sequence[str]) -> Look:
         """What a group of `clips` [c, time] is conditioned on, whose content is known to end at `cutoffs_hz`.
@@ -142,8 +145,8 @@ class Session:
         section = plan_sections(edges, self.model.sample_rate)[0]
         return Look(edges, [(section, self._parts(clips, channels, cutoffs_hz, cutoffs_hz, prompts))])
 
-    def _edges(self, recording: Recording) -> list[list[Edge]]:
-        """The edges of each channel: as the settings say, or as they are measured."""
+    def _edges(self, recording: Recording) -> tuple[list[list[Edge]], Heard | None]:
+        """The edges of each channel: as the settings say, or as they are measured, and what was."""
         count, given = recording.reader.info.channels, self.settings.cutoff_hz
         listed = list(given) if isinstance(given, list) else [given] * count
         if len(listed) != count:
@@ -151,19 +154,14 @@ class Session:
                 f"cutoff_hz={given} is of {len(listed)} channels where the recording has {count}; give one for each, "
                 "null for those to be measured."
             )
-        edges = [[]] * count if None not in listed else self._measured(recording)
-        rate = self.model.sample_rate
-        return [
+        rate, info = self.model.sample_rate, recording.reader.info
+        heard = hear(info, recording.blocks()) if None in listed else None
+        edges = [[]] * count if heard is None else settled(heard.edges, info.sample_rate, rate)
+        told = [
             channel if hz is None else [Edge(0.0, recording.length / rate, checked_cutoff(hz, rate))]
             for hz, channel in zip(listed, edges, strict=True)
         ]
-
-    def _measured(self, recording: Recording) -> list[list[Edge]]:
-        rate = recording.reader.info.sample_rate
-        finder = EdgeFinder(rate)
-        for block in recording.blocks():
-            finder.add(block)
-        return settled(finder.finish(), rate, self.model.sample_rate)
+        return told, heard
 
     def _parts(
         self, clips: Sequence[Tensor], channels: tuple[int, ...], cutoffs_hz: list[float], knees_hz: list[float],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from saga_sr.audio.edges import Edge
 from saga_sr.audio.levels import Levels, Places
 from saga_sr.audio.timecode import clock, timecode
-from saga_sr.inference.measurement import OUTPUT_RATE, Measurement, decibels
+from saga_sr.inference.measurement import OUTPUT_RATE, Heard, Measurement, channel_names, decibels
 
 # Stretches of a channel that a table and a line list.
 TABLE_LISTS, LINE_LISTS = 8, 3
@@ -21,30 +21,31 @@ FOUND = {
 }
 
 
-def restoring(
-    names: Sequence[str], edges: Sequence[Sequence[Edge]], nyquist_hz: float, levels: Sequence[Levels] = ()
-) -> str:
-    """A recording in one line: above which frequency each channel is restored and when, its peak, where it is clipped.
+def restoring(edges: Sequence[Sequence[Edge]], output_rate: int, heard: Heard | None = None) -> str:
+    """A recording in one line: above which frequency each channel is restored and when, what is lost, peak, clipping.
 
     Args:
-        names: of the channels.
-        edges: of each channel, `nyquist_hz` where nothing is missing.
-        levels: of each channel; none where they were not measured.
+        edges: of each channel, Nyquist of `output_rate` where nothing is missing.
+        heard: what was measured of it, if it was.
     """
-    silent = [level.peak == 0 for level in levels] or [False] * len(edges)
-    said = ["" if empty else _above(channel, nyquist_hz) for channel, empty in zip(edges, silent, strict=True)]
+    silent = [level.peak == 0 for level in heard.levels] if heard else [False] * len(edges)
     if all(silent):
         return "silent, only resampled"
+    said = ["" if empty else _above(channel, output_rate / 2) for channel, empty in zip(edges, silent, strict=True)]
     if not any(said):
         what = "nothing missing, only resampled"
     elif len(set(said)) == 1:
         what = f"restored {said[0]}"
     else:
-        pairs = zip(names, said, silent, strict=True)
+        by_channel = zip(channel_names(len(edges)), said, silent, strict=True)
         what = "restored " + "; ".join(
-            f"{name} {text or ('silent' if empty else 'nothing')}" for name, text, empty in pairs
+            f"{name} {text or ('silent' if empty else 'nothing')}" for name, text, empty in by_channel
         )
-    return "; ".join([what, ", ".join(_loudness(levels))]) if levels else what
+    if heard is None:
+        return what
+    lost = [edge.hz for channel in range(len(edges)) for edge in heard.lost(channel, output_rate)]
+    beyond = [f"lost above {output_rate / 2000:g} kHz (up to {khz(max(lost))})"] if lost else []
+    return "; ".join([what, *beyond, ", ".join(_loudness(heard.levels))])
 
 
 def table(measurement: Measurement) -> str:
@@ -53,7 +54,7 @@ def table(measurement: Measurement) -> str:
     channels = "1 channel" if info.channels == 1 else f"{info.channels} channels"
     facts = [clock(info.duration_s), f"{info.sample_rate / 1000:g} kHz", channels, f"{info.container} {info.encoding}"]
     rows = [["", "RMS", "peak", "time", "content to", "to restore"]]
-    for i, (name, levels) in enumerate(zip(measurement.names, measurement.levels, strict=True)):
+    for i, (name, levels) in enumerate(zip(measurement.names, measurement.heard.levels, strict=True)):
         label = [name, _dbfs(levels.rms), _dbfs(levels.peak)]
         for stretch in _stretches(measurement, i):
             rows.append([*label, *stretch])
@@ -64,8 +65,8 @@ def table(measurement: Measurement) -> str:
 
 def _stretches(measurement: Measurement, channel: int) -> list[list[str]]:
     """Time, content and what would be restored of each stretch of a channel."""
-    edges, nyquist_hz = measurement.edges[channel], measurement.info.sample_rate / 2
-    if measurement.levels[channel].peak == 0:
+    edges, nyquist_hz = measurement.heard.edges[channel], measurement.info.sample_rate / 2
+    if measurement.heard.levels[channel].peak == 0:
         return [[_time(edges[0].begin_s, edges[-1].end_s), "silent", "nothing"]]
     listed = []
     for edge in edges[:TABLE_LISTS]:
@@ -80,14 +81,14 @@ def _stretches(measurement: Measurement, channel: int) -> list[list[str]]:
 def _remarks(measurement: Measurement) -> list[str]:
     """What should be known beside levels and edges, a sentence each."""
     remarks = ["Shorter than its header says"] if measurement.info.truncated else []
-    for i, (name, levels) in enumerate(zip(measurement.names, measurement.levels, strict=True)):
+    for i, (name, levels) in enumerate(zip(measurement.names, measurement.heard.levels, strict=True)):
         found = {kind: places for kind, places in levels.places().items() if places.count}
         if levels.peak == 0:
             found.pop("silence", None)
         remarks += [f"{name}: {FOUND[kind]} {_where(places)}" for kind, places in found.items()]
         if abs(levels.dc) > DC:
             remarks.append(f"{name}: DC offset of {levels.dc:+.4f}")
-        lost = measurement.lost(i)
+        lost = measurement.heard.lost(i, OUTPUT_RATE)
         if lost:
             top = khz(max(edge.hz for edge in lost))
             remarks.append(f"{name}: what lies above {OUTPUT_RATE / 2000:g} kHz (up to {top}) would be lost")
@@ -125,7 +126,10 @@ def khz(hz: float) -> str:
 
 def _dbfs(level: float) -> str:
     in_db = decibels(level)
-    return "-" if in_db is None else f"{'+' if in_db >= 0.05 else ''}{in_db:.1f} dBFS"
+    if in_db is None:
+        return "-"
+    shown = round(in_db, 1) or 0.0  # no -0.0
+    return f"{'+' if shown > 0 else ''}{shown:.1f} dBFS"
 
 
 def _time(begin_s: float, end_s: float) -> str:

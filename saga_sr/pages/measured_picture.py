@@ -85,10 +85,9 @@ def _draw(axis: Axes, level: Tensor, edges: Sequence[Edge], nyquist_hz: float, l
     for edge in edges:
         if edge.hz < nyquist_hz and edge.end_s - edge.begin_s > LABELLED * edges[-1].end_s:
             below = edge.hz > 0.88 * nyquist_hz
-            place = ((edge.begin_s + edge.end_s) / 2, edge.hz / 1000)
             axis.annotate(
-                f"{edge.hz / 1000:.1f} kHz", place, (0, -3 if below else 3), textcoords="offset points",
-                ha="center", va="top" if below else "bottom", color=EDGE_COLOUR, fontsize=8,
+                f"{edge.hz / 1000:.1f} kHz", (edge.end_s, edge.hz / 1000), (-3, -3 if below else 3),
+                textcoords="offset points", ha="right", va="top" if below else "bottom", color=EDGE_COLOUR, fontsize=8,
                 path_effects=[withStroke(linewidth=2, foreground="black")],
             )  # fmt: skip
     axis.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))

@@ -59,22 +59,13 @@ def butterworth(cutoff_hz: float, order: float) -> Callable[[Tensor], Tensor]:
     return lambda hz: (1 + (hz / cutoff_hz) ** (2 * order)).rsqrt()
 
 
-@pytest.mark.parametrize("cutoff", [4000, 6000])
+@pytest.mark.parametrize("cutoff", [4000, 8000])
 def test_a_knee_is_where_a_slope_begins(cutoff: float) -> None:
     for order in (5, 6, 8, 12, 16, 24, 32):
         knee_hz, end_hz = (cutoff * (10 ** (fall / 10) - 1) ** (1 / (2 * order)) for fall in (4.5, 25))
         edge = find_edges(low_passed(noise(8), butterworth(cutoff, order)), RATE)[0][0]
-        assert edge.hz == pytest.approx(end_hz, rel=0.12)
+        assert edge.hz == pytest.approx(end_hz, rel=0.1)
         assert edge.knee_hz == pytest.approx(knee_hz, rel=0.15)
-
-
-def test_content_that_falls_steeply_by_itself_ends_at_its_cliff() -> None:
-    falling = low_passed(noise(8, 17_000), butterworth(8000, 4))
-    assert only_edge(falling) == pytest.approx(17_000, rel=0.05)
-
-
-def test_a_bass_alone_has_no_edge() -> None:
-    assert only_edge(noise(6, 900) + 1e-3 * noise(6, seed=1)) == NYQUIST
 
 
 def test_a_cliff_has_no_knee() -> None:
@@ -141,12 +132,6 @@ def test_a_narrow_recording_in_a_container_of_a_high_rate() -> None:
     assert only_edge(noise(4, 30_000, rate=96_000), 96_000) == pytest.approx(30_000, rel=0.05)
     at_8k = resample(noise(4, rate=8000), 8000, 48_000)
     assert only_edge(at_8k, 48_000) == pytest.approx(4000, rel=0.08)
-
-
-@pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 22_050, 48_000, 192_000])
-def test_all_rates(rate: int) -> None:
-    assert only_edge(noise(4, rate=rate), rate) == rate / 2
-    assert only_edge(noise(4, 0.35 * rate, rate=rate), rate) == pytest.approx(0.35 * rate, rel=0.05)
 
 
 @pytest.mark.parametrize("samples", [1, 100, 1023, 5000])

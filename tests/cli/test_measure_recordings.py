@@ -130,3 +130,17 @@ def test_measuring_imports_neither_models_nor_what_draws(tmp_path: Path) -> None
     )
     done: subprocess.CompletedProcess[str] = program("-c", code, fresh=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_enhance_prints_a_line_of_the_same(package: Path, tmp_path: Path) -> None:
+    audio = 0.1 * np.random.default_rng(0).standard_normal((2 * RATE, 2))
+    audio[:, 1] = 0
+    audio[RATE : RATE + 4, 0] = 1
+    soundfile.write(tmp_path / "a.wav", audio, RATE)
+    done = program("infer.py", str(tmp_path / "a.wav"), str(tmp_path / "b.wav"), f"model={package}")
+    assert done.returncode == 0, done.stderr
+    line = f"{tmp_path}/a.wav -> {tmp_path}/b.wav (restored left above 7.4 kHz; right silent; "
+    assert line + "peak 0.0 dBFS, clipped at 0:01.0 (1 place))" in done.stderr.splitlines(), done.stderr
+    told = program("infer.py", str(tmp_path / "a.wav"), f"{tmp_path}/", f"model={package}", "cutoff_hz=4000")
+    assert "a.flac (restored above 4.0 kHz)" in told.stderr, told.stderr

@@ -12,7 +12,7 @@ import soundfile
 from saga_sr.audio.edges import Edge
 from saga_sr.audio.levels import Levels, Places
 from saga_sr.core.errors import AudioError
-from saga_sr.inference.measurement import Measurement, measure_file
+from saga_sr.inference.measurement import Heard, Measurement, measure_file
 from saga_sr.inference.summary import restoring, table
 
 RATE = 44_100
@@ -41,7 +41,7 @@ def said_in_json(measurement: Measurement) -> dict:
 def test_each_channel_has_its_own_edges_in_time(tmp_path: Path) -> None:
     guest = np.concatenate([noise(9, 4000), noise(6, 8000)])
     measurement = measured(tmp_path, [noise(15, 16_000), guest])
-    left, right = measurement.edges
+    left, right = measurement.heard.edges
     assert [edge.hz for edge in left] == pytest.approx([16_000], rel=0.05)
     assert [edge.hz for edge in right] == pytest.approx([4000, 8000], rel=0.05)
     assert right[0].end_s == right[1].begin_s == pytest.approx(9, abs=1.1) and right[1].end_s == 15
@@ -57,31 +57,31 @@ def test_each_channel_has_its_own_edges_in_time(tmp_path: Path) -> None:
 
 def test_a_full_band_misses_nothing_and_loses_nothing(tmp_path: Path) -> None:
     measurement = measured(tmp_path, [noise(4)])
-    assert measurement.to_restore(0) == [] and measurement.lost(0) == []
+    assert measurement.to_restore(0) == [] and measurement.heard.lost(0, RATE) == []
     assert "full band (22.05 kHz)  nothing" in table(measurement)
 
 
 def test_ultrasound_is_said_to_be_lost_and_a_narrow_recording_has_none(tmp_path: Path) -> None:
     wide = measured(tmp_path, [noise(4, 30_000, rate=96_000)], 96_000)
-    assert wide.to_restore(0) == [] and wide.lost(0)[0].hz == pytest.approx(30_000, rel=0.05)
+    assert wide.to_restore(0) == [] and wide.heard.lost(0, RATE)[0].hz == pytest.approx(30_000, rel=0.05)
     (remark,) = table(wide).splitlines()[3:]
-    top = f"{wide.lost(0)[0].hz / 1000:.1f}"
+    top = f"{wide.heard.lost(0, RATE)[0].hz / 1000:.1f}"
     assert remark == f"  Mono: what lies above 22.05 kHz (up to {top} kHz) would be lost."
     narrow = measured(tmp_path, [noise(4, 8000, rate=96_000)], 96_000)
-    assert narrow.lost(0) == [] and narrow.to_restore(0)[0].hz == pytest.approx(8000, rel=0.05)
+    assert narrow.heard.lost(0, RATE) == [] and narrow.to_restore(0)[0].hz == pytest.approx(8000, rel=0.05)
     assert "lost" not in table(narrow)
 
 
 def test_a_low_rate_is_full_band_and_restored_above(tmp_path: Path) -> None:
     measurement = measured(tmp_path, [noise(4, rate=16_000)], 16_000)
-    assert measurement.edges[0][0].hz == 8000 and 7000 < measurement.to_restore(0)[0].hz < 8000
+    assert measurement.heard.edges[0][0].hz == 8000 and 7000 < measurement.to_restore(0)[0].hz < 8000
 
 
 def test_clipping_is_counted_and_placed(tmp_path: Path) -> None:
     audio = noise(4, 8000)
     audio[RATE : RATE + 5], audio[2 * RATE : 2 * RATE + 3] = 1, -1
     measurement = measured(tmp_path, [audio, noise(4, 8000)], subtype="PCM_16")
-    assert measurement.levels[0].clipped == Places(2, 8, 1.0) and measurement.levels[1].clipped == Places()
+    assert measurement.heard.levels[0].clipped == Places(2, 8, 1.0) and measurement.heard.levels[1].clipped == Places()
     assert table(measurement).splitlines()[-1] == "  Left: clipped in 2 places (8 samples), first at 0:00:01.000."
 
 
@@ -124,10 +124,10 @@ def test_the_schema_is_stable(tmp_path: Path) -> None:
 def test_many_stretches_are_cut_short_in_words_alone(tmp_path: Path) -> None:
     measurement = measured(tmp_path, [noise(1)])
     stretches = [Edge(i, i + 1, 4000 + 4000 * (i % 2)) for i in range(12)]
-    many = Measurement(measurement.info, measurement.levels, [stretches], [stretches])
+    many = Measurement(measurement.info, Heard([stretches], measurement.heard.levels), [stretches])
     assert "and 4 more stretches, which json=FILE lists" in table(many)
     assert len(said_in_json(many)["channels"][0]["content"]) == 12
-    assert restoring(["mono"], [stretches], 22_050).endswith("and so on in 9 more stretches")
+    assert restoring([stretches], RATE).endswith("and so on in 9 more stretches")
 
 
 def test_a_picture_is_only_computed_when_it_is_asked_for_and_progress_is_told(tmp_path: Path) -> None:
@@ -171,20 +171,23 @@ LONG = [Edge(0, 60, 4000)]
     ],
 )  # fmt: skip
 def test_a_line_names_channels_and_times_where_they_differ(edges: list[list[Edge]], said: str) -> None:
-    names = ["left", "right"][: len(edges)]
-    assert restoring(names, edges, FULL) == said
-    assert restoring(names, edges, FULL, [loud()] * len(edges)) == f"{said}; peak -3.1 dBFS"
+    assert restoring(edges, RATE) == said
+    assert restoring(edges, RATE, Heard(edges, [loud()] * len(edges))) == f"{said}; peak -3.1 dBFS"
 
 
-def test_a_line_tells_of_clipping_in_any_channel_and_of_silence() -> None:
+def line(edges: list[list[Edge]], levels: list[Levels]) -> str:
+    return restoring(edges, RATE, Heard(edges, levels))
+
+
+def test_a_line_tells_of_clipping_in_any_channel_of_silence_and_of_what_is_lost() -> None:
     levels = [loud(clipped=Places(4, 40, 20.0)), loud(1.0, clipped=Places(10, 90, 12.5))]
-    names = ["left", "right"]
-    said = restoring(names, [LONG, LONG], FULL, levels)
-    assert said == "restored above 4.0 kHz; peak 0.0 dBFS, clipped at 0:12.5 (14 places)"
-    over = restoring(names[:1], [LONG], FULL, [loud(1.5, above=Places(1, 2, 3.0))])
+    assert line([LONG, LONG], levels) == "restored above 4.0 kHz; peak 0.0 dBFS, clipped at 0:12.5 (14 places)"
+    over = line([LONG], [loud(1.5, above=Places(1, 2, 3.0))])
     assert over == "restored above 4.0 kHz; peak +3.5 dBFS, above full scale at 0:03.0 (1 place)"
     silent = loud(0.0)
-    assert restoring(names, [LONG, LONG], FULL, [loud(), silent]) == (
-        "restored left above 4.0 kHz; right silent; peak -3.1 dBFS"
+    assert line([LONG, LONG], [loud(), silent]) == "restored left above 4.0 kHz; right silent; peak -3.1 dBFS"
+    assert line([LONG, LONG], [silent, silent]) == "silent, only resampled"
+    ultrasound = Heard([[Edge(0, 60, 30_000)]], [loud()])
+    assert restoring([[Edge(0, 60, FULL)]], RATE, ultrasound) == (
+        "nothing missing, only resampled; lost above 22.05 kHz (up to 30.0 kHz); peak -3.1 dBFS"
     )
-    assert restoring(names, [LONG, LONG], FULL, [silent, silent]) == "silent, only resampled"
