@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 CURVES = {
     "loss": ("train/loss", "val/loss"),
     "validation LSD (log10 power)": ("val/lsd", "val/lsd_hf"),
+    "validation HF energy and onset (dB)": ("val/energy_hf_db", "val/onset_hf_db"),
     "validation SI-SDR (dB)": ("val/si_sdr",),
 }
 

@@ -226,6 +226,7 @@ SHOWN = {
     "lsd": "LSD",
     "level_hf_db": "HF level (dB)",
     "energy_hf_db": "HF energy (dB)",
+    "onset_hf_db": "HF onset (dB)",
     "si_sdr": "SI-SDR (dB)",
     "mel_l1": "mel L1 (dB)",
 }

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,25 @@ from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import DataError
 from saga_sr.core.run_folder import FINISHED, RECORD, read_curves, read_record
 
-# Figures of a run, best first where the table is sorted: name, title, and whether less is better.
-FIGURES = {
+# Figures of a run: name, title, and whether less is better, or None where 0 is right.
+FIGURES: dict[str, tuple[str, bool | None]] = {
     "val/lsd_hf": ("LSD-HF", True),
+    "val/energy_hf_db": ("HF energy (dB)", None),
+    "val/onset_hf_db": ("HF onset (dB)", True),
     "val/lsd": ("LSD", True),
     "val/si_sdr": ("SI-SDR (dB)", False),
     "val/loss": ("validation loss", True),
     "train/loss": ("training loss", True),
 }
 REPEATED = "seed"
+
+
+def badness(figure: str, value: float) -> float:
+    """What is least for the best value of a figure."""
+    less_is_better = FIGURES[figure][1]
+    if less_is_better is None:
+        return abs(value)
+    return value if less_is_better else -value
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,7 @@ class Run:
     def best(self, figure: str) -> float | None:
         """The best value of a figure."""
         values = self._finite(figure)
-        choose: Callable[[list[float]], float] = min if FIGURES[figure][1] else max
-        return choose(values) if values else None
+        return min(values, key=lambda value: badness(figure, value)) if values else None
 
     def _finite(self, figure: str) -> list[float]:
         return [value for _, value in self.curves.get(figure, []) if math.isfinite(value)]

@@ -65,7 +65,8 @@ Made with saga-sr {__version__}. It restores the high frequencies of low-passed 
 {_table("figure", "value", figures) if figures else "These weights were not measured."}
 
 `lsd` and `lsd_hf` are log-spectral distances in log10 power (2048/512 Hann), whole band and above the cutoff;
-`si_sdr` is in dB.
+`energy_hf_db` is the energy above the cutoff, output over reference, in dB (0 is right), `onset_hf_db` how differently
+levels rise there from one 3 ms to the next; `si_sdr`, in dB, is lower for any invented band.
 
 ## Training
 

@@ -63,6 +63,10 @@ def page(title: str, body: str) -> str:
     )
 
 
+# How a column is to be read: whether less is better, or None where 0 is right.
+AIMS = {True: "↓", False: "↑", None: "→ 0"}
+
+
 def number(value: float) -> str:
     """Two decimals, with a minus sign."""
     return f"{value:.2f}".replace("-", "−")

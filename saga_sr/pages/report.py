@@ -14,11 +14,11 @@ from saga_sr.evaluation.comparison import SHOWN, Comparison, Example
 from saga_sr.evaluation.invariance_figures import FIGURES, Figure
 from saga_sr.evaluation.invariances import Invariances
 from saga_sr.pages.curves import Series, curve_panel
-from saga_sr.pages.page import number, page, picture, player
+from saga_sr.pages.page import AIMS, number, page, picture, player
 from saga_sr.pages.spectrograms import COLOURS, RANGE_DB, loudest_db, spectrogram_panel
 
 # Whether less is better; the rest is better the nearer to 0.
-LESS_IS_BETTER = {"lsd_hf": True, "lsd_lf": True, "lsd": True, "mel_l1": True, "si_sdr": False}
+LESS_IS_BETTER = {"lsd_hf": True, "lsd_lf": True, "lsd": True, "onset_hf_db": True, "mel_l1": True, "si_sdr": False}
 NAMES = {
     "input": "before (input)",
     "band_replication": "band replication",
@@ -53,6 +53,8 @@ def write_report(
         f'<div class="wide">{_table(result)}</div>',
         '<p class="soft">Input: Chebyshev I low-pass of order 8 at the cutoff. LSD in log10 power (2048/512 Hann), '
         "HF above and LF below the cutoff. HF level (mean of dB) and HF energy: output over reference, 0 is right. "
+        "HF onset: how differently levels rise from one 3 ms to the next. SI-SDR compares waveforms: any invented band "
+        "costs it, and the input has the most. "
         "The best of each column and cutoff is green.</p>",
         _failures(result.failures),
         _invariances(invariances),
@@ -78,8 +80,7 @@ def _tile(result: Comparison, cutoff: int) -> str:
 
 
 def _table(result: Comparison) -> str:
-    aims = {True: "↓", False: "↑", None: "→ 0"}
-    head = "".join(f"<th>{escape(name)} {aims[LESS_IS_BETTER.get(key)]}</th>" for key, name in SHOWN.items())
+    head = "".join(f"<th>{escape(name)} {AIMS[LESS_IS_BETTER.get(key)]}</th>" for key, name in SHOWN.items())
     groups = []
     for cutoff in result.cutoffs_hz:
         means = {m: {k: round(result.mean(cutoff, m, k), 2) for k in SHOWN} for m in result.methods}

@@ -11,9 +11,9 @@ from matplotlib.colors import to_hex
 
 from saga_sr.audio.files import read_audio
 from saga_sr.core.atomic_file import write_atomically
-from saga_sr.evaluation.sweep import FIGURES, Run, Variant, differing, unfinished, variants
+from saga_sr.evaluation.sweep import FIGURES, Run, Variant, badness, differing, unfinished, variants
 from saga_sr.pages.curves import Curve, runs_panel
-from saga_sr.pages.page import number, page, picture, player
+from saga_sr.pages.page import AIMS, number, page, picture, player
 from saga_sr.pages.spectrograms import loudest_db, spectrogram_panel
 
 CLIPS = "validation"
@@ -43,7 +43,7 @@ def _table(gathered: Sequence[Variant]) -> str:
     keys = list(gathered[0].settings)
     shown = [figure for figure in FIGURES if any(run.final(figure) is not None for v in gathered for run in v.runs)]
     head = "".join(f"<th>{escape(key)}</th>" for key in keys) + "<th>runs</th>"
-    head += "".join(f"<th>{escape(FIGURES[f][0])} {'↓' if FIGURES[f][1] else '↑'}</th><th>best</th>" for f in shown)
+    head += "".join(f"<th>{escape(FIGURES[f][0])} {AIMS[FIGURES[f][1]]}</th><th>best</th>" for f in shown)
     columns = []
     for figure in shown:
         columns.append([v.spread([run.final(figure) for run in v.runs]) for v in gathered])
@@ -51,23 +51,24 @@ def _table(gathered: Sequence[Variant]) -> str:
     best = []
     for i, column in enumerate(columns):
         means = [round(entry[0], 3) for entry in column if entry]
-        best.append((min if FIGURES[shown[i // 2]][1] else max)(means))
+        best.append(min(badness(shown[i // 2], mean) for mean in means))
     rows = []
     for i, variant in enumerate(gathered):
         cells = "".join(f"<td class=name>{escape(variant.settings[key])}</td>" for key in keys)
         cells += f"<td>{len(variant.runs)}</td>"
-        for column, top in zip(columns, best, strict=True):
-            cells += _cell(column[i], top)
+        for j, (column, least) in enumerate(zip(columns, best, strict=True)):
+            entry = column[i]
+            cells += _cell(entry, entry is not None and badness(shown[j // 2], round(entry[0], 3)) == least)
         rows.append(f"<tr>{cells}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _cell(entry: tuple[float, float | None] | None, best: float) -> str:
+def _cell(entry: tuple[float, float | None] | None, best: bool) -> str:
     if entry is None:
         return "<td>–</td>"
     mean, deviation = entry
     spread = f' <span class="soft">± {deviation:.2f}</span>' if deviation is not None else ""
-    return f"<td{' class=best' if round(mean, 3) == best else ''}>{number(mean)}{spread}</td>"
+    return f"<td{' class=best' if best else ''}>{number(mean)}{spread}</td>"
 
 
 def _failures(runs: Sequence[Run]) -> str:

@@ -16,13 +16,15 @@ from torch.optim.lr_scheduler import LRScheduler
 from saga_sr.audio.degradation import LowPassDegradation, LowPassFilter, degrade
 from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.core.random_numbers import seeded
-from saga_sr.evaluation.metrics import lsd, lsd_band, si_sdr
+from saga_sr.evaluation.metrics import measure
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.model import Pair, SuperResolver
 
 # Seeds of one run's examples. Validation has the first ones, in every run.
 SEEDS_PER_RUN = 2**32
+# What validation logs of the metrics.
+VALIDATED = ("lsd", "lsd_hf", "energy_hf_db", "onset_hf_db", "si_sdr")
 
 
 class FlowMatchingModule(LightningModule):
@@ -85,12 +87,8 @@ class FlowMatchingModule(LightningModule):
         cutoff_hz = self.cutoffs_hz(batch)
         restored = self._restore(batch, cutoff_hz)
         output, rate = restored["output"], self.model.sample_rate
-        nyquist = torch.full_like(cutoff_hz, rate / 2)
-        measured = {
-            "val/lsd": lsd(output, hr).mean(),
-            "val/lsd_hf": lsd_band(output, hr, cutoff_hz, nyquist, rate).mean(),
-            "val/si_sdr": si_sdr(output, hr).mean(),
-        }
+        figures = measure(output, hr, cutoff_hz, rate)
+        measured = {f"val/{name}": figures[name].mean() for name in VALIDATED}
         self.log_dict(measured, batch_size=len(hr), sync_dist=True, prog_bar=True)
         return restored
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -116,6 +117,59 @@ def test_an_error_above_the_cutoff_does_not_touch_the_low_band() -> None:
     assert bool((measured["lsd_hf"] > 0.3).all()) and bool((measured["lsd_lf"] < 0.01).all())
 
 
+def test_onsets_agree_with_scipy() -> None:
+    reference = noise(0) * torch.cat([torch.full((20_000,), 0.01), torch.ones(20_000)])
+    output = noise(1)
+    edges = 6000 * (RATE / 2 / 6000) ** (np.arange(9) / 8)
+    hz = np.arange(257) * RATE / 512
+    strengths = []
+    for x in (output[0, 0], reference[0, 0]):
+        padded = np.pad(x.double().numpy(), 256, mode="reflect")
+        frames = np.stack([padded[i : i + 512] for i in range(0, len(padded) - 511, 128)], 1)
+        power = np.abs(np.fft.rfft(frames * signal.get_window("hann", 512)[:, None], axis=0)) ** 2
+        pairs = itertools.pairwise(edges)
+        bands = np.stack([power[(hz > low) & (hz <= high)].mean(0) for low, high in pairs])
+        strengths.append(np.maximum(np.diff(10 * np.log10(bands + 1e-8)), 0).mean(0))
+    expected = np.sqrt(np.mean((strengths[0] - strengths[1]) ** 2))
+    assert float(metrics.onset_hf_db(output, reference, CUTOFF, RATE)[0]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_steady_rise_is_its_own_onset_strength() -> None:
+    """Tones in every band that rise by 0.5 dB a frame against tones that do not."""
+    t = torch.arange(40_000) / RATE
+    middles = 6000 * (RATE / 2 / 6000) ** ((torch.arange(8) + 0.5) / 8)
+    steady = 0.01 * torch.sin(2 * torch.pi * middles[:, None] * t).sum(dim=0).expand(2, 1, -1)
+    rising = steady * 10 ** (0.5 / 20 * t * RATE / 128)
+    assert metrics.onset_hf_db(rising, steady, CUTOFF, RATE) == pytest.approx([0.5] * 2, abs=0.02)
+    assert metrics.onset_hf_db(rising.flip(-1), steady, CUTOFF, RATE) == pytest.approx([0.0] * 2, abs=0.1)
+    assert metrics.onset_hf_db(10 * rising, rising, CUTOFF, RATE) == pytest.approx([0.0] * 2, abs=0.01)
+
+
+def test_attacks_that_are_missing_soft_or_early_show() -> None:
+    hits = torch.zeros(40_000)
+    for begin in (8000, 24_000):
+        hits[begin : begin + 6000] = torch.exp(-torch.arange(6000) / 1500)
+    steady, reference = 1e-3 * noise(2), noise(0) * hits
+    early, soft = reference.roll(-700, dims=-1), noise(0) * hits.roll(-350).cumsum(0) / 20_000
+    right = metrics.onset_hf_db(steady + noise(1) * hits, steady + reference, CUTOFF, RATE)
+    for wrong in (torch.zeros_like(reference), early, soft):
+        assert bool((metrics.onset_hf_db(steady + wrong, steady + reference, CUTOFF, RATE) > 1.5 * right).all())
+
+
+def test_what_comes_before_an_attack_is_measured_apart_from_it() -> None:
+    attack = torch.zeros(40_000)
+    attack[20_000:20_200] = 100
+    floor = 1e-3 * noise(2)
+    reference = floor + attack * noise(0)
+    smeared = reference.clone()
+    smeared[..., 19_118:20_000] *= 4
+    for output, expected in ((reference, 0.0), (smeared, 12.04), (floor + attack * noise(1), 0.0)):
+        found = metrics.pre_attack_hf_db(output, reference, 20_000, CUTOFF, RATE)
+        assert found == pytest.approx([expected] * 2, abs=0.01)
+    low = 0.1 * torch.sin(2 * torch.pi * 1000 / RATE * torch.arange(40_000))
+    assert metrics.pre_attack_hf_db(reference + low, reference, 20_000, CUTOFF, RATE) == pytest.approx([0] * 2, abs=0.1)
+
+
 def test_each_example_has_its_own_cutoff() -> None:
     output, reference = noise(0).repeat(2, 1, 1), noise(1, 0.05).repeat(2, 1, 1)
     cutoffs = torch.tensor([2000.0, 2000.0, 9000.0, 9000.0])
@@ -135,6 +189,7 @@ def test_measure_says_what_each_metric_says() -> None:
         "lsd_lf": metrics.lsd_band(x, y, CUTOFF * 0 - 1, CUTOFF, RATE),
         "level_hf_db": metrics.level_hf_db(x, y, CUTOFF, RATE),
         "energy_hf_db": metrics.energy_hf_db(x, y, CUTOFF, RATE),
+        "onset_hf_db": metrics.onset_hf_db(x, y, CUTOFF, RATE),
         "si_sdr": metrics.si_sdr(x, y),
         "snr": metrics.snr(x, y),
         "correlation": metrics.correlation(x, y),

@@ -18,9 +18,9 @@ def make_run(folder: Path, overrides: list[str], values: list[float], status: st
     record = {"status": status, "overrides": overrides, "steps": 10 * len(values), "seconds": 1.0}
     record["reason"] = "it broke <here>" if status == "failed" else None
     (folder / "run.json").write_text(json.dumps(record))
-    rows = "".join(f"{10 * i},{value},{20 - value}\n" for i, value in enumerate(values))
+    rows = "".join(f"{10 * i},{value},{20 - value},{1 - value}\n" for i, value in enumerate(values))
     (folder / "csv").mkdir()
-    (folder / "csv/metrics.csv").write_text("step,val/lsd_hf,val/si_sdr\n" + rows)
+    (folder / "csv/metrics.csv").write_text("step,val/lsd_hf,val/si_sdr,val/energy_hf_db\n" + rows)
     for name in ("input", "output", "reference"):
         write_audio(folder / f"validation/0_{name}.flac", 0.1 * torch.randn(1, 9000), 44_100)
 
@@ -45,6 +45,7 @@ def test_only_what_differs_is_a_column_and_seeds_are_gathered(sweep: Path) -> No
     assert linear.spread([run.final("val/lsd_hf") for run in linear.runs]) == (4.5, pytest.approx(0.5**0.5))
     assert {run.best("val/lsd_hf") for run in linear.runs} == {2.5}
     assert {run.best("val/si_sdr") for run in linear.runs} == {17.5}
+    assert {run.best("val/energy_hf_db") for run in linear.runs} == {-1.5}  # the nearest to 0
     assert gathered["backbone.head=odd"].runs[0].final("val/lsd_hf") is None
 
 
@@ -63,8 +64,9 @@ def test_the_page_shows_figures_curves_clips_and_failures(sweep: Path) -> None:
     assert "it broke &lt;here&gt;" in text and "all with</dt><dd>experiment=demo" in text
     assert "1.00" not in text.split("</table>")[0]  # no final of 1.00: the means are 2.50 and 4.50
     assert '<td class=best>2.50 <span class="soft">± 0.71</span></td>' in text
+    assert '<td class=best>−1.50 <span class="soft">± 0.71</span></td>' in text and "HF energy (dB) → 0" in text
     assert text.count("<audio") == 5 + 2  # the output of each run, input and reference once
-    assert text.count("<img") == 7 + 2  # and two panels of curves
+    assert text.count("<img") == 7 + 3  # and three panels of curves
 
 
 def test_a_folder_without_runs_is_said_so(tmp_path: Path) -> None:
