@@ -1,4 +1,4 @@
-"""Samples that are NaN or infinite: counted, named with their place, and replaced by zeros."""
+"""Samples that are no numbers of audio: counted, named with their place, and replaced by zeros."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from torch import Tensor
 
 from saga_sr.audio.timecode import timecode
 
+# What is beyond comes from damage, such as bytes in the wrong order, and the square of more overflows.
+LARGEST = 1e15
+
 
 @dataclass
 class NotFinite:
-    """What of a recording is NaN or infinite, as far as it was looked at; `str` says it.
+    """What of a recording is NaN, infinite or beyond 1e15, as far as it was looked at; `str` says it.
 
     Attributes:
         count: such samples of all channels.
@@ -25,7 +28,7 @@ class NotFinite:
 
     def zeroed(self, audio: Tensor, start: int = 0) -> Tensor:
         """`audio` [c, time], whose first sample is number `start` of the recording, with zeros in place of these."""
-        finite = audio.isfinite()
+        finite = audio.abs() <= LARGEST
         if finite.all():
             return audio
         places = (~finite).nonzero()
@@ -38,5 +41,5 @@ class NotFinite:
     def __str__(self) -> str:
         first = f"channel {self.channel + 1} at {timecode(self.sample / self.sample_rate)}, sample number {self.sample}"
         if self.count == 1:
-            return f"a sample that is NaN or infinite ({first})"
-        return f"{self.count} samples that are NaN or infinite (the first in {first})"
+            return f"a sample that is NaN, infinite or beyond 1e15 ({first})"
+        return f"{self.count} samples that are NaN, infinite or beyond 1e15 (the first in {first})"

@@ -25,6 +25,8 @@ TARGET_RMS = 0.1
 FLOOR = 1e-4
 # The same, what is below it is no sound at all.
 SILENCE = 1e-8
+# A recording whose own amplitude is below is none: squares and gains leave the range of float32.
+NOTHING = 1e-18
 # What makes an entry of an axis rounding, so that a channel without sound stays without.
 ROUNDING = 1e-7
 # The level's grid, and how many steps of it the level reaches to each side.
@@ -49,7 +51,7 @@ class ReferenceFrame:
 
     Attributes:
         axes: [component, channel], orthonormal rows, the component of most energy first.
-        rms: of the recording, over all channels.
+        rms: of the recording, over all channels; 0 of one without sound.
         sample_rate: Hz.
     """
 
@@ -69,7 +71,8 @@ class ReferenceFrame:
         axes = vectors.T[order][heard]
         axes = axes.where(axes.abs() > ROUNDING, 0.0)
         axes = axes * torch.where((axes @ x).pow(3).sum(dim=1) < 0, -1.0, 1.0)[:, None]
-        return cls(axes.float(), float(energies.sum().clamp(min=0).sqrt()), sample_rate)
+        rms = float(energies.sum().clamp(min=0).sqrt())
+        return cls(axes.float(), rms if rms > NOTHING else 0.0, sample_rate)
 
     def components(self, audio: Tensor) -> Tensor:
         """[channel, time] as [component, time]."""

@@ -43,7 +43,10 @@ def broken(audio: np.ndarray) -> np.ndarray:
     return changed
 
 
-SAID = r"101 samples that are NaN or infinite \(the first in channel 2 at 0:00:01.000, sample number 16000\)"
+SAID = (
+    r"101 samples that are NaN, infinite or beyond 1e15 "
+    r"\(the first in channel 2 at 0:00:01.000, sample number 16000\)"
+)
 
 
 def test_it_is_refused_with_its_place_before_anything_is_done(

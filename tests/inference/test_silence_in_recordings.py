@@ -53,6 +53,14 @@ def test_a_silent_array_comes_back(enhancer: Enhancer, dtype: str, way: dict) ->
     assert np.array_equal(np.concatenate(list(enhancer.stream([audio], RATE, **way)), axis=1), audio)
 
 
+@pytest.mark.parametrize("way", [{}, {"cutoff_hz": 3000}])
+def test_recordings_of_any_amplitude_that_floats_hold_give_results_of_it(enhancer: Enhancer, way: dict) -> None:
+    audio = sound(2, 9000, RATE)
+    for amplitude in (1e-44, 1e-38, 1e-30, 1e-22, 1e-15, 1e10, 1e14):
+        output = enhancer((audio.double() * amplitude).float(), RATE, **way)[0]
+        assert output.isfinite().all() and output.abs().max() < 10 * amplitude
+
+
 @settings(max_examples=6, **SLOW)
 @given(
     rate=st.sampled_from([8000, 16_000, RATE, 96_000]),
