@@ -1,29 +1,70 @@
-"""Audio files: WAV, FLAC, OGG, MP3 and AIFF, found, and read block by block with libsndfile."""
+"""Audio files of all kinds: found, and any stretch of them read."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import soundfile
 import torch
 from torch import Tensor
 
+from saga_sr.audio.damage import Damage
 from saga_sr.audio.not_finite import NotFinite
+from saga_sr.audio.sndfile_reader import open_by_libsndfile
 from saga_sr.core.errors import AudioError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
+# What is taken for a recording in a folder. Named by itself, a file may have any suffix.
+SUFFIXES = (
+    *(
+        ".aac",
+        ".ac3",
+        ".aif",
+        ".aifc",
+        ".aiff",
+        ".amr",
+        ".ape",
+        ".au",
+        ".bwf",
+        ".caf",
+        ".dsf",
+        ".dts",
+        ".eac3",
+        ".flac",
+    ),
+    *(".gsm", ".m4a", ".m4b", ".mka", ".mp2", ".mp3", ".mpc", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".spx", ".tak"),
+    *(".tta", ".voc", ".w64", ".wav", ".wave", ".wma", ".wv"),
+    # The sound of films.
+    *(
+        ".3gp",
+        ".avi",
+        ".flv",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".ogv",
+        ".vob",
+        ".webm",
+    ),
+    ".wmv",
+)
+# What a header may tell; all else is taken for a lie or a mistake.
+LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 1000, 768_000, 64
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says.
+    """What a file holds.
 
     Attributes:
         frames: samples per channel.
-        truncated: whether the header promises more.
         floats: whether samples are stored as floats, which may exceed full scale and be NaN.
         container, encoding: what the file is, and how it holds samples, in the words of the library that reads it.
     """
@@ -32,7 +73,6 @@ class AudioInfo:
     sample_rate: int
     channels: int
     frames: int
-    truncated: bool = False
     floats: bool = False
     container: str = ""
     encoding: str = ""
@@ -43,67 +83,119 @@ class AudioInfo:
         return self.frames / self.sample_rate
 
 
+class Source(Protocol):
+    """What decodes a file."""
+
+    sample_rate: int
+    channels: int
+    frames: int
+    floats: bool
+    container: str
+    encoding: str
+    damage: Damage
+    notes: tuple[str, ...]
+
+    def read(self, start: int, frames: int) -> np.ndarray:
+        """Samples [channels, frames] from `start` on, float32."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
 class AudioReader:
     """An open audio file that gives any stretch of itself.
 
+    What kind of file it is follows from its content. What cannot be decoded is silent, so that all else is where it
+    belongs.
+
     Args:
         finite: whether a stretch that holds NaN or infinity is refused.
+        stream: which of several streams of audio, counted from 1; the first where left out.
+        strict: whether files that are damaged or break off are refused.
 
     Raises:
-        AudioError: the file is missing, empty, not audio, or holds no samples.
+        AudioError: the file is missing, empty, not audio, or holds no samples or no such stream; or it is damaged, and
+            that is refused.
     """
 
-    def __init__(self, path: str | Path, finite: bool = True) -> None:
+    def __init__(
+        self, path: str | Path, finite: bool = True, *, stream: int | None = None, strict: bool = False
+    ) -> None:
         self.path, self.finite = Path(path), finite
+        self._stream, self._strict = stream, strict
         _check_exists(self.path)
+        self._source = self._opened()
         try:
-            self._file = soundfile.SoundFile(os.fsencode(self.path))
-        except (soundfile.SoundFileError, TypeError, OSError) as error:
+            self.info = self._checked_info()
+            self._refuse_damage()
+        except AudioError:
+            self._source.close()
+            raise
+
+    def _opened(self) -> Source:
+        source = open_by_libsndfile(self.path)
+        if source is None:
+            return self._opened_by_ffmpeg()
+        if self._stream not in (None, 1):
+            source.close()
+            raise AudioError(f"{self.path} has no audio stream {self._stream}, only one; leave stream= out.")
+        return source
+
+    def _opened_by_ffmpeg(self) -> Source:
+        # Most files need no PyAV, which takes a while to import.
+        from saga_sr.audio.ffmpeg_reader import FfmpegSource
+
+        return FfmpegSource(self.path, self._stream)
+
+    def _checked_info(self) -> AudioInfo:
+        source = self._source
+        if not LOWEST_RATE <= source.sample_rate <= HIGHEST_RATE or not 1 <= source.channels <= MOST_CHANNELS:
             raise AudioError(
-                f"{self.path} cannot be read as audio ({reason_of(error)}); convert it to WAV or FLAC again."
-            ) from error
-        # libsndfile reads what is there of a WAV or AIFF file, and remarks on it in its log.
-        truncated = "should be" in self._file.extra_info
-        self.info = AudioInfo(
+                f"{self.path} has {source.channels} channel(s) at {source.sample_rate} Hz, where {MOST_CHANNELS} at "
+                f"{LOWEST_RATE} to {HIGHEST_RATE} Hz are possible; convert it."
+            )
+        return AudioInfo(
             self.path,
-            self._file.samplerate,
-            self._file.channels,
-            self._file.frames,
-            truncated,
-            floats=self._file.subtype in ("FLOAT", "DOUBLE"),
-            container=self._file.format,
-            encoding=self._file.subtype,
+            source.sample_rate,
+            source.channels,
+            source.frames,
+            source.floats,
+            source.container,
+            source.encoding,
         )
-        if self.info.frames < 1:
-            self._file.close()
-            raise AudioError(f"{self.path} holds no audio samples; record or export it again.")
+
+    def _refuse_damage(self) -> None:
+        if self._strict and self._source.damage:
+            raise AudioError(f"{self.path} {self._source.damage}; copy or export it again, or leave strict= out.")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of the file, a sentence each: its streams, changes of rate, and damage met so far."""
+        said = [*self._source.notes, *([str(self._source.damage)] if self._source.damage else [])]
+        return tuple(f"{self.path} {text}." for text in said)
 
     def __enter__(self) -> AudioReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._source.close()
 
     def read(self, start: int, frames: int) -> Tensor:
         """Samples [channels, frames] from `start` on, float32; fewer where the file ends.
 
         Raises:
-            AudioError: the data is damaged or truncated, or holds NaN or infinity where that is refused.
+            AudioError: the data holds NaN or infinity, or is damaged, where that is refused.
         """
+        frames = max(min(frames, self.info.frames - start), 0)
         try:
-            self._file.seek(start)
-            samples = self._file.read(frames, dtype="float32", always_2d=True)
-        except (soundfile.SoundFileError, RuntimeError) as error:
-            raise AudioError(
-                f"{self.path} is damaged near {start / self.info.sample_rate:.1f} s ({reason_of(error)}); "
-                "copy or export it again."
-            ) from error
-        expected = min(frames, self.info.frames - start)
-        if len(samples) < expected:
-            raise AudioError(
-                f"{self.path} ends {expected - len(samples)} samples before its header says; copy or export it again."
-            )
-        audio = torch.from_numpy(np.ascontiguousarray(samples.T))
+            samples = self._source.read(start, frames)
+        except (soundfile.SoundFileError, RuntimeError):
+            # FLAC that is damaged inside: ffmpeg goes on behind it.
+            self._source.close()
+            self._source = self._opened_by_ffmpeg()
+            samples = self._source.read(start, frames)
+        self._refuse_damage()
+        audio = torch.from_numpy(np.ascontiguousarray(samples))
         if self.finite and not audio.isfinite().all():
             found = NotFinite(self.info.sample_rate)
             found.zeroed(audio, start)
@@ -112,7 +204,7 @@ class AudioReader:
 
 
 def inspect_audio(path: str | Path) -> AudioInfo:
-    """What the header of the file at `path` says.
+    """What the file at `path` holds.
 
     Raises:
         AudioError: see `AudioReader`.
@@ -148,7 +240,7 @@ def find_audio(folder: str | Path) -> list[Path]:
         and not any(part.startswith(".") for part in path.relative_to(root).parts)
     )
     if not found:
-        raise AudioError(f"{root} holds no audio files; give a folder with {', '.join(SUFFIXES)} files.")
+        raise AudioError(f"{root} holds no audio files; give a folder with recordings or films.")
     return found
 
 

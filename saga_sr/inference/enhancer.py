@@ -170,11 +170,9 @@ class Enhancer:
             Cancelled: `cancel` was set.
         """
         session = Session(self.model, self.settings.changed(**changes))
-        with AudioReader(source, finite=False) as file:
-            reader = FiniteReader(file, session.settings.nan, str(source))
-            notes = reader.notes
-            if reader.info.truncated:
-                notes.append(f"{source} is shorter than its header says; what is there is enhanced.")
+        settings = session.settings
+        with AudioReader(source, finite=False, stream=settings.stream, strict=settings.strict) as file:
+            reader = FiniteReader(file, settings.nan, str(source))
             recording = Recording(reader, self.sample_rate)
             look = session.look(recording)
             watch = Watch(progress, cancel, recording.length / self.sample_rate)
@@ -183,7 +181,7 @@ class Enhancer:
                 full_scale = FullScale(way, self.sample_rate, writer.path.parent)
                 for block in full_scale.fit(_restored(session, recording, look, watch)):
                     writer.write(block)
-        notes += full_scale.notes(str(target))
+            notes = [*file.notes, *reader.notes, *full_scale.notes(str(target))]
         if not full_scale.peak:
             notes.append(f"{source} is silent, and so is {target}.")
         warn(notes)

@@ -61,12 +61,14 @@ class Measurement:
         restored: above which frequency each channel would be restored, stretch by stretch; Nyquist of the output where
             nothing would.
         spectrogram: level in dB [channel, column, bin] of the first channels, if it was asked for.
+        notes: what should be known of the file, a sentence each: what is damaged, which of several streams was read.
     """
 
     info: AudioInfo
     heard: Heard
     restored: list[list[Edge]]
     spectrogram: Tensor | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -87,7 +89,7 @@ class Measurement:
             "sample_rate": info.sample_rate,
             "samples": info.frames,
             "duration_s": info.duration_s,
-            "truncated": info.truncated,
+            "notes": [*self.notes],
             "channels": [
                 {
                     "name": name,
@@ -127,11 +129,12 @@ def measure_file(path: str | Path, picture: bool = False, progress: Progress | N
                     progress((start + block.shape[1]) / info.sample_rate, info.duration_s)
 
         heard = hear(info, blocks())
+        notes = reader.notes
     restored = settled(heard.edges, info.sample_rate, OUTPUT_RATE)
     for channel, level in enumerate(heard.levels):
         if level.peak == 0:  # silence stays silence
             restored[channel] = [Edge(0.0, info.duration_s, OUTPUT_RATE / 2)]
-    return Measurement(info, heard, restored, None if columns is None else columns.finish())
+    return Measurement(info, heard, restored, None if columns is None else columns.finish(), notes)
 
 
 def channel_names(channels: int) -> list[str]:

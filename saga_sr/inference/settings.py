@@ -65,6 +65,8 @@ class EnhanceSettings:
         default=None,
         metadata={"help": "where the input's content ends, in Hz, or a list by channel; measured where left out"},
     )
+    stream: int | None = _setting(None, "which of a file's streams of audio, counted from 1; the first where left out")
+    strict: bool = _setting(False, "refuse files that are damaged or break off, instead of enhancing what is there")
     nan: str = _setting(
         "refuse", "what is done about NaN and infinity in the input: refuse, or zero to go on with zeros"
     )

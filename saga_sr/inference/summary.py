@@ -80,7 +80,7 @@ def _stretches(measurement: Measurement, channel: int) -> list[list[str]]:
 
 def _remarks(measurement: Measurement) -> list[str]:
     """What should be known beside levels and edges, a sentence each."""
-    remarks = ["Shorter than its header says"] if measurement.info.truncated else []
+    remarks = [note.removeprefix(f"{measurement.info.path} ").rstrip(".") for note in measurement.notes]
     for i, (name, levels) in enumerate(zip(measurement.names, measurement.heard.levels, strict=True)):
         found = {kind: places for kind, places in levels.places().items() if places.count}
         if levels.peak == 0:

@@ -109,7 +109,7 @@ def test_silence_has_no_level_and_nothing_to_restore(tmp_path: Path) -> None:
 def test_the_schema_is_stable(tmp_path: Path) -> None:
     said = said_in_json(measured(tmp_path, [noise(3, 8000)]))
     assert list(said) == [
-        "path", "container", "encoding", "sample_rate", "samples", "duration_s", "truncated", "channels",
+        "path", "container", "encoding", "sample_rate", "samples", "duration_s", "notes", "channels",
     ]  # fmt: skip
     (channel,) = said["channels"]
     assert list(channel) == [

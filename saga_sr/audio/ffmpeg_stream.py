@@ -1,0 +1,262 @@
+"""One stream of audio in a file, as ffmpeg's libraries find and decode it (PyAV)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import av.logging
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.stream import Discard
+
+from saga_sr.core.errors import AudioError
+
+# What is looked for in a file: media with sound, and nothing that leads to other files or to a network.
+FORMATS = (
+    "aac,ac3,act,adx,aiff,amr,ape,asf,ast,au,avi,bonk,caf,dsf,dts,dtshd,eac3,flac,flv,gsm,iff,ircam,loas,matroska,mlp,mov,"
+    "mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,oga,ogg,oma,paf,pvf,qcp,qoa,rm,rso,sds,shn,sox,sln,spx,svx,swf,tak,"
+    "truehd,tta,voc,vqf,w64,wav,wavarc,webm,wsaud,wv,xwma"
+)
+OPTIONS = {"protocol_whitelist": "fd", "format_whitelist": FORMATS}
+# What tells the length of an MP3 file, in its first frame; without it the demuxer estimates.
+MP3_HEADERS = (b"Xing", b"Info", b"VBRI")
+# A file is at its end when so many packets in a row cannot be read.
+HOPELESS = 100
+# What the samples of ffmpeg's formats are divided by.
+FULL_SCALE = {"s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
+
+# By default PyAV hears nothing of what ffmpeg says, and its errors have no reasons. What `av.logging.Capture` does not
+# catch is passed over as before.
+if av.logging.get_level() is None:
+    av.logging.set_level(av.logging.WARNING)
+    logging.getLogger("libav").propagate = False
+    logging.getLogger("libav").addHandler(logging.NullHandler())
+
+
+class Decoded(NamedTuple):
+    """What became of a packet.
+
+    Attributes:
+        frames: of audio; a decoder may hold them back, and give several at once.
+        failed: nothing could be decoded.
+        faulty: the decoder complained.
+    """
+
+    packet: av.Packet
+    frames: list[AudioFrame]
+    failed: bool
+    faulty: bool
+
+
+class FfmpegStream:
+    """An open file, of which one stream is decoded.
+
+    The file is opened by its descriptor, so that neither its name nor its suffix play a part.
+
+    Args:
+        number: of the stream, counted from 1 among those of audio; the first where left out.
+
+    Attributes:
+        told_s: the length in seconds that the header tells, or None.
+        streams: a description of each stream of audio.
+
+    Raises:
+        AudioError: no format or codec that is known, no audio, or no such stream.
+    """
+
+    def __init__(self, path: Path, number: int | None = None) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_RDONLY)
+        try:
+            with av.logging.Capture() as said:
+                self._container = av.open(
+                    "fd:",
+                    options=OPTIONS | {"fd": str(self._descriptor)},
+                    metadata_errors="replace",
+                    timeout=(60, None),
+                )
+        except (av.error.FFmpegError, ValueError) as error:
+            os.close(self._descriptor)
+            raise AudioError(
+                f"{path} cannot be read as audio ({_reason(error, said)}); convert it to WAV or FLAC again."
+            ) from error
+        try:
+            self._stream = self._chosen(number)
+        except AudioError:
+            self.close()
+            raise
+        self.told_s = self._told_s()
+
+    def _chosen(self, number: int | None) -> av.AudioStream:
+        audio = self._container.streams.audio
+        self.streams = [f"{i} {_described(stream)}" for i, stream in enumerate(audio, 1)]
+        if not audio:
+            raise AudioError(f"{self.path} holds no audio, only other streams; give a recording.")
+        if number is not None and not 1 <= number <= len(audio):
+            raise AudioError(f"{self.path} has no audio stream {number}; choose of {', '.join(self.streams)}.")
+        chosen = audio[(number or 1) - 1]
+        for stream in self._container.streams:
+            if stream is not chosen:
+                stream.discard = Discard.all
+        if chosen.codec_context is None or not chosen.codec_context.sample_rate:
+            raise AudioError(f"{self.path} has audio of an unknown kind; convert it to WAV or FLAC.")
+        chosen.codec_context.thread_count = 1
+        return chosen
+
+    def _told_s(self) -> float | None:
+        """Where demuxers take the length from the header, and not from what they find in the file."""
+        if self.format == "matroska" and self._container.duration:
+            return self._container.duration / 1_000_000
+        told = self.format in ("mov", "flac") or (self.format == "mp3" and self._mp3_tells_its_length())
+        return self._stream.duration * self.tick_s if told and self._stream.duration else None
+
+    def _mp3_tells_its_length(self) -> bool:
+        frame = self.bytes_at(_tag_length(self.bytes_at(0, 10)), 200)
+        return any(header in frame for header in MP3_HEADERS)
+
+    @property
+    def format(self) -> str:
+        """The container's name, the first of those that ffmpeg gives it."""
+        return self._container.format.name.partition(",")[0]
+
+    @property
+    def codec(self) -> str:
+        """The decoder's name."""
+        return self._stream.codec_context.name
+
+    @property
+    def tick_s(self) -> float:
+        """The unit of packets' time stamps in seconds."""
+        return float(self._stream.time_base or 0)
+
+    def bytes_at(self, position: int, count: int) -> bytes:
+        """Some bytes of the file itself."""
+        return os.pread(self._descriptor, count, position)
+
+    def decoded(self) -> Iterator[Decoded]:
+        """What follows, packet by packet; the last has no content and brings out what a decoder held back."""
+        packets, errors, tag_end = self._container.demux(self._stream), 0, 0
+        while errors < HOPELESS:
+            with av.logging.Capture() as said:
+                try:
+                    packet = next(packets)
+                except StopIteration:
+                    return
+                except (av.error.FFmpegError, ValueError):
+                    errors, packets = errors + 1, self._container.demux(self._stream)
+                    continue
+                if not packet.size and packet.pts is not None:
+                    continue  # an empty packet would end the decoding
+                errors, frames = 0, None
+                # Joined MP3 files have a tag in their middle, which demuxers know at the beginning only.
+                if self.format == "mp3" and packet.size and (length := _tag_length(bytes(packet)[:10])):
+                    tag_end = (packet.pos or 0) + length
+                try:
+                    frames = self._decode(packet, tag_end)
+                except av.error.EOFError:
+                    return
+                except (av.error.FFmpegError, ValueError):
+                    pass
+            faulty = any(level <= av.logging.ERROR for level, _, _ in said)
+            yield Decoded(packet, frames or [], frames is None, faulty)
+
+    def _decode(self, packet: av.Packet, tag_end: int) -> list[AudioFrame]:
+        """What a packet becomes without those of its bytes that lie before `tag_end`."""
+        if packet.size and packet.pos is not None and packet.pos < tag_end:
+            rest = bytes(packet)[tag_end - packet.pos :]
+            return self._stream.codec_context.decode(av.Packet(rest)) if rest else []
+        return self._stream.codec_context.decode(packet)
+
+    def seek(self, time_stamp: int) -> None:
+        """Go to the packet with `time_stamp`, or one before it.
+
+        Raises:
+            FFmpegError: the demuxer cannot.
+        """
+        with av.logging.Capture():
+            self._container.seek(time_stamp, stream=self._stream)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+        os.close(self._descriptor)
+
+
+class OneKind:
+    """Frames as they come, or resampled to the rate and channels of the first where those change.
+
+    Attributes:
+        sample_rate, channels: of the first frame, and of all that come out.
+        changed: whether anything had to be resampled.
+    """
+
+    def __init__(self) -> None:
+        self.sample_rate = self.channels = 0
+        self.changed = False
+        self._resampler: AudioResampler | None = None
+        self._kind: tuple[int, int] | None = None
+
+    def __call__(self, frames: list[AudioFrame]) -> list[AudioFrame]:
+        """What `frames` become.
+
+        Raises:
+            FFmpegError, ValueError: they cannot be resampled.
+        """
+        results = []
+        for frame in frames:
+            kind = frame.sample_rate, frame.layout.nb_channels
+            if self._kind is None:
+                self.sample_rate, self.channels = kind
+                self._layout = frame.layout.name
+            if kind != self._kind:
+                results += self.flush()
+                if kind != (self.sample_rate, self.channels):
+                    self.changed = True
+                    self._resampler = AudioResampler("fltp", self._layout, self.sample_rate)
+                self._kind = kind
+            frame.pts = None
+            results += [frame] if self._resampler is None else self._resampler.resample(frame)
+        return results
+
+    def flush(self) -> list[AudioFrame]:
+        """What a resampler still holds."""
+        rest = self._resampler.resample(None) if self._resampler else []
+        self._resampler = None
+        return rest
+
+
+def samples_of(frame: AudioFrame) -> np.ndarray:
+    """The samples [channels, time] of a frame, float32, full scale 1."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    kind = frame.format.name.rstrip("p")
+    if kind == "u8":
+        return (samples.astype(np.float32) - 128) / 128
+    return samples.astype(np.float32) / FULL_SCALE[kind]
+
+
+def _tag_length(start: bytes) -> int:
+    """How long the ID3 tag is that begins with these ten bytes; 0 where none does."""
+    if not start.startswith(b"ID3") or len(start) < 10:
+        return 0
+    return 10 + sum(part << 7 * i for i, part in enumerate(reversed(start[6:])))
+
+
+def _described(stream: av.AudioStream) -> str:
+    context, language = stream.codec_context, stream.metadata.get("language", "")
+    kind = f"{context.name}, {context.channels} channel(s)" if context else "unknown"
+    return f"({language}, {kind})" if language else f"({kind})"
+
+
+def _reason(error: Exception, said: list[tuple[int, str, str]]) -> str:
+    """The last complaint, or what the error says."""
+    complaints = [message.strip() for level, _, message in said if level <= av.logging.ERROR]
+    text = complaints[-1] if complaints else getattr(error, "strerror", None) or str(error)
+    return " ".join(text.split()).rstrip(".")

@@ -1,0 +1,88 @@
+"""Samples of uncompressed files and FLAC, by libsndfile."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from saga_sr.audio.damage import Damage
+
+# Subtypes in which a sample's place in the file is known: all of what libsndfile reads exactly.
+EXACT = re.compile(r"PCM_|FLOAT|DOUBLE|ULAW|ALAW|ALAC_")
+# How the files begin that libsndfile would hand to its MPEG and Ogg decoders, which cut some short and print.
+COMPRESSED = re.compile(rb"ID3|OggS|\xff[\xe0-\xff]")
+# libsndfile's remark on a chunk that the file is too short for: `data : 4000 (should be 1000)`.
+CUT_CHUNK = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
+# A size that nobody knew when the header was written, as in what comes from a pipe.
+UNKNOWN_SIZE = 0x7FFF_0000
+
+
+class SndfileSource:
+    """A file that libsndfile reads as it should.
+
+    Attributes:
+        damage: what is missing at its end.
+        notes: none.
+    """
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, file: soundfile.SoundFile) -> None:
+        self._file = file
+        self.sample_rate, self.channels, self.frames = file.samplerate, file.channels, file.frames
+        self.floats = file.subtype in ("FLOAT", "DOUBLE")
+        self.container, self.encoding = file.format, file.subtype
+        self.damage = Damage(file.samplerate, missing_s=_missing(file.extra_info) * file.frames / file.samplerate)
+
+    def read(self, start: int, frames: int) -> np.ndarray:
+        """Samples [channels, frames] from `start` on, float32.
+
+        Raises:
+            soundfile.SoundFileError, RuntimeError: the data is damaged.
+        """
+        self._file.seek(start)
+        samples = self._file.read(frames, dtype="float32", always_2d=True)
+        if len(samples) < frames:
+            raise RuntimeError("data is missing")
+        return samples.T
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def open_by_libsndfile(path: Path) -> SndfileSource | None:
+    """The file at `path`, or None where ffmpeg's libraries are to read it.
+
+    Those are compressed files but FLAC; FLAC whose last sample is not where the header tells; and what libsndfile does
+    not know.
+    """
+    with path.open("rb") as raw:
+        if COMPRESSED.match(raw.read(4)):
+            return None
+    try:
+        file = soundfile.SoundFile(os.fsencode(path))
+    except (soundfile.SoundFileError, TypeError, OSError):
+        return None
+    if EXACT.match(file.subtype) and file.frames > 0 and (file.format != "FLAC" or _reaches_its_end(file)):
+        return SndfileSource(file)
+    file.close()
+    return None
+
+
+def _reaches_its_end(file: soundfile.SoundFile) -> bool:
+    try:
+        file.seek(file.frames - 1)
+        return len(file.read(1)) == 1
+    except (soundfile.SoundFileError, RuntimeError):
+        return False
+
+
+def _missing(log: str) -> float:
+    """How much is missing, as a part of what there is."""
+    sizes = [(int(told), int(there)) for told, there in CUT_CHUNK.findall(log)]
+    return max((told / there - 1 for told, there in sizes if 0 < there < told < UNKNOWN_SIZE), default=0.0)
