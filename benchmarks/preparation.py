@@ -22,7 +22,8 @@ import torch
 from tqdm import tqdm
 
 from saga_sr.audio.degradation import LowPassDegradation
-from saga_sr.audio.files import AudioReader, find_audio, inspect_audio
+from saga_sr.audio.files import AudioReader, inspect_audio
+from saga_sr.audio.finding import find_audio
 from saga_sr.audio.resample import resample
 from saga_sr.audio.spectrum import rolloffs_hz
 from saga_sr.codecs.mdct import MDCT

@@ -1,4 +1,4 @@
-"""Audio files of all kinds: found, and any stretch of them read."""
+"""Audio files of all kinds: any stretch of them read."""
 
 from __future__ import annotations
 
@@ -16,45 +16,6 @@ from saga_sr.audio.not_finite import NotFinite
 from saga_sr.audio.sndfile_reader import open_by_libsndfile
 from saga_sr.core.errors import AudioError
 
-# What is taken for a recording in a folder. Named by itself, a file may have any suffix.
-SUFFIXES = (
-    *(
-        ".aac",
-        ".ac3",
-        ".aif",
-        ".aifc",
-        ".aiff",
-        ".amr",
-        ".ape",
-        ".au",
-        ".bwf",
-        ".caf",
-        ".dsf",
-        ".dts",
-        ".eac3",
-        ".flac",
-    ),
-    *(".gsm", ".m4a", ".m4b", ".mka", ".mp2", ".mp3", ".mpc", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".spx", ".tak"),
-    *(".tta", ".voc", ".w64", ".wav", ".wave", ".wma", ".wv"),
-    # The sound of films.
-    *(
-        ".3gp",
-        ".avi",
-        ".flv",
-        ".m2ts",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".ogv",
-        ".vob",
-        ".webm",
-    ),
-    ".wmv",
-)
 # What a header may tell; all else is taken for a lie or a mistake.
 LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 1000, 768_000, 64
 
@@ -221,27 +182,6 @@ def read_audio(path: str | Path, start: int = 0, frames: int | None = None) -> t
     """
     with AudioReader(path) as reader:
         return reader.read(start, reader.info.frames - start if frames is None else frames), reader.info.sample_rate
-
-
-def find_audio(folder: str | Path) -> list[Path]:
-    """The audio files below `folder`, sorted; hidden files and folders are passed over.
-
-    Raises:
-        AudioError: the folder is missing or holds none.
-    """
-    root = Path(folder)
-    if not root.is_dir():
-        raise AudioError(f"There is no folder {root}; give one that holds audio files.")
-    found = sorted(
-        path
-        for path in root.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
-    )
-    if not found:
-        raise AudioError(f"{root} holds no audio files; give a folder with recordings or films.")
-    return found
 
 
 def _check_exists(path: Path) -> None:

@@ -14,7 +14,7 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 
 from saga_sr.cli.quoting import quoted, takes_text, text_value, uninterpolated
 from saga_sr.cli.settings import Known, check_choice, check_value, read_known
-from saga_sr.cli.words import Override, doubled, sort_words
+from saga_sr.cli.words import Override, doubled, matching, sort_words
 from saga_sr.core.config import cause
 from saga_sr.core.errors import SagaError, UsageError
 from saga_sr.core.foreign_messages import leave_out_foreign_warnings
@@ -36,6 +36,7 @@ class Command:
         place: the settings that files, given those settings that have been named, stand for.
         enhances: whether settings of `EnhanceSettings` go by their short names.
         complete: whether every required setting has to be there.
+        patterns: whether `place` is given patterns as they are, and not the files that match them.
     """
 
     verb: str
@@ -44,6 +45,7 @@ class Command:
     place: Callable[[list[str], Collection[str]], Placed]
     enhances: bool = False
     complete: bool = True
+    patterns: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,15 @@ def check_existing(sources: Collection[str]) -> None:
     """Refuse words that are neither settings nor recordings.
 
     Raises:
-        UsageError: one of `sources` is not there.
+        UsageError: one of `sources` is no file, folder or list, nor a pattern that something matches.
     """
+    from saga_sr.inference.inputs import LIST, is_list, is_pattern
+
     for source in sources:
-        if not os.path.lexists(source):
+        if is_list(source):
+            if not os.path.isfile(source[len(LIST) :]):  # noqa: PTH113 - as text, of thousands
+                raise UsageError(f"There is no list {source[len(LIST) :]}, which {source} stands for.")
+        elif not os.path.lexists(source) and not is_pattern(source):
             raise UsageError(f"There is no file or folder {source}, and no setting of that name.")
 
 
@@ -122,8 +129,13 @@ def read(
             if override not in decisive and not override.key.startswith("hydra"):
                 check_value(known, override, sweeps)
         keys = {override.key for override in overrides}
-        placed = {} if not found.files else command.place(found.files, keys)
+        placed = {} if not found.files else command.place(files_of(found.files, command.patterns), keys)
     return Request(found.options, [in_hydras_grammar(o, known) for o in overrides], placed, known)
+
+
+def files_of(words: Sequence[str], patterns: bool) -> list[str]:
+    """The files that `words` stand for, unless `patterns` are kept as they are."""
+    return list(words) if patterns else [file for word in words for file in matching(word)]
 
 
 def full(override: Override, short: Mapping[str, str]) -> Override:

@@ -43,9 +43,12 @@ def split_output(files: list[str]) -> tuple[list[str], str]:
     Raises:
         UsageError: the last cannot be that.
     """
+    from saga_sr.inference.inputs import is_list, is_pattern
     from saga_sr.inference.jobs import is_one_file
 
     *sources, last = files
+    if is_pattern(last) or is_list(last):
+        raise UsageError(f"{last} stands for recordings; say where they go with output=FOLDER, or a folder at the end.")
     is_folder = last.endswith(os.sep) or Path(last).is_dir()
     is_file = last == PIPE or is_one_file(Path(last))
     if is_file and len(files) == 2 and Path(last).is_file():
@@ -77,7 +80,9 @@ def work(config: DictConfig) -> None:
             sys.stdout.buffer.flush()
 
 
-COMMAND = Command("enhance", "infer", "FILE_OR_FOLDER ... [OUTPUT] model=MODEL", place, enhances=True)
+COMMAND = Command(
+    "enhance", "infer", "FILE_FOLDER_PATTERN_OR_@LIST ... [OUTPUT] model=MODEL", place, enhances=True, patterns=True
+)
 
 
 def run(words: list[str]) -> None:

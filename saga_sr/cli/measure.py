@@ -48,11 +48,11 @@ def work(config: DictConfig) -> None:
     Raises:
         SagaError: nothing can be done at all, or (at the end) what could not be done.
     """
-    from saga_sr.inference.jobs import find_recordings
+    from saga_sr.inference.inputs import find_recordings
     from saga_sr.inference.summary import table
 
     named = config.input if isinstance(config.input, ListConfig) else [config.input]
-    found = find_recordings([Path(path) for path in named])
+    found = find_recordings(named)
     pictures = picture_files([place for _, place in found], config.picture)
     measured: dict[Path, dict[str, Any]] = {}
     failures: list[str] = []
@@ -87,7 +87,7 @@ def picture_files(places: Sequence[Path], output: str | None) -> list[Path] | li
     Raises:
         ConfigError: several would become one, or `output` is neither a .png file nor a folder.
     """
-    from saga_sr.inference.jobs import result_places
+    from saga_sr.inference.naming import result_places
 
     if output is None:
         return [None] * len(places)
@@ -148,7 +148,7 @@ def write_json(path: Path, files: list[dict[str, Any]]) -> None:
         raise ConfigError(f"json={path} cannot be written ({error.strerror}); give another place.") from error
 
 
-COMMAND = Command("measure", "measure", "FILE_OR_FOLDER ...", place)
+COMMAND = Command("measure", "measure", "FILE_FOLDER_PATTERN_OR_@LIST ...", place, patterns=True)
 
 
 def run(words: list[str]) -> None:

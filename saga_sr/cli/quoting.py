@@ -15,7 +15,7 @@ PATHS = frozenset(
         *("text_encoder", "init_from", "resume", "json", "picture"),
     )
 )
-TEXTS = PATHS | {"prompt", "push", "license"}
+TEXTS = PATHS | {"prompt", "push", "license", "name"}
 # Folders of Hydra's own, in which its interpolations stay what they are.
 HYDRA_PATHS = frozenset(("hydra.run.dir", "hydra.sweep.dir"))
 # What Hydra reads as the same text without quotation marks; paths of runs stay readable in folders' names.

@@ -78,7 +78,7 @@ def sort_words(words: Iterable[str], known: Collection[str], options: Mapping[st
                 key = word.partition("=")[0]
                 raise UsageError(f"There is no setting {key}, and no file {word}; {nearest(key, known)}.")
             else:
-                found.files += matching(word)
+                found.files.append(expanded(word))
     doubled(found.overrides)
     return found
 
@@ -123,10 +123,9 @@ def doubled(overrides: Iterable[Override]) -> None:
 
 def matching(word: str) -> list[str]:
     """The files that `word` means: itself, or those that it matches where the shell did not look (`'*.wav'`)."""
-    path = expanded(word)
-    if os.path.lexists(path) or not glob.has_magic(path):
-        return [path]
-    return sorted(glob.glob(path, recursive=True)) or [path]  # noqa: PTH207 - Path.glob takes no absolute patterns
+    if os.path.lexists(word) or not glob.has_magic(word):
+        return [word]
+    return sorted(glob.glob(word, recursive=True)) or [word]  # noqa: PTH207 - Path.glob takes no absolute patterns
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
-from saga_sr.audio.files import AudioInfo, find_audio
+from saga_sr.audio.files import AudioInfo
+from saga_sr.audio.finding import find_audio
 from saga_sr.audio.stretch import read_stretch
 from saga_sr.core.errors import AudioError, DataError
 from saga_sr.data.audio_data import ENDLESS, AudioData

@@ -12,7 +12,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from saga_sr.audio.alignment import Delay, measure_delay
-from saga_sr.audio.files import AudioInfo, find_audio, inspect_audio
+from saga_sr.audio.files import AudioInfo, inspect_audio
+from saga_sr.audio.finding import find_audio
 from saga_sr.audio.stretch import length_at, read_stretch
 from saga_sr.core.errors import AudioError, DataError
 from saga_sr.data.folder import SILENCE_RMS

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from saga_sr.audio.files import SUFFIXES, AudioInfo, find_audio
+from saga_sr.audio.files import AudioInfo
+from saga_sr.audio.finding import SUFFIXES, find_audio
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.data.captions import Captions, Entry, read_captions, read_table
 

@@ -194,8 +194,8 @@ class Enhancer:
             SagaError: a file that cannot be restored; those before it are done.
         """
         settings = self.settings.changed(**changes)
-        jobs = plan_files([Path(source)], Path(target), settings.format)
-        return {job.source: self.file(job.source, job.target, **changes) for job in jobs}
+        plan = plan_files([source], Path(target), settings.format)
+        return {job.source: self.file(job.source, job.target, **changes) for job in plan.jobs}
 
     def stream(self, blocks: Iterable[Any], sample_rate: int, **changes: Any) -> EnhancedStream:
         """Restore a stream while it comes in.

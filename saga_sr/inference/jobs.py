@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saga_sr.audio.files import SUFFIXES, find_audio
-from saga_sr.core.errors import ConfigError
+from saga_sr.audio.finding import SUFFIXES
+from saga_sr.core.errors import AudioError, ConfigError
+from saga_sr.inference.inputs import find_inputs, is_pattern, no_recordings
+from saga_sr.inference.naming import TEMPLATE, result_places
 
 
 @dataclass(frozen=True)
@@ -18,72 +21,114 @@ class Job:
     target: Path
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a command is to do.
+
+    Attributes:
+        folder: where results go; None where a file is named for the only one.
+        failures: what cannot be done from the start, a sentence each.
+        remarks: what else should be known of the plan, a sentence each.
+    """
+
+    jobs: tuple[Job, ...]
+    folder: Path | None
+    failures: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
 def is_one_file(output: Path) -> bool:
     """Whether `output` is a file to write, by its suffix, and not a folder."""
     return output.suffix.lower() in SUFFIXES and not output.is_dir()
 
 
-def plan_files(sources: Sequence[Path], output: Path, suffix: str) -> list[Job]:
-    """Which file is written where.
+def plan_files(
+    words: Sequence[str | Path],
+    output: Path,
+    suffix: str,
+    template: str = TEMPLATE,
+    results: Iterable[Path] = (),
+) -> Plan:
+    """Which file is written where. Nothing is written, and no file opened.
 
     Args:
-        sources: files, and folders that are searched recursively.
-        output: a file with an audio suffix (for one file), or a folder.
+        words: files, folders, patterns and lists, see `find_inputs`.
+        output: a file with an audio suffix (for one file), or a folder, in which folders are kept as they were found.
         suffix: format of files in a folder, such as `flac`.
+        template: of their names, see `result_places`.
+        results: what earlier runs have made in the folder `output`, relative to it, which is nothing to restore.
 
     Raises:
-        AudioError: nothing to read.
-        ConfigError: an unknown format, several files to be written to one, or an output that is its own input.
+        AudioError: there is nothing to restore.
+        ConfigError: an unknown format, several files to be written to one, or an output that is an input.
     """
     if f".{suffix}" not in SUFFIXES:
         raise ConfigError(f"format={suffix!r} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
     if is_one_file(output):
-        if len(sources) > 1 or sources[0].is_dir():
-            named = f"input={sources[0]} is a folder" if len(sources) == 1 else f"{len(sources)} inputs are given"
-            raise ConfigError(f"{named} but output={output} is one file; give a folder as output.")
-        jobs = [Job(sources[0], output)]
-    else:
-        found = find_recordings(sources, without=output)
-        places = result_places([place for _, place in found], suffix)
-        jobs = [Job(path, output / place) for (path, _), place in zip(found, places, strict=True)]
+        return _plan_of_one(words, output)
+    inputs = find_inputs(words, without=output)
+    where = _Places()
+    made = {where(output / result) for result in results}
+    new = [(path, place) for path, place in inputs.found if where(path) not in made]
+    places = result_places([place for _, place in new], suffix, template)
+    jobs = tuple(Job(path, output / place) for (path, _), place in zip(new, places, strict=True))
+    _check_apart(jobs)
+    remarks = [inputs.remark] if inputs.remark else []
+    if len(new) < len(inputs.found):
+        remarks.append(
+            f"{len(inputs.found) - len(new)} of the files are results of earlier runs, and left as they are."
+        )
+    if not jobs:
+        said = inputs.failures or remarks
+        raise AudioError(said[0] if len(said) == 1 and inputs.failures else " ".join([no_recordings(words), *said]))
+    return Plan(jobs, output, tuple(inputs.failures), tuple(remarks))
+
+
+def _plan_of_one(words: Sequence[str | Path], output: Path) -> Plan:
+    inputs = find_inputs(words)
+    word = os.fspath(words[0])
+    if len(words) > 1 or os.path.isdir(word) or len(inputs.found) > 1:  # noqa: PTH112 - it need not be a path
+        named = f"{len(words)} inputs are given" if len(words) > 1 else f"input={word} is a folder"
+        if len(words) == 1 and is_pattern(word):
+            named = f"input={word} is {len(inputs.found)} files"
+        raise ConfigError(f"{named} but output={output} is one file; give a folder as output.")
+    if inputs.failures:
+        raise AudioError(inputs.failures[0])
+    jobs = (Job(inputs.found[0][0], output),)
+    _check_apart(jobs)
+    return Plan(jobs, None)
+
+
+def _check_apart(jobs: Sequence[Job]) -> None:
+    """See that no recording is overwritten by a result.
+
+    Raises:
+        ConfigError: one would be.
+    """
+    place = _Places()
+    sources = {place(path): job.source for job in jobs for path in _names(job.source)}
     for job in jobs:
-        if job.source.resolve() == job.target.resolve():
-            raise ConfigError(f"{job.source} would be overwritten by its own result; give another output.")
-    return jobs
+        source = sources.get(place(job.target))
+        if source is not None:
+            own = "its own result" if source == job.source else f"the result of {job.source}"
+            raise ConfigError(
+                f"{source} would be overwritten by {own}; give another output, or name='{{stem}} restored.{{ext}}'."
+            )
 
 
-def find_recordings(sources: Sequence[Path], without: Path | None = None) -> list[tuple[Path, Path]]:
-    """Each file that `sources` name, or that lies in a folder of them, and where it lies below what was named.
-
-    Args:
-        without: a folder that is passed over, where results go.
-
-    Raises:
-        AudioError: a folder that holds none.
-    """
-    found: list[tuple[Path, Path]] = []
-    for source in sources:
-        if source.is_dir():
-            inside = find_audio(source)
-            if without is not None:
-                inside = [path for path in inside if without.resolve() not in path.resolve().parents]
-            found += [(path, path.relative_to(source)) for path in inside]
-        else:
-            found.append((source, Path(source.name)))
-    return found
+def _names(path: Path) -> list[Path]:
+    """`path`, and what it leads to if it is a link."""
+    return [path, Path(os.path.realpath(path))] if path.is_symlink() else [path]
 
 
-def result_places(places: Sequence[Path], suffix: str) -> list[Path]:
-    """Where the result of each recording goes in a folder of results, by the place of the recording.
+class _Places:
+    """Where entries of folders are, whatever links lead there; folders are looked at once."""
 
-    Raises:
-        ConfigError: two would go to the same place.
-    """
-    stems = [place.with_suffix("") for place in places]
-    # song.wav beside song.mp3 become song.wav.flac and song.mp3.flac.
-    names = [place.name if stems.count(stem) > 1 else place.stem for place, stem in zip(places, stems, strict=True)]
-    results = [place.parent / f"{name}.{suffix}" for place, name in zip(places, names, strict=True)]
-    for result in results:
-        if results.count(result) > 1:
-            raise ConfigError(f"Several inputs would become {result}; take them one by one, into folders of their own.")
-    return results
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def __call__(self, path: Path) -> str:
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return f"{self._folders[folder]}/{name}"

@@ -31,8 +31,10 @@ def run(config: DictConfig) -> None:
     """
     settings = settings_of(config.enhance)
     named = list(config.input) if isinstance(config.input, ListConfig) else [config.input]
-    jobs = plan_files([Path(path) for path in named], Path(config.output), settings.format)
-    enhance_files(load_enhancer(config), jobs)
+    plan = plan_files(named, Path(config.output), settings.format, config.name)
+    for remark in plan.remarks:
+        logger.info("%s", remark)
+    enhance_files(load_enhancer(config), plan.jobs, plan.failures)
 
 
 def load_enhancer(config: DictConfig) -> Enhancer:
@@ -49,31 +51,37 @@ def load_enhancer(config: DictConfig) -> Enhancer:
     return Enhancer(load_model(config.model).to(device), settings)
 
 
-def enhance_files(enhancer: Enhancer, jobs: Sequence[Job]) -> None:
+def enhance_files(enhancer: Enhancer, jobs: Sequence[Job], failures: Sequence[str] = ()) -> None:
     """Restore each of `jobs`; one that fails is named, and the others are done.
+
+    Args:
+        failures: what has failed already.
 
     Raises:
         AudioError: at the end, what failed.
     """
-    failures: list[str] = []
+    failures = list(failures)
+    for failure in failures:
+        logger.warning("Skipped: %s", failure)
+    total = len(jobs) + len(failures)
     begin, audio_s = time.perf_counter(), 0.0
     for job in jobs:
         try:
             done = _shown(enhancer, job)
         except AudioError as error:
             failures.append(str(error))
-            if len(jobs) > 1:
+            if total > 1:
                 logger.warning("Skipped: %s", error)
             continue
         audio_s += done.duration_s
         what = restoring(done.edges, enhancer.sample_rate, done.heard)
         logger.info("%s -> %s (%s)", job.source, job.target, what)
     seconds = time.perf_counter() - begin
-    if len(jobs) == 1 and failures:
+    if total == 1 and failures:
         raise AudioError(failures[0])
-    logger.info("%d of %d files, %.1f s of audio in %.1f s", len(jobs) - len(failures), len(jobs), audio_s, seconds)
+    logger.info("%d of %d files, %.1f s of audio in %.1f s", total - len(failures), total, audio_s, seconds)
     if failures:
-        raise AudioError(f"{len(failures)} of {len(jobs)} files could not be enhanced: " + " ".join(failures))
+        raise AudioError(f"{len(failures)} of {total} files could not be enhanced: " + " ".join(failures))
 
 
 def _shown(enhancer: Enhancer, job: Job) -> Enhanced:

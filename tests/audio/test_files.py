@@ -7,7 +7,8 @@ import pytest
 import soundfile
 import torch
 
-from saga_sr.audio.files import AudioReader, find_audio, inspect_audio, read_audio
+from saga_sr.audio.files import AudioReader, inspect_audio, read_audio
+from saga_sr.audio.finding import find_audio
 from saga_sr.audio.writing import AudioWriter
 from saga_sr.core.errors import AudioError
 

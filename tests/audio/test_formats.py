@@ -12,7 +12,8 @@ import soundfile
 import torch
 from media import KINDS, decoded, decoded_by_program, encoded, music
 
-from saga_sr.audio.files import AudioReader, find_audio, inspect_audio, read_audio
+from saga_sr.audio.files import AudioReader, inspect_audio, read_audio
+from saga_sr.audio.finding import find_audio
 from saga_sr.core.errors import AudioError
 
 RATE, OPUS_RATE, LENGTH = 44_100, 48_000, 100_000

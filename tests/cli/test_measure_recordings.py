@@ -115,7 +115,7 @@ def test_without_what_draws_everything_else_is_done_and_the_extra_is_named(
 
 
 def test_two_recordings_never_share_a_picture() -> None:
-    with pytest.raises(ConfigError, match=r"Several inputs would become a\.wav\.png"):
+    with pytest.raises(ConfigError, match=r"Several recordings would become a\.png"):
         measure.picture_files([Path("a.wav"), Path("a.wav")], "pictures")
     assert measure.picture_files([Path("a.wav")], None) == [None]
 

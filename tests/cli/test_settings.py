@@ -86,7 +86,7 @@ def test_short_names_of_enhancing_stand_for_the_full_ones(tmp_path: Path) -> Non
 
 def test_what_files_of_enhancing_stand_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("a.wav", "b.mp3"):
+    for name in ("a.wav", "b.mp3", "list"):
         (tmp_path / name).touch()
     (tmp_path / "folder").mkdir()
     for files, given, placed in (
@@ -99,6 +99,7 @@ def test_what_files_of_enhancing_stand_for(tmp_path: Path, monkeypatch: pytest.M
         (["-"], set(), {"input": "-", "output": "-"}),
         (["-", "o.wav"], set(), {"input": "-", "output": "o.wav"}),
         (["a.wav", "-"], set(), {"input": "a.wav", "output": "-"}),
+        (["*.mp3", "@list", "new/"], set(), {"input": ["*.mp3", "@list"], "output": "new/"}),
     ):
         assert enhance.place(files, given) == placed
     for files, given, said in (
@@ -108,6 +109,9 @@ def test_what_files_of_enhancing_stand_for(tmp_path: Path, monkeypatch: pytest.M
         (["a.wav", "b.mp3"], set(), "b.mp3 is there already; say output=b.mp3"),
         (["a.wav"], {"input", "output"}, "both given"),
         (["-", "a.wav", "folder"], set(), "A pipe (-) is one recording"),
+        (["@none", "folder"], set(), "There is no list none, which @none stands for."),
+        (["*.ogg", "folder"], set(), "There is no file or folder *.ogg"),
+        (["a.wav", "b.*"], set(), "b.* stands for recordings; say where they go"),
     ):
         with pytest.raises(UsageError) as error:
             enhance.place(files, given)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from saga_sr.cli.words import Override, Words, nearest, sort_words
+from saga_sr.cli.words import Override, Words, matching, nearest, sort_words
 from saga_sr.core.errors import UsageError
 
 KNOWN = ["seed", "data", "data.path", "optimizer.lr", "cutoff_hz", "hydra"]
@@ -44,10 +44,11 @@ def test_patterns_that_the_shell_left(tmp_path: Path) -> None:
     for name in ("b.wav", "a.wav", "[c].wav", "deep/d.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert sort(f"{tmp_path}/?.wav").files == [f"{tmp_path}/a.wav", f"{tmp_path}/b.wav"]
-    assert sort(f"{tmp_path}/[c].wav").files == [f"{tmp_path}/[c].wav"]  # a name comes before a pattern
-    assert sort(f"{tmp_path}/**/d.wav").files == [f"{tmp_path}/deep/d.wav"]
-    assert sort(f"{tmp_path}/*.mp3").files == [f"{tmp_path}/*.mp3"]
+    assert sort(f"{tmp_path}/?.wav").files == [f"{tmp_path}/?.wav"]
+    assert matching(f"{tmp_path}/?.wav") == [f"{tmp_path}/a.wav", f"{tmp_path}/b.wav"]
+    assert matching(f"{tmp_path}/[c].wav") == [f"{tmp_path}/[c].wav"]  # a name comes before a pattern
+    assert matching(f"{tmp_path}/**/d.wav") == [f"{tmp_path}/deep/d.wav"]
+    assert matching(f"{tmp_path}/*.mp3") == [f"{tmp_path}/*.mp3"]
 
 
 def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
