@@ -141,6 +141,10 @@ def coded(audio: Tensor, codec: str, container: str, rate: int, bit_rate: int | 
         stream = out.add_stream(codec, rate=rate, layout="mono")
         if bit_rate:
             stream.bit_rate = bit_rate
+        elif codec == "libmp3lame":
+            stream.codec_context.options = {"compression_level": "2"}
+            stream.codec_context.flags |= av.codec.context.Flags.qscale
+            stream.codec_context.global_quality = 0
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples, np.float32), format="flt", layout="mono")
         frame.sample_rate = rate
         resampler = av.AudioResampler(stream.format, "mono", rate, frame_size=stream.codec_context.frame_size or 1024)
@@ -169,7 +173,11 @@ def at_rate(samples: np.ndarray, rate: int, length: int) -> Tensor:
 
 
 CODECS = {
-    **{f"MP3 {rate}k": ("libmp3lame", "mp3", RATE, 1000 * rate) for rate in (48, 64, 80, 96, 112, 128, 160, 192)},
+    **{
+        f"MP3 {rate}k": ("libmp3lame", "mp3", RATE, 1000 * rate)
+        for rate in (48, 64, 80, 96, 112, 128, 160, 192, 256, 320)
+    },
+    "MP3 V0": ("libmp3lame", "mp3", RATE, None),
     **{f"AAC {rate}k": ("aac", "adts", RATE, 1000 * rate) for rate in (32, 48, 64, 96, 128)},
     **{f"Opus {rate}k": ("libopus", "ogg", 48_000, 1000 * rate) for rate in (8, 12, 16, 24, 48, 96)},
     **{f"AMR {rate}k": ("libopencore_amrnb", "amr", 8000, int(1000 * rate)) for rate in (4.75, 12.2)},

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from saga_sr.audio.section_spectra import SectionSpectra
+from saga_sr.audio.band_levels import (
+    evened,
+    loudest_from,
+    running_minimum,
+    smoothed,
+    span_mean,
+    without_tones,
+)
+from saga_sr.audio.section_spectra import SectionLevels, SectionSpectra
 from saga_sr.audio.slopes import KNEE_DB, fitted_slope
 
 # Levels further than this below the loudest band of a section count as nothing.
@@ -20,6 +28,8 @@ ABOVE_FLOOR_DB = 8.0
 CONTENT_DB, FAINT_DB = 15.0, 35.0
 # A slope falls by the first within an octave, after an octave that falls by no more than the second.
 SLOPE_DB, TILT_DB = 20.0, 10.0
+# It begins between these: above, voices and cymbals fall as steeply by themselves.
+KNEE_HZ = (1000.0, 7000.0)
 # Recordings fall by themselves, in an octave between these.
 MATERIAL_DB = (2.0, 8.0)
 # It has no formants or partials that stand out by more than this.
@@ -30,12 +40,17 @@ SHELF_DB = 3.0
 CLIFF_RATIO = 1.06
 # Slopes where that is more are fitted.
 GENTLE = 1.2
-# A tone that is no content stands out by this much, in this share of the sections.
-TONE_DB, TONE_SHARE = 6.0, 0.7
+# A fall of the first within a tenth of the frequency is no slope, if the second below the loudest band or less.
+SHARP_DB = 18.0
+AUDIBLE_DB = 70.0
+# A steady floor is this far below the loudest band under it.
+HISS_DB = 40.0
+# Bands this far apart are told apart in the short frames of attacks.
+SHORT_HZ = 1200.0
 # Sections that have to speak for another edge before it is believed.
 CHANGE = 1.5
 # Lowest edge, and the share of Nyquist from which a recording is full band.
-LOWEST_HZ, FULL = 500.0, 0.94
+LOWEST_HZ, FULL = 1800.0, 0.94
 # Sections on each side in which a floor is looked for.
 FLOOR_SECTIONS = 8
 
@@ -75,17 +90,15 @@ class EdgeFinder:
 
     def finish(self) -> list[list[Edge]]:
         """The stretches of each channel, in order and without gaps."""
-        loud, quiet = self._spectra.finish()
-        votes = Votes(loud, quiet, self._spectra.band_hz, self._spectra.sample_rate / 2)
-        return [self._stretches(votes, channel) for channel in range(loud.shape[0])]
+        votes = Votes(*self._spectra.finish(), self._spectra.band_hz, self._spectra.sample_rate / 2)
+        return [self._stretches(votes, channel) for channel in range(len(votes.loud))]
 
     def finish_as_one(self) -> float:
         """One edge for all channels and all the time."""
-        loud, quiet = self._spectra.finish()
-        votes = Votes(loud, quiet, self._spectra.band_hz, self._spectra.sample_rate / 2)
+        votes = Votes(*self._spectra.finish(), self._spectra.band_hz, self._spectra.sample_rate / 2)
         state = int(votes.score.sum(axis=(0, 1)).argmax())
-        flat = votes.loud.reshape(-1, votes.loud.shape[-1])
-        return votes.refined(flat, state)[1]
+        flat, floor = (levels.reshape(-1, levels.shape[-1]) for levels in (votes.loud, votes.floor))
+        return votes.refined(flat, floor.min(axis=0), state)[1]
 
     def _stretches(self, votes: Votes, channel: int) -> list[Edge]:
         path = most_likely_path(votes.score[channel], CHANGE)
@@ -94,7 +107,8 @@ class EdgeFinder:
         end_s = self._spectra.num_samples / self._spectra.sample_rate
         stretches = []
         for begin, end in zip(begins, ends, strict=True):
-            knee_hz, hz = votes.refined(votes.loud[channel, begin:end], int(path[begin]))
+            loud, floor = votes.loud[channel, begin:end], votes.floor[channel, begin:end]
+            knee_hz, hz = votes.refined(loud, floor.min(axis=0), int(path[begin]))
             last = end_s if end == len(path) else end * self._spectra.section_s
             stretches.append(Edge(begin * self._spectra.section_s, last, hz, knee_hz))
         return stretches
@@ -118,45 +132,61 @@ class Votes:
     """What each section says of each edge. States are the bands, an edge being at a band's upper end, and full band.
 
     Args:
-        loud, quiet: level in dB, [channel, section, band].
+        lasting, attacks: levels of what lasts and of what is short.
         band_hz: lower and upper frequency of each band, [band, 2].
         nyquist_hz: what full band is.
     """
 
-    def __init__(self, loud: np.ndarray, quiet: np.ndarray, band_hz: np.ndarray, nyquist_hz: float) -> None:
+    def __init__(self, lasting: SectionLevels, attacks: SectionLevels, band_hz: np.ndarray, nyquist_hz: float) -> None:
         self.nyquist_hz = nyquist_hz
         self.upper_hz = band_hz[:, 1]
         self.centre = band_hz.mean(axis=1)
+        loud, quiet = lasting
         bottom = np.maximum(loud.max(axis=-1, keepdims=True), loud.max(axis=(1, 2), keepdims=True) - 20) - RANGE_DB
         self.loud = without_tones(np.maximum(loud, bottom))
-        floor = _smooth(np.minimum(np.maximum(quiet, bottom), self.loud))
-        self.score = self._score(_smooth(self.loud), running_minimum(floor, FLOOR_SECTIONS))
+        floor = smoothed(np.minimum(np.maximum(quiet, bottom), self.loud))
+        self.floor = running_minimum(floor, FLOOR_SECTIONS)
+        self.score = self._score(smoothed(self.loud), self.floor, self._against_attacks(attacks))
 
-    def _score(self, level: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    def _score(self, level: np.ndarray, floor: np.ndarray, against: np.ndarray) -> np.ndarray:
         """What speaks for each state, [channel, section, state], at most 1; of edges that are as likely, the lower."""
         hz = self.upper_hz
-        first, end = np.searchsorted(hz, hz / 1.3), np.searchsorted(hz, hz / 1.02, side="right")
-        below = span_mean(level, first, np.maximum(end, first + 1))
+        first = np.searchsorted(hz, hz / 1.3)
+        end = np.maximum(np.searchsorted(hz, hz / 1.02, side="right"), first + 1)
+        below = span_mean(level, first, end)
         above = np.searchsorted(self.centre, hz * 1.04) + 2
         usable = (hz > LOWEST_HZ) & (hz < FULL * self.nyquist_hz) & (above < len(hz))
         above = np.minimum(above, len(hz) - 1)
-        fall = below - _loudest_from(level)[..., above]
+        fall = below - loudest_from(level)[..., above]
         cliff = np.clip((fall - NO_CLIFF_DB) / (CLIFF_DB - NO_CLIFF_DB), 0, 1)
-        content = _loudest_from(np.where(level > floor + ABOVE_FLOOR_DB, level, -np.inf))[..., above]
-        # Just under a band that is empty anyhow stands little to compare with.
-        reference = np.maximum(below, np.maximum.accumulate(level, axis=-1) - 20)
-        against = np.clip((FAINT_DB - (reference - content)) / (FAINT_DB - CONTENT_DB), 0, 1)
+        # What is steady and faint is a floor, even where an encoder has cut it off.
+        faint = below < np.maximum.accumulate(level, axis=-1) - HISS_DB
+        cliff = np.where(faint & (below < span_mean(floor, first, end) + ABOVE_FLOOR_DB), 0, cliff)
+        against = np.maximum(against, _content_above(level, floor, below, above))
         score = np.where(usable, cliff - against - 0.05 * hz / self.nyquist_hz, -10.0)
         return np.concatenate([score, np.zeros_like(score[..., :1])], axis=-1)
 
-    def refined(self, loud: np.ndarray, state: int) -> tuple[float, float]:
-        """Knee and edge in Hz of sections' spectra [section, band] whose state is `state`."""
+    def _against_attacks(self, attacks: SectionLevels) -> np.ndarray:
+        """What attacks above each edge speak against it, [channel, section, band]."""
+        hz = self.upper_hz
+        last = len(hz) - 1
+        first, above = (
+            np.minimum(np.searchsorted(self.centre, hz * 1.04 + shift), last) for shift in (-SHORT_HZ, SHORT_HZ)
+        )
+        below = span_mean(attacks.loud, first, np.maximum(np.arange(len(hz)), first) + 1)
+        floor = running_minimum(np.minimum(attacks.quiet, attacks.loud), FLOOR_SECTIONS)
+        return _content_above(attacks.loud, floor, below, above)
+
+    def refined(self, loud: np.ndarray, floor: np.ndarray, state: int) -> tuple[float, float]:
+        """Knee and edge in Hz of sections' spectra [section, band] above a floor [band] whose state is `state`."""
         loudness = loud.max(axis=-1)
         loud = loud[loudness >= loudness.max() - 30]
         level = 10 * np.log10(np.mean(10 ** (loud / 10), axis=0))
         hz = float(self.upper_hz[state]) if state < len(self.upper_hz) else self.nyquist_hz
-        if self._slope_hz(level) < hz / 1.1:
-            return fitted_slope(level, self.centre, self.nyquist_hz)
+        if self._slope_hz(level, floor) < hz / 1.1 and not self._is_cliff(level, hz):
+            fit = fitted_slope(level, self.centre, self.nyquist_hz)
+            if fit[0] < KNEE_HZ[1]:
+                return fit
         if hz == self.nyquist_hz:
             return hz, hz
         hz = self._cliff_hz(level, hz)
@@ -167,9 +197,15 @@ class Votes:
         fit = fitted_slope(level[near], self.centre[near], self.nyquist_hz)
         return fit if hz / 1.3 < fit[1] < 1.3 * hz else (knee_hz, hz)
 
+    def _is_cliff(self, level: np.ndarray, hz: float) -> bool:
+        """Whether content that is not faint ends at once at `hz`, which no slope does."""
+        below = level[(self.centre > hz / 1.1) & (self.centre < hz / 1.03)].mean()
+        above = level[(self.centre > hz * 1.03) & (self.centre < hz * 1.1)]
+        return below > level.max() - AUDIBLE_DB and len(above) > 0 and below - above.mean() > SHARP_DB
+
     def _knee_hz(self, level: np.ndarray, hz: float) -> float:
         """Where the level begins to fall to the cliff at `hz`: there, if within what bands tell apart."""
-        level = _even(level)
+        level = evened(level)
         below = level[(self.centre < hz / 1.15) & (self.centre > hz / 1.6)].mean()
         knee_hz = self._last_above(level, below - KNEE_DB, (self.centre > hz / 1.6) & (self.centre < hz), hz)
         return min(hz, knee_hz * CLIFF_RATIO)
@@ -180,7 +216,7 @@ class Votes:
         above = level[self.centre > hz * 1.08].max()
         near = (self.centre > hz / 1.12) & (self.centre < hz * 1.1)
         cliff_hz = self._last_above(level, below - min(16.0, (below - above) / 2), near, hz)
-        even = _even(level)
+        even = evened(level)
         foot_hz = self._last_above(even, below - 25, (self.centre > hz / 1.12) & (self.centre < hz * 1.8), hz)
         shelf = np.interp([1.08 * cliff_hz, 1.2 * cliff_hz], self.centre, even)
         return foot_hz if foot_hz > 1.1 * cliff_hz and shelf[0] - shelf[1] > SHELF_DB else cliff_hz
@@ -194,16 +230,20 @@ class Votes:
         share = min(1.0, (level[last] - threshold) / max(level[last] - level[last + 1], 1e-6))
         return float(self.centre[last] + share * (self.centre[last + 1] - self.centre[last]))
 
-    def _slope_hz(self, level: np.ndarray) -> float:
+    def _slope_hz(self, level: np.ndarray, floor: np.ndarray) -> float:
         """Where a slope of 24 dB/octave or more, after a plateau, has lost 24 dB; infinite where there is none."""
-        level = _even(level)
-        rise = _loudest_from(level) - level
-        for knee in self.upper_hz[(self.upper_hz > 2 * LOWEST_HZ) & (self.upper_hz < self.nyquist_hz / 2.1)]:
+        level = evened(level)
+        rise = loudest_from(level) - level
+        content = (level > floor + ABOVE_FLOOR_DB) & (self.centre < 0.9 * self.nyquist_hz)
+        highest = min(KNEE_HZ[1], self.nyquist_hz / 2.1)
+        for knee in self.upper_hz[(self.upper_hz > KNEE_HZ[0]) & (self.upper_hz < highest)]:
             far_hz = min(3.5 * knee, 0.9 * self.nyquist_hz)
             plateau = level[(self.centre > knee / 1.5) & (self.centre < knee)].mean()
             before = level[(self.centre > knee / 3) & (self.centre < knee / 1.5)].mean()
-            beyond, far = level[self.centre > 1.9 * knee].max(), level[self.centre > far_hz].max()
-            falls = plateau - beyond >= SLOPE_DB and beyond - far >= SLOPE_DB * np.log2(far_hz / (1.9 * knee))
+            beyond = level[self.centre > 1.9 * knee].max()
+            far = content & (self.centre > 1.9 * knee)
+            least = 0.8 * SLOPE_DB * np.log2(self.centre / (1.9 * knee)) - BUMP_DB
+            falls = plateau - beyond >= SLOPE_DB and (beyond - level - least)[far].min(initial=np.inf) > 0
             smooth = rise[(self.centre > knee) & (self.centre < far_hz)].max() <= BUMP_DB
             if falls and smooth and abs(before - plateau) <= TILT_DB:
                 # What the material itself loses above the knee, by what it loses below.
@@ -212,45 +252,12 @@ class Votes:
         return np.inf
 
 
-def without_tones(level: np.ndarray) -> np.ndarray:
-    """Levels in dB [channel, section, band] with narrow lines that last brought down to what surrounds them."""
-    around = np.stack([np.roll(level, shift, axis=-1) for shift in (-6, -5, -4, -3, 3, 4, 5, 6)])
-    lasting = (level > around.max(axis=0) + TONE_DB).mean(axis=1, keepdims=True) > TONE_SHARE
-    ring = np.median(around, axis=0)
-    lasting = np.logical_or.reduce([np.roll(lasting, shift, axis=-1) for shift in (-2, -1, 0, 1, 2)])
-    return np.where(lasting, np.minimum(level, ring), level)
-
-
-def _smooth(level: np.ndarray) -> np.ndarray:
-    """Levels in dB, their power averaged with that of two bands on either side."""
-    padded = np.pad(10 ** (level / 10), [(0, 0)] * (level.ndim - 1) + [(2, 2)], mode="edge")
-    total = sum(padded[..., shift : shift + level.shape[-1]] for shift in range(5))
-    return 10 * np.log10(total / 5)
-
-
-def _even(level: np.ndarray) -> np.ndarray:
-    """Levels [band] averaged in dB, by which a slope stays where it is."""
-    return np.convolve(np.pad(level, 2, mode="edge"), np.full(5, 0.2), mode="valid")
-
-
-def _loudest_from(level: np.ndarray) -> np.ndarray:
-    """The loudest of each band and all above it."""
-    return np.maximum.accumulate(level[..., ::-1], axis=-1)[..., ::-1]
-
-
-def span_mean(values: np.ndarray, first: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Mean over bands `first` to `end` (excluded), for each band."""
-    total = np.concatenate([np.zeros_like(values[..., :1]), values.cumsum(axis=-1)], axis=-1)
-    return (total[..., end] - total[..., first]) / (end - first)
-
-
-def running_minimum(values: np.ndarray, reach: int) -> np.ndarray:
-    """Least of each section and `reach` on either side."""
-    padded = np.pad(values, ((0, 0), (reach, reach), (0, 0)), mode="edge")
-    least = values
-    for i in range(2 * reach + 1):
-        least = np.minimum(least, padded[:, i : i + values.shape[1]])
-    return least
+def _content_above(level: np.ndarray, floor: np.ndarray, below: np.ndarray, above: np.ndarray) -> np.ndarray:
+    """How far content from band `above` on speaks against an edge with a level `below` it, 0 to 1, for each edge."""
+    content = loudest_from(np.where(level > floor + ABOVE_FLOOR_DB, level, -np.inf))[..., above]
+    # Just under a band that is empty anyhow stands little to compare with.
+    reference = np.maximum(below, np.maximum.accumulate(level, axis=-1) - 20)
+    return np.clip((FAINT_DB - (reference - content)) / (FAINT_DB - CONTENT_DB), 0, 1)
 
 
 def most_likely_path(score: np.ndarray, change: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import log2
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,13 +19,23 @@ BAND_SHARE = 0.02
 CLICK_FRAMES = 3
 # A band is as loud as in the loudest sixth of a section, and as quiet as in its quietest.
 LOUD, QUIET = 0.85, 0.15
+# Attacks are looked for in frames an eighth as long: they last for as many in a row, at as many places.
+ATTACK_SHARE, ATTACK_FRAMES, ATTACK_PLACES = 8, 7, 5
+
+
+class SectionLevels(NamedTuple):
+    """Level in dB where each section is loud and where it is quiet, [channel, section, band]."""
+
+    loud: np.ndarray
+    quiet: np.ndarray
 
 
 class SectionSpectra:
-    """Loud and quiet level of each band, channel and section of a recording that comes in blocks.
+    """Levels of each band, channel and section of a recording that comes in blocks.
 
-    A band's power is the least of three frames in a row (23 to 46 ms): clicks are shorter. What is kept is about 1 kB
-    for each channel and second, 75 MB for ten hours of stereo. The result is the same for all divisions into blocks.
+    A band's power is the least of three frames in a row (23 to 46 ms): clicks are shorter. Drums may be, too, so
+    attacks are measured apart, in frames of 3 ms: only four clicks or more within 12 ms look like one. The result is
+    the same for all divisions into blocks.
 
     Args:
         sample_rate: Hz.
@@ -38,10 +49,12 @@ class SectionSpectra:
         self.bounds = _band_bounds(self.n_fft // 2)
         self.num_samples = 0
         self._window = torch.hann_window(self.n_fft)
+        self._short_window = torch.hann_window(self.n_fft // ATTACK_SHARE)
         self._mean = _band_means(self.bounds, self.n_fft // 2 + 1)
         self._rest: list[Tensor] = []
         self._held = 0
         self._levels: list[Tensor] = []
+        self._attacks: list[Tensor] = []
 
     @property
     def section_s(self) -> float:
@@ -65,28 +78,50 @@ class SectionSpectra:
         held, step = torch.cat(self._rest, dim=-1), self.frames * self.hop
         starts = range(0, self._held - length + 1, step)
         for start in starts:
-            self._levels.append(self._section(held[:, start : start + length]))
+            self._measure(held[:, start : start + length])
         held = held[:, len(starts) * step :].clone()
         self._rest, self._held = [held], held.shape[-1]
 
-    def finish(self) -> tuple[np.ndarray, np.ndarray]:
-        """Loud and quiet level in dB, [channel, section, band] each; a last part of under a third is left out."""
+    def finish(self) -> tuple[SectionLevels, SectionLevels]:
+        """Levels of what lasts, and of attacks; a last part of under a third of a section is left out."""
         rest = torch.cat(self._rest, dim=-1) if self._rest else torch.zeros(1, 0)
         if not self._levels or self._held >= self.frames * self.hop // 3 + self.n_fft:
             length = max(self.n_fft, self._held)
-            self._levels.append(self._section(torch.nn.functional.pad(rest, (0, length - self._held))))
-        loud, quiet = torch.stack(self._levels, dim=1).clamp(min=1e-37).log10().mul(10).unbind(dim=2)
-        return loud.numpy(), quiet.numpy()
+            self._measure(torch.nn.functional.pad(rest, (0, length - self._held)))
+        width_hz = ATTACK_SHARE * self.sample_rate / self.n_fft
+        nearest = np.rint(self.band_hz.mean(axis=1) / width_hz).astype(np.int64)
+        lasting, attacks = (torch.stack(levels, dim=1).numpy() for levels in (self._levels, self._attacks))
+        attacks = attacks[..., np.minimum(nearest, attacks.shape[-1] - 1)]
+        return SectionLevels(lasting[:, :, 0], lasting[:, :, 1]), SectionLevels(attacks[:, :, 0], attacks[:, :, 1])
 
-    def _section(self, audio: Tensor) -> Tensor:
-        """[channel, time] -> power [channel, 2 (loud, quiet), band]."""
-        spectrum = torch.fft.rfft(audio.unfold(-1, self.n_fft, self.hop) * self._window)
-        power = (spectrum.real.square() + spectrum.imag.square()) @ self._mean
-        for _ in range(min(CLICK_FRAMES, power.shape[1]) - 1):
-            power = torch.minimum(power[:, 1:], power[:, :-1])
+    def _measure(self, section: Tensor) -> None:
+        """Take a section, [channel, time]."""
+        power = _least_in_a_row(_power(section, self._window) @ self._mean, CLICK_FRAMES)
+        last = power.shape[1] - 1
         ordered = power.sort(dim=1).values
-        last = ordered.shape[1] - 1
-        return torch.stack([ordered[:, round(LOUD * last)], ordered[:, round(QUIET * last)]], dim=1)
+        self._levels.append(_decibels(ordered[:, round(LOUD * last)], ordered[:, round(QUIET * last)]))
+        power = _least_in_a_row(_power(section, self._short_window), ATTACK_FRAMES)
+        places = power.shape[1]
+        loud = power.topk(min(ATTACK_PLACES, places), dim=1).values[:, -1]
+        self._attacks.append(_decibels(loud, power.kthvalue(1 + round(QUIET * (places - 1)), dim=1).values))
+
+
+def _power(audio: Tensor, window: Tensor) -> Tensor:
+    """[channel, time] -> that of frames that overlap by half, [channel, frame, bin]."""
+    spectrum = torch.fft.rfft(audio.unfold(-1, len(window), len(window) // 2) * window)
+    return spectrum.real.square() + spectrum.imag.square()
+
+
+def _least_in_a_row(power: Tensor, frames: int) -> Tensor:
+    """The least of each so many frames in a row: [channel, frame, bin]."""
+    for _ in range(min(frames, power.shape[1]) - 1):
+        power = torch.minimum(power[:, 1:], power[:, :-1])
+    return power
+
+
+def _decibels(loud: Tensor, quiet: Tensor) -> Tensor:
+    """[channel, bin] each -> [channel, 2, bin]."""
+    return torch.stack([loud, quiet], dim=1).clamp(min=1e-37).log10().mul(10)
 
 
 def _band_bounds(bins: int) -> np.ndarray:
