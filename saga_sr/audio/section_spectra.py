@@ -53,8 +53,7 @@ class SectionSpectra:
         self._mean = _band_means(self.bounds, self.n_fft // 2 + 1)
         self._rest: list[Tensor] = []
         self._held = 0
-        self._levels: list[Tensor] = []
-        self._attacks: list[Tensor] = []
+        self._levels, self._attacks = _Stack(), _Stack()
 
     @property
     def section_s(self) -> float:
@@ -85,12 +84,12 @@ class SectionSpectra:
     def finish(self) -> tuple[SectionLevels, SectionLevels]:
         """Levels of what lasts, and of attacks; a last part of under a third of a section is left out."""
         rest = torch.cat(self._rest, dim=-1) if self._rest else torch.zeros(1, 0)
-        if not self._levels or self._held >= self.frames * self.hop // 3 + self.n_fft:
+        if not self._levels.count or self._held >= self.frames * self.hop // 3 + self.n_fft:
             length = max(self.n_fft, self._held)
             self._measure(torch.nn.functional.pad(rest, (0, length - self._held)))
         width_hz = ATTACK_SHARE * self.sample_rate / self.n_fft
         nearest = np.rint(self.band_hz.mean(axis=1) / width_hz).astype(np.int64)
-        lasting, attacks = (torch.stack(levels, dim=1).numpy() for levels in (self._levels, self._attacks))
+        lasting, attacks = (levels.rows().transpose(0, 1).numpy() for levels in (self._levels, self._attacks))
         attacks = attacks[..., np.minimum(nearest, attacks.shape[-1] - 1)]
         return SectionLevels(lasting[:, :, 0], lasting[:, :, 1]), SectionLevels(attacks[:, :, 0], attacks[:, :, 1])
 
@@ -104,6 +103,30 @@ class SectionSpectra:
         places = power.shape[1]
         loud = power.topk(min(ATTACK_PLACES, places), dim=1).values[:, -1]
         self._attacks.append(_decibels(loud, power.kthvalue(1 + round(QUIET * (places - 1)), dim=1).values))
+
+
+class _Stack:
+    """Tensors of one shape in one block of memory, [row, ...].
+
+    Many small blocks would lie between the large ones of each section's computation, and keep them from being given
+    back: 600 MB for an hour of stereo.
+    """
+
+    def __init__(self) -> None:
+        self._block = torch.empty(0)
+        self.count = 0
+
+    def append(self, row: Tensor) -> None:
+        """Add the next row."""
+        if self.count == len(self._block):
+            more = torch.empty(max(256, self.count), *row.shape)
+            self._block = torch.cat([self._block, more]) if self.count else more
+        self._block[self.count] = row
+        self.count += 1
+
+    def rows(self) -> Tensor:
+        """All rows."""
+        return self._block[: self.count]
 
 
 def _power(audio: Tensor, window: Tensor) -> Tensor:

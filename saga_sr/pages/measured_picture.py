@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 from torch import Tensor
 
 from saga_sr.audio.edges import Edge
@@ -24,6 +24,8 @@ from saga_sr.pages.spectrograms import COLOURS, RANGE_DB
 EDGE_COLOUR = "#00e5ff"
 # Times are in seconds up to this, and in minutes and seconds beyond.
 SECONDS_TO = 180.0
+# Then marks are this far apart.
+TICKS_S = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 # Silence is dark, however quiet the loudest point of a picture is.
 DARKEST_TOP_DB = -60.0
 # Stretches longer than this share of the picture have their edge written on them.
@@ -100,6 +102,7 @@ def _time_axis(axis: Axes, end_s: float) -> None:
         axis.set_xlabel("time (s)", fontsize=9)
         return
     axis.set_xlabel("time (h:mm:ss)" if end_s >= 3600 else "time (m:ss)", fontsize=9)
+    axis.xaxis.set_major_locator(MultipleLocator(next((step for step in TICKS_S if end_s / step <= 10), end_s / 5)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds).partition(".")[0]))
 
 
