@@ -37,7 +37,7 @@ def loudest_from(level: np.ndarray) -> np.ndarray:
 def span_mean(values: np.ndarray, first: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Mean over bands `first` to `end` (excluded), for each band."""
     total = np.concatenate([np.zeros_like(values[..., :1]), values.cumsum(axis=-1)], axis=-1)
-    return (total[..., end] - total[..., first]) / (end - first)
+    return (total[..., end] - total[..., first]) / (end - first).astype(values.dtype)
 
 
 def running_minimum(values: np.ndarray, reach: int) -> np.ndarray:

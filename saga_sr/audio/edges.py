@@ -90,8 +90,13 @@ class EdgeFinder:
 
     def finish(self) -> list[list[Edge]]:
         """The stretches of each channel, in order and without gaps."""
-        votes = Votes(*self._spectra.finish(), self._spectra.band_hz, self._spectra.sample_rate / 2)
-        return [self._stretches(votes, channel) for channel in range(len(votes.loud))]
+        lasting, attacks = self._spectra.finish()
+        band_hz, nyquist_hz = self._spectra.band_hz, self._spectra.sample_rate / 2
+        # One channel after the other, since ten hours make arrays of 24 MB each.
+        return [
+            self._stretches(Votes(lasting.channel(channel), attacks.channel(channel), band_hz, nyquist_hz))
+            for channel in range(len(lasting.loud))
+        ]
 
     def finish_as_one(self) -> float:
         """One edge for all channels and all the time."""
@@ -100,14 +105,14 @@ class EdgeFinder:
         flat, floor = (levels.reshape(-1, levels.shape[-1]) for levels in (votes.loud, votes.floor))
         return votes.refined(flat, floor.min(axis=0), state)[1]
 
-    def _stretches(self, votes: Votes, channel: int) -> list[Edge]:
-        path = most_likely_path(votes.score[channel], CHANGE)
+    def _stretches(self, votes: Votes) -> list[Edge]:
+        path = most_likely_path(votes.score[0], CHANGE)
         changes = np.flatnonzero(np.diff(path)) + 1
         begins, ends = [0, *changes.tolist()], [*changes.tolist(), len(path)]
         end_s = self._spectra.num_samples / self._spectra.sample_rate
         stretches = []
         for begin, end in zip(begins, ends, strict=True):
-            loud, floor = votes.loud[channel, begin:end], votes.floor[channel, begin:end]
+            loud, floor = votes.loud[0, begin:end], votes.floor[0, begin:end]
             knee_hz, hz = votes.refined(loud, floor.min(axis=0), int(path[begin]))
             last = end_s if end == len(path) else end * self._spectra.section_s
             stretches.append(Edge(begin * self._spectra.section_s, last, hz, knee_hz))
@@ -163,7 +168,7 @@ class Votes:
         faint = below < np.maximum.accumulate(level, axis=-1) - HISS_DB
         cliff = np.where(faint & (below < span_mean(floor, first, end) + ABOVE_FLOOR_DB), 0, cliff)
         against = np.maximum(against, _content_above(level, floor, below, above))
-        score = np.where(usable, cliff - against - 0.05 * hz / self.nyquist_hz, -10.0)
+        score = np.where(usable, cliff - against - (0.05 * hz / self.nyquist_hz).astype(level.dtype), -10.0)
         return np.concatenate([score, np.zeros_like(score[..., :1])], axis=-1)
 
     def _against_attacks(self, attacks: SectionLevels) -> np.ndarray:
@@ -173,9 +178,12 @@ class Votes:
         first, above = (
             np.minimum(np.searchsorted(self.centre, hz * 1.04 + shift), last) for shift in (-SHORT_HZ, SHORT_HZ)
         )
-        below = span_mean(attacks.loud, first, np.maximum(np.arange(len(hz)), first) + 1)
-        floor = running_minimum(np.minimum(attacks.quiet, attacks.loud), FLOOR_SECTIONS)
-        return _content_above(attacks.loud, floor, below, above)
+        bins = attacks.loud.shape[-1] - 1
+        nearest = np.minimum(np.rint(self.centre / self.nyquist_hz * bins).astype(np.int64), bins)
+        loud = attacks.loud[..., nearest]
+        floor = running_minimum(np.minimum(attacks.quiet, attacks.loud), FLOOR_SECTIONS)[..., nearest]
+        below = span_mean(loud, first, np.maximum(np.arange(len(hz)), first) + 1)
+        return _content_above(loud, floor, below, above)
 
     def refined(self, loud: np.ndarray, floor: np.ndarray, state: int) -> tuple[float, float]:
         """Knee and edge in Hz of sections' spectra [section, band] above a floor [band] whose state is `state`."""

@@ -24,10 +24,14 @@ ATTACK_SHARE, ATTACK_FRAMES, ATTACK_PLACES = 8, 7, 5
 
 
 class SectionLevels(NamedTuple):
-    """Level in dB where each section is loud and where it is quiet, [channel, section, band]."""
+    """Level in dB where each section is loud and where it is quiet, [channel, section, band or bin]."""
 
     loud: np.ndarray
     quiet: np.ndarray
+
+    def channel(self, index: int) -> SectionLevels:
+        """Those of a single channel, [1, section, band]."""
+        return SectionLevels(self.loud[index : index + 1], self.quiet[index : index + 1])
 
 
 class SectionSpectra:
@@ -82,15 +86,15 @@ class SectionSpectra:
         self._rest, self._held = [held], held.shape[-1]
 
     def finish(self) -> tuple[SectionLevels, SectionLevels]:
-        """Levels of what lasts, and of attacks; a last part of under a third of a section is left out."""
+        """Levels of what lasts, by bands, and of attacks, by bins from 0 to Nyquist.
+
+        A last part of under a third of a section is left out.
+        """
         rest = torch.cat(self._rest, dim=-1) if self._rest else torch.zeros(1, 0)
         if not self._levels.count or self._held >= self.frames * self.hop // 3 + self.n_fft:
             length = max(self.n_fft, self._held)
             self._measure(torch.nn.functional.pad(rest, (0, length - self._held)))
-        width_hz = ATTACK_SHARE * self.sample_rate / self.n_fft
-        nearest = np.rint(self.band_hz.mean(axis=1) / width_hz).astype(np.int64)
         lasting, attacks = (levels.rows().transpose(0, 1).numpy() for levels in (self._levels, self._attacks))
-        attacks = attacks[..., np.minimum(nearest, attacks.shape[-1] - 1)]
         return SectionLevels(lasting[:, :, 0], lasting[:, :, 1]), SectionLevels(attacks[:, :, 0], attacks[:, :, 1])
 
     def _measure(self, section: Tensor) -> None:
