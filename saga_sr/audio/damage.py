@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
 from saga_sr.audio.timecode import timecode
@@ -24,11 +25,12 @@ class Damage:
     missing_s: float = 0.0
 
     def add(self, first: int, count: int) -> None:
-        """Note that `count` samples from `first` on are not as recorded; in order of time."""
-        if self.places and first <= self.places[-1][1] + APART_S * self.sample_rate:
-            begin, end = self.places.pop()
-            first, count = begin, max(end, first + count) - begin
-        self.places.append((first, first + count))
+        """Note that `count` samples from `first` on are not as recorded."""
+        near = APART_S * self.sample_rate
+        begin = bisect_left(self.places, first - near, key=lambda place: place[1])
+        end = bisect_right(self.places, first + count + near, key=lambda place: place[0])
+        joined = [(first, first + count), *self.places[begin:end]]
+        self.places[begin:end] = [(min(place[0] for place in joined), max(place[1] for place in joined))]
 
     def __bool__(self) -> bool:
         return bool(self.places) or self.missing_s > 0

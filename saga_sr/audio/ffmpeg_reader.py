@@ -5,17 +5,14 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain, count, islice
 from pathlib import Path
 
 import av
 import numpy as np
 
-from saga_sr.audio.damage import Damage
 from saga_sr.audio.ffmpeg_stream import Decoded, FfmpegStream, OneKind, samples_of
-from saga_sr.audio.timekeeper import timekeeper_of
-from saga_sr.core.errors import AudioError
+from saga_sr.audio.survey import NO_TIME, survey, survey_undecoded
 
 # Decoders whose state is gone after so many packets: from there on they give what they give from the beginning, bit for
 # bit. AAC, AC-3 and others draw noise from generators that run on, and are always decoded from the beginning.
@@ -25,35 +22,10 @@ FORGETFUL = ("mp3float", "mp2float", "mp1float", "vorbis", "opus", "flac", "alac
 KEPT = 4_000_000
 # What an encoder adds at the end, in packets, at most; and by how much more than a packet a header's length may be off.
 PADDING_PACKETS, TOLERANCE_S = 2, 0.1
-NO_TIME = -(2**63)
-
-
-@dataclass
-class Packets:
-    """What each packet of a stream becomes.
-
-    Attributes:
-        counts: samples, silence before it included.
-        gaps: samples of silence before a packet, by its number, where something is lost.
-        positions, times: in the file, and time stamps.
-    """
-
-    counts: array[int] = field(default_factory=lambda: array("q"))
-    gaps: dict[int, int] = field(default_factory=dict)
-    positions: array[int] = field(default_factory=lambda: array("q"))
-    times: array[int] = field(default_factory=lambda: array("q"))
-
-    def add(self, packet: av.Packet, count: int, gap: int) -> None:
-        """Note what `packet` became."""
-        if gap:
-            self.gaps[len(self.counts)] = gap
-        self.counts.append(gap + count)
-        self.positions.append(-1 if packet.pos is None else packet.pos)
-        self.times.append(NO_TIME if packet.pts is None else packet.pts)
 
 
 class FfmpegSource:
-    """A stream of audio, decoded once to know its length and damage, and again where it is read.
+    """A stream of audio, gone through once to know its length and damage, and decoded where it is read.
 
     Args:
         number: of the stream among those of audio, counted from 1.
@@ -69,52 +41,33 @@ class FfmpegSource:
         self.path, self._number = path, number
         self._stream = FfmpegStream(path, number)
         try:
-            self._survey()
+            found = survey_undecoded(self._stream)
+            if found is None:
+                self._reopen()
+                found = survey(self._stream)
         except BaseException:
             self.close()
             raise
+        self._packets, self.damage, self._changes = found.packets, found.damage, found.changes
+        self.sample_rate, self.channels = found.sample_rate, found.channels
+        self.container, self.encoding = self._stream.format, self._stream.codec
+        self.floats = self.encoding.startswith("pcm_f")
+        self.frames = self._without_padding(found.packets.total, found.packets.longest)
+        self._starts = np.concatenate([[0], np.cumsum(np.frombuffer(self._packets.counts, np.int64))])
+        self._keys = None
+        if self._stream.codec in FORGETFUL and not self._changes:
+            positions, times = (_ascending(values) for values in (self._packets.positions, self._packets.times))
+            self._keys, self._by_position = (times, False) if positions is None else (positions, True)
+        self.notes = self._notes()
         self._blocks: Iterator[np.ndarray] = iter(())
         self._kept: deque[np.ndarray] = deque()
         self._kept_from = self._position = 0
         self._restart(0)
 
-    def _survey(self) -> None:
-        """Decode the whole stream once, and keep what each packet became, but no samples."""
-        self._packets, kind, clock = Packets(), OneKind(), timekeeper_of(self._stream)
-        self.damage = Damage(1)
-        total = longest = 0
-        for decoded in self._stream.decoded():
-            frames = self._alike(kind, decoded)
-            if kind.sample_rate:
-                self.damage.sample_rate = kind.sample_rate
-            length = sum(frame.samples for frame in frames)
-            gap = clock.lost_before(decoded, length, kind.sample_rate)
-            if gap or decoded.failed or decoded.faulty:
-                self.damage.add(total, gap + length)
-            self._packets.add(decoded.packet, length, gap)
-            total, longest = total + gap + length, max(longest, length)
-        if not total:
-            raise AudioError(f"{self.path} holds no audio samples; record or export it again.")
-        self.sample_rate, self.channels, self._changes = kind.sample_rate, kind.channels, kind.changed
-        self.container, self.encoding = self._stream.format, self._stream.codec
-        self.floats = self.encoding.startswith("pcm_f")
-        self.frames = self._without_padding(total, longest)
-        ends = np.cumsum(np.frombuffer(self._packets.counts, np.int64))
-        self._starts = np.concatenate([[0], ends])
-        self._keys = None
-        if self._stream.codec in FORGETFUL and not kind.changed:
-            positions, times = (_ascending(values) for values in (self._packets.positions, self._packets.times))
-            self._keys, self._by_position = (times, False) if positions is None else (positions, True)
-        self.notes = self._notes()
-
-    def _alike(self, kind: OneKind, decoded: Decoded) -> list[av.AudioFrame]:
-        try:
-            return kind(decoded.frames) + (kind.flush() if not decoded.packet.size else [])
-        except (av.error.FFmpegError, ValueError) as error:
-            raise AudioError(
-                f"{self.path} changes in mid-file from {kind.channels} channel(s) at {kind.sample_rate} Hz to what "
-                "cannot be joined to it; cut it there and enhance the parts."
-            ) from error
+    def _reopen(self) -> None:
+        """Go back to the beginning, with a decoder that knows of nothing."""
+        self._stream.close()
+        self._stream = FfmpegStream(self.path, self._number)
 
     def _without_padding(self, total: int, longest: int) -> int:
         """How many of `total` samples the header tells of, where it tells; what an encoder added is at the end."""
@@ -182,14 +135,15 @@ class FfmpegSource:
                 return
             if i < first and not self._changes:
                 continue
-            parts = [samples_of(frame) for frame in self._alike(kind, decoded)]
+            if i >= first and (decoded.failed or decoded.faulty):
+                self.damage.add(int(self._starts[i]), counts[i])
+            parts = [samples_of(frame) for frame in kind.of(decoded, self.path)]
             silence = np.zeros((self.channels, self._packets.gaps.get(i, 0)), np.float32)
             if i >= first:
                 yield _fitted(np.concatenate([silence, *parts], axis=1), counts[i])
 
     def _from_the_beginning(self) -> Iterator[tuple[int, Decoded]]:
-        self._stream.close()
-        self._stream = FfmpegStream(self.path, self._number)
+        self._reopen()
         return enumerate(self._stream.decoded())
 
     def _after_seeking(self, first: int) -> Iterator[tuple[int, Decoded]] | None:

@@ -131,6 +131,21 @@ class FfmpegStream:
         return self._stream.codec_context.name
 
     @property
+    def sample_rate(self) -> int:
+        """In Hz, as the header tells it."""
+        return self._stream.codec_context.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """As many as the header tells."""
+        return self._stream.codec_context.channels
+
+    @property
+    def frame_size(self) -> int:
+        """Samples of a packet where all have as many, or 0."""
+        return self._stream.codec_context.frame_size
+
+    @property
     def tick_s(self) -> float:
         """The unit of packets' time stamps in seconds."""
         return float(self._stream.time_base or 0)
@@ -139,6 +154,17 @@ class FfmpegStream:
         """Some bytes of the file itself."""
         return os.pread(self._descriptor, count, position)
 
+    def packets(self) -> Iterator[av.Packet]:
+        """What follows, not decoded, as far as the demuxer comes without an error; the last has no content."""
+        packets = self._container.demux(self._stream)
+        while True:
+            with av.logging.Capture():
+                try:
+                    packet = next(packets)
+                except (StopIteration, IndexError, av.error.FFmpegError, ValueError):
+                    return
+            yield packet
+
     def decoded(self) -> Iterator[Decoded]:
         """What follows, packet by packet; the last has no content and brings out what a decoder held back."""
         packets, errors, tag_end = self._container.demux(self._stream), 0, 0
@@ -146,7 +172,7 @@ class FfmpegStream:
             with av.logging.Capture() as said:
                 try:
                     packet = next(packets)
-                except StopIteration:
+                except (StopIteration, IndexError):  # PyAV stumbles at the end where streams appeared on the way
                     return
                 except (av.error.FFmpegError, ValueError):
                     errors, packets = errors + 1, self._container.demux(self._stream)
@@ -202,12 +228,21 @@ class OneKind:
         self._resampler: AudioResampler | None = None
         self._kind: tuple[int, int] | None = None
 
-    def __call__(self, frames: list[AudioFrame]) -> list[AudioFrame]:
-        """What `frames` become.
+    def of(self, decoded: Decoded, path: Path) -> list[AudioFrame]:
+        """What the frames of a packet become.
 
         Raises:
-            FFmpegError, ValueError: they cannot be resampled.
+            AudioError: they cannot be resampled.
         """
+        try:
+            return self._joined(decoded.frames) + ([] if decoded.packet.size else self._flush())
+        except (av.error.FFmpegError, ValueError) as error:
+            raise AudioError(
+                f"{path} changes in mid-file from {self.channels} channel(s) at {self.sample_rate} Hz to what cannot "
+                "be joined to it; cut it there and enhance the parts."
+            ) from error
+
+    def _joined(self, frames: list[AudioFrame]) -> list[AudioFrame]:
         results = []
         for frame in frames:
             kind = frame.sample_rate, frame.layout.nb_channels
@@ -215,7 +250,7 @@ class OneKind:
                 self.sample_rate, self.channels = kind
                 self._layout = frame.layout.name
             if kind != self._kind:
-                results += self.flush()
+                results += self._flush()
                 if kind != (self.sample_rate, self.channels):
                     self.changed = True
                     self._resampler = AudioResampler("fltp", self._layout, self.sample_rate)
@@ -224,7 +259,7 @@ class OneKind:
             results += [frame] if self._resampler is None else self._resampler.resample(frame)
         return results
 
-    def flush(self) -> list[AudioFrame]:
+    def _flush(self) -> list[AudioFrame]:
         """What a resampler still holds."""
         rest = self._resampler.resample(None) if self._resampler else []
         self._resampler = None
