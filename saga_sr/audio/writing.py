@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -11,7 +12,8 @@ import soundfile
 from torch import Tensor
 
 from saga_sr.audio.files import reason_of
-from saga_sr.core.errors import AudioError
+from saga_sr.core.atomic_file import Aside
+from saga_sr.core.errors import AudioError, DiskError
 
 # libsndfile's names for what each suffix is written as; WAV as FLOAT where floats are asked for.
 FORMATS = {
@@ -20,6 +22,8 @@ FORMATS = {
     ".ogg": ("OGG", "VORBIS"),
     ".mp3": ("MP3", "MPEG_LAYER_III"),
 }
+# What no other file on the same disk will be written for.
+NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.EIO)
 # libsndfile's Vorbis encoder overflows its stack on long blocks.
 BLOCK = 65_536
 
@@ -49,19 +53,17 @@ class AudioWriter:
         self.fixed_point = self._subtype != "FLOAT"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{self.path.stem}-", suffix=self.path.suffix, dir=self.path.parent)
+            with suppress(FileNotFoundError):
+                self.path.lstat()  # or a name that is too long were found out at the end
+            self._aside = Aside(self.path)
         except OSError as error:
-            raise AudioError(
-                f"{self.path} cannot be written ({error.strerror}); choose another output folder."
-            ) from error
-        os.close(handle)
-        self._aside = Path(name)
+            raise self._failure(error) from error
         try:
             self._file = soundfile.SoundFile(
-                os.fsencode(self._aside), "w", sample_rate, channels, subtype=self._subtype, format=how[0]
+                os.fsencode(self._aside.file), "w", sample_rate, channels, subtype=self._subtype, format=how[0]
             )
         except (soundfile.SoundFileError, ValueError) as error:
-            self._aside.unlink()
+            self._aside.remove()
             raise AudioError(
                 f"{self.path} cannot be written: {how[0]} does not take {channels} channel(s) at {sample_rate} Hz; "
                 "use .wav or .flac."
@@ -103,19 +105,17 @@ class AudioWriter:
             self._file.close()
             if kind is None:
                 if self._subtype == "FLOAT":
-                    _without_time(self._aside)
-                # mkstemp makes private files.
-                self._aside.chmod(0o666 & ~_umask())
-                self._aside.replace(self.path)
+                    _without_time(self._aside.file)
+                self._aside.put_in_place()
         except (soundfile.SoundFileError, OSError) as failure:
             raise self._failure(failure) from failure
         finally:
-            self._aside.unlink(missing_ok=True)
+            self._aside.remove()
 
     def _failure(self, error: Exception) -> AudioError:
-        return AudioError(
-            f"{self.path} cannot be written ({reason_of(error)}); free some space or choose another folder."
-        )
+        found = error if isinstance(error, OSError) else _what_the_disk_says(self._aside.handle) or error
+        kind = DiskError if isinstance(found, OSError) and found.errno in NO_PLACE else AudioError
+        return kind(f"{self.path} cannot be written ({reason_of(found)}); free some space or choose another folder.")
 
 
 def write_audio(path: str | Path, audio: Tensor, sample_rate: int) -> None:
@@ -138,7 +138,12 @@ def _without_time(path: Path) -> None:
             file.write(bytes(4))
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+def _what_the_disk_says(handle: int) -> OSError | None:
+    """Why nothing more can be written to an open file, which libsndfile does not tell."""
+    try:
+        os.lseek(handle, 0, os.SEEK_END)
+        for _ in range(2):  # the first may fill the last block
+            os.write(handle, bytes(BLOCK))
+    except OSError as error:
+        return error
+    return None

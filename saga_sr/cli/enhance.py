@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from saga_sr.cli.command import Command, Placed, check_existing, execute
 from saga_sr.core.errors import UsageError
+from saga_sr.core.termination import ends_in_order
 
 PIPE = "-"
 
@@ -65,7 +66,7 @@ def work(config: DictConfig) -> None:
     """Enhance what `config` names, through files beside the pipes where it names these."""
     from saga_sr.inference.run import run
 
-    with TemporaryDirectory() as folder:
+    with ends_in_order(), TemporaryDirectory() as folder:
         to_pipe = config.output == PIPE
         if config.input == PIPE:
             config.input = str(Path(folder) / "stdin")

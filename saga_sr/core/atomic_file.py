@@ -1,25 +1,95 @@
-"""Files that are whole or absent."""
+"""Files that are whole or absent: written aside, on the same disk, and renamed."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+# Short, since the file itself may have a name as long as names can be; hidden, so that it is never taken for a result.
+PREFIX, SUFFIX = ".saga-sr-", ".part"
+
+
+class Aside:
+    """A file beside `path`, to take its place once it is whole.
+
+    It is locked as long as its process writes it, which tells it from what a killed process has left behind.
+
+    Attributes:
+        file: its own path.
+        handle: open to it.
+
+    Raises:
+        OSError: the folder is read-only, full or gone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        while True:
+            self.handle, name = tempfile.mkstemp(SUFFIX, PREFIX, path.parent)
+            self.file = Path(name)
+            if fcntl is None:
+                return
+            fcntl.flock(self.handle, fcntl.LOCK_EX)
+            if os.fstat(self.handle).st_nlink:
+                return
+            os.close(self.handle)  # somebody has just taken it for left behind
+
+    def put_in_place(self) -> None:
+        """Give it the place of `path`."""
+        self.file.chmod(0o666 & ~_umask())  # mkstemp makes private files
+        self.file.replace(self.path)
+
+    def remove(self) -> None:
+        """Take it away unless it is in its place, and let go of it."""
+        self.file.unlink(missing_ok=True)
+        os.close(self.handle)
 
 
 def write_atomically(path: Path, content: str | bytes) -> Path:
-    """Write a file aside, on the same disk, and rename it to `path` once it has reached the disk; its path.
+    """Write a file aside, and rename it to `path` once it has reached the disk; its path.
 
     Processes that write the same file at once do not disturb each other: one of them is the last.
 
     Raises:
         OSError: a disk that is full, read-only or gone; whatever was at `path` is as it was then.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = Aside(path)
     try:
-        with aside.open("wb") as file:
+        with aside.file.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
-        return aside.replace(path)
+        aside.put_in_place()
     finally:
-        aside.unlink(missing_ok=True)
+        aside.remove()
+    return path
+
+
+def remove_left_behind(folder: Path) -> None:
+    """Remove what processes that were killed have left unfinished in `folder`, but not below it."""
+    if fcntl is None:
+        return
+    for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
+        try:
+            handle = os.open(path, os.O_RDWR)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
+        except OSError:  # it is being written, or somebody else's
+            pass
+        finally:
+            os.close(handle)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

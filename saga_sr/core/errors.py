@@ -15,6 +15,10 @@ class AudioError(SagaError):
     """An audio file or signal cannot be used."""
 
 
+class DiskError(AudioError):
+    """The disk that results go to is full, read-only or gone, so that no other result can be written either."""
+
+
 class DataError(SagaError):
     """A data set cannot be used."""
 

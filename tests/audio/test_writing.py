@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import torch
 
 from saga_sr.audio.files import read_audio
 from saga_sr.audio.writing import AudioWriter, write_audio
-from saga_sr.core.errors import AudioError
+from saga_sr.core.errors import AudioError, DiskError
 
 
 def tone(channels: int = 2, n: int = 5000, rate: int = 44_100) -> torch.Tensor:
@@ -61,6 +63,29 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         writer.write(tone(1))
         raise ValueError("half-way")
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
+def test_a_disk_without_room_is_named(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # libsndfile says "System error" only.
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limit[1]))
+    try:
+        with pytest.raises(AudioError, match="File too large") as error:
+            write_audio(tmp_path / f"a{suffix}", torch.rand(2, 500_000) - 0.5, 44_100)
+        assert not isinstance(error.value, DiskError)
+        monkeypatch.setattr("saga_sr.audio.writing.NO_PLACE", (errno.EFBIG,))
+        with pytest.raises(DiskError, match="File too large"):
+            write_audio(tmp_path / f"a{suffix}", torch.rand(2, 500_000) - 0.5, 44_100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
+    write_audio(tmp_path / ("n" * 251 + ".wav"), tone(1), 44_100)
+    with pytest.raises(AudioError, match="name too long"):
+        AudioWriter(tmp_path / ("n" * 252 + ".wav"), 44_100, 1)
 
 
 def test_samples_that_are_not_finite_are_not_written(tmp_path: Path) -> None:

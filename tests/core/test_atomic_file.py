@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from saga_sr.core.atomic_file import write_atomically
+from saga_sr.core.atomic_file import Aside, remove_left_behind, write_atomically
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,3 +19,24 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(OSError, match="No space left"):
         write_atomically(path, b"second")
     assert path.read_text() == "first" and [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_names_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 251 + ".txt")
+    assert write_atomically(path, "long").read_text() == "long"
+    before = os.umask(0o27)
+    try:
+        assert write_atomically(path, "readable").stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
+
+
+def test_only_what_nobody_writes_is_removed(tmp_path: Path) -> None:
+    writing, dead = Aside(tmp_path / "a.txt"), Aside(tmp_path / "b.txt")
+    os.close(dead.handle)  # as the system does for a process that was killed
+    (tmp_path / ".other.part").touch()
+    remove_left_behind(tmp_path)
+    assert {*tmp_path.iterdir()} == {writing.file, tmp_path / ".other.part"}
+    writing.put_in_place()
+    writing.remove()
+    assert (tmp_path / "a.txt").exists()
