@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +43,12 @@ class AudioInfo:
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.frames / self.sample_rate
+
+    @property
+    def bits(self) -> int | None:
+        """Of a sample; None where the file stores none, or floats."""
+        found = re.match(r"pcm_[su]?(\d+)", self.encoding, re.IGNORECASE)
+        return int(found[1]) if found else None
 
 
 class Source(Protocol):

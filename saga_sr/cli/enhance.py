@@ -51,7 +51,7 @@ def split_output(files: list[str]) -> tuple[list[str], str]:
     if is_pattern(last) or is_list(last):
         raise UsageError(f"{last} stands for recordings; say where they go with output=FOLDER, or a folder at the end.")
     is_folder = last.endswith(os.sep) or Path(last).is_dir()
-    is_file = last == PIPE or is_one_file(Path(last))
+    is_file = last == PIPE or is_one_file(last)
     if is_file and len(files) == 2 and Path(last).is_file():
         # It may be the second of two that *.wav stands for.
         raise UsageError(f"{last} is there already; say output={last} to replace it, or output=FOLDER to enhance both.")

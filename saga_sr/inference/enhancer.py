@@ -13,6 +13,7 @@ from torch import Tensor
 from saga_sr.audio.edges import Edge
 from saga_sr.audio.files import AudioReader
 from saga_sr.audio.full_scale import FullScale
+from saga_sr.audio.output_formats import output_format
 from saga_sr.audio.writing import AudioWriter
 from saga_sr.core.errors import AudioError
 from saga_sr.inference.arrays import as_batch, is_fixed_point
@@ -21,6 +22,7 @@ from saga_sr.inference.finite import FiniteReader
 from saga_sr.inference.jobs import plan_files
 from saga_sr.inference.measurement import Heard
 from saga_sr.inference.notes import warn
+from saga_sr.inference.output_rate import at_rate
 from saga_sr.inference.progress import CancelToken, Progress, Watch
 from saga_sr.inference.recordings import ArrayReader, Recording
 from saga_sr.inference.session import Look, Session
@@ -176,10 +178,15 @@ class Enhancer:
             recording = Recording(reader, self.sample_rate)
             look = session.look(recording)
             watch = Watch(progress, cancel, recording.length / self.sample_rate)
-            with AudioWriter(target, self.sample_rate, reader.info.channels, reader.info.floats) as writer:
+            how, info = output_format(target), reader.info
+            rate = how.rate(settings.rate, info.sample_rate, self.sample_rate)
+            depth = how.depth(settings.bits, info.bits, info.floats)
+            length = -(-info.frames * rate // info.sample_rate)
+            with AudioWriter(target, rate, info.channels, depth) as writer:
                 way = session.settings.clip if writer.fixed_point else None
-                full_scale = FullScale(way, self.sample_rate, writer.path.parent)
-                for block in full_scale.fit(_restored(session, recording, look, watch)):
+                full_scale = FullScale(way, rate, writer.path.parent)
+                restored = _restored(session, recording, look, watch)
+                for block in full_scale.fit(at_rate(restored, self.sample_rate, rate, length)):
                     writer.write(block)
             notes = [*file.notes, *reader.notes, *full_scale.notes(str(target))]
         if not full_scale.peak:
@@ -194,7 +201,7 @@ class Enhancer:
             SagaError: a file that cannot be restored; those before it are done.
         """
         settings = self.settings.changed(**changes)
-        plan = plan_files([source], Path(target), settings.format)
+        plan = plan_files([source], f"{target}/", settings.format)
         return {job.source: self.file(job.source, job.target, **changes) for job in plan.jobs}
 
     def stream(self, blocks: Iterable[Any], sample_rate: int, **changes: Any) -> EnhancedStream:

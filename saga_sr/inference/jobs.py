@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saga_sr.audio.finding import SUFFIXES
+from saga_sr.audio.output_formats import FORMATS, output_format
 from saga_sr.core.errors import AudioError, ConfigError
 from saga_sr.inference.inputs import find_inputs, is_pattern, no_recordings
 from saga_sr.inference.naming import TEMPLATE, result_places
@@ -37,14 +37,21 @@ class Plan:
     remarks: tuple[str, ...] = ()
 
 
-def is_one_file(output: Path) -> bool:
-    """Whether `output` is a file to write, by its suffix, and not a folder."""
-    return output.suffix.lower() in SUFFIXES and not output.is_dir()
+def is_one_file(output: str | Path) -> bool:
+    """Whether `output` is a file to write, and not a folder: one that is there, ends in a slash, or has no suffix.
+
+    Raises:
+        AudioError: a file in a format that cannot be written.
+    """
+    if os.fspath(output).endswith(("/", os.sep)) or not Path(output).suffix or Path(output).is_dir():
+        return False
+    output_format(output)
+    return True
 
 
 def plan_files(
     words: Sequence[str | Path],
-    output: Path,
+    output: str | Path,
     suffix: str,
     template: str = TEMPLATE,
     results: Iterable[Path] = (),
@@ -53,18 +60,19 @@ def plan_files(
 
     Args:
         words: files, folders, patterns and lists, see `find_inputs`.
-        output: a file with an audio suffix (for one file), or a folder, in which folders are kept as they were found.
+        output: a file (for one file), or a folder, see `is_one_file`, in which folders are kept as they were found.
         suffix: format of files in a folder, such as `flac`.
         template: of their names, see `result_places`.
         results: what earlier runs have made in the folder `output`, relative to it, which is nothing to restore.
 
     Raises:
-        AudioError: there is nothing to restore.
+        AudioError: there is nothing to restore, or a file is to be written in a format that cannot be.
         ConfigError: an unknown format, several files to be written to one, or an output that is an input.
     """
-    if f".{suffix}" not in SUFFIXES:
-        raise ConfigError(f"format={suffix!r} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
-    if is_one_file(output):
+    if suffix not in FORMATS:
+        raise ConfigError(f"format={suffix!r} is not known; choose one of {', '.join(FORMATS)}.")
+    one_file, output = is_one_file(output), Path(output)
+    if one_file:
         return _plan_of_one(words, output)
     inputs = find_inputs(words, without=output)
     where = _Places()

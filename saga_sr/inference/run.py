@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig
 from tqdm import tqdm
@@ -31,7 +30,7 @@ def run(config: DictConfig) -> None:
     """
     settings = settings_of(config.enhance)
     named = list(config.input) if isinstance(config.input, ListConfig) else [config.input]
-    plan = plan_files(named, Path(config.output), settings.format, config.name)
+    plan = plan_files(named, config.output, settings.format, config.name)
     for remark in plan.remarks:
         logger.info("%s", remark)
     enhance_files(load_enhancer(config), plan.jobs, plan.failures)

@@ -14,6 +14,7 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from saga_sr.audio.output_formats import FORMATS
 from saga_sr.core.config import CONF_DIR
 from saga_sr.core.errors import ConfigError
 
@@ -84,13 +85,30 @@ class EnhanceSettings:
     overlap_s: float = _setting(1.0, "seconds of cross-fade between neighbouring chunks")
     batch_size: int = _setting(1, "chunks restored together")
     seed: int = _setting(0, "of the noise; the same seed gives the same result")
-    format: str = _setting("flac", "of files written to a folder: flac, wav, ogg or mp3")
+    format: str = _setting("flac", f"of files written to a folder: {', '.join(FORMATS)}")
+    rate: Any = field(
+        default=None,
+        metadata={"help": "of files, in Hz, or keep for the input's, not below the model's; the model's if left out"},
+    )
+    bits: Any = field(
+        default=None,
+        metadata={
+            "help": "of samples in WAV, FLAC and AIFF: 16 (dithered), 24, float (not FLAC), or keep for the input's; "
+            "where left out, 24, or float if the input is"
+        },
+    )
 
     def __post_init__(self) -> None:
         if self.nan not in ("refuse", "zero"):
             raise ConfigError(f"nan={self.nan!r} is not known; choose refuse or zero.")
         if self.clip not in ("scale", "limit", "none"):
             raise ConfigError(f"clip={self.clip!r} is not known; choose scale, limit or none.")
+        if self.rate not in (None, "keep") and not (type(self.rate) is int and 8000 <= self.rate <= 768_000):
+            raise ConfigError(
+                f"rate={self.rate!r} is not possible; give keep, or 44100, 48000, 96000 or another in Hz."
+            )
+        if self.bits not in (None, "keep", 16, 24, "float"):
+            raise ConfigError(f"bits={self.bits!r} is not possible; choose keep, 16, 24 or float.")
         if self.batch_size < 1:
             raise ConfigError(f"batch_size={self.batch_size} must be at least 1.")
         for hz in self.cutoff_hz if isinstance(self.cutoff_hz, list) else [self.cutoff_hz]:

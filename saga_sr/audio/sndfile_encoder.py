@@ -1,0 +1,61 @@
+"""Files that libsndfile writes: FLAC, OGG and AIFF."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from saga_sr.audio.output_formats import Depth
+
+# libsndfile's Vorbis encoder overflows its stack on long blocks.
+BLOCK = 65_536
+SUBTYPES: dict[Depth, str] = {16: "PCM_16", 24: "PCM_24", "float": "FLOAT", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
+
+
+class SndfileEncoder:
+    """A file being written to `path`.
+
+    Args:
+        name: libsndfile's, of the format.
+        depth: 16, 24 or `float`; None where samples are not stored.
+
+    Raises:
+        soundfile.SoundFileError, ValueError: a rate or channel count that the format does not take.
+    """
+
+    def __init__(self, path: Path, name: str, sample_rate: int, channels: int, depth: Depth | None) -> None:
+        self._path, self._depth = path, depth
+        subtype = SUBTYPES[name if depth is None else depth]
+        self._file = soundfile.SoundFile(os.fsencode(path), "w", sample_rate, channels, subtype=subtype, format=name)
+
+    def write(self, samples: np.ndarray) -> None:
+        """Append `samples` [time, channels].
+
+        Raises:
+            soundfile.SoundFileError, RuntimeError: the disk is full or went away.
+        """
+        for begin in range(0, len(samples), BLOCK):
+            self._file.write(samples[begin : begin + BLOCK])
+
+    def close(self) -> None:
+        """Write what is left.
+
+        Raises:
+            soundfile.SoundFileError, OSError: the disk is full or went away.
+        """
+        self._file.close()
+        if self._depth == "float":
+            _without_time(self._path)
+
+
+def _without_time(path: Path) -> None:
+    """Take out when floats were written, which libsndfile notes beside their peaks: equal audio is equal files."""
+    with path.open("r+b") as file:
+        header = file.read(128)
+        chunk = header.find(b"PEAK")
+        if chunk >= 0:
+            file.seek(chunk + 12)  # after its name, length and version
+            file.write(bytes(4))

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+from saga_sr.audio import wav_file
+from saga_sr.audio.files import inspect_audio, read_audio
+from saga_sr.audio.output_formats import FORMATS, output_format
+from saga_sr.audio.quantisation import Quantiser
+from saga_sr.audio.writing import AudioWriter
+from saga_sr.core.errors import AudioError
+
+
+def noise(channels: int = 2, n: int = 20_000) -> torch.Tensor:
+    return 0.2 * torch.randn(channels, n, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", [name for name, how in FORMATS.items() if how.depths])
+def test_every_depth_that_a_format_holds(tmp_path: Path, name: str) -> None:
+    audio = noise()
+    for depth in FORMATS[name].depths:
+        path = tmp_path / f"{depth}.{name}"
+        for _ in range(2):
+            with AudioWriter(path, 44_100, 2, depth) as writer:
+                for block in audio.split(7001, dim=1):
+                    writer.write(block)
+        info = inspect_audio(path)
+        assert (info.bits or "float") == depth and info.floats == (depth == "float") and info.frames == 20_000
+        error = (read_audio(path)[0] - audio).abs().max()
+        assert error <= {16: 1.5 / 2**15, 24: 0.51 / 2**23, "float": 0}[depth]
+
+
+def test_dither_makes_the_error_noise_that_knows_nothing_of_the_signal() -> None:
+    # Half a step high: rounded without dither it would vanish, or be a square wave.
+    tone = 0.4 / 2**15 * torch.sin(torch.arange(200_000) * 0.05)[None]
+    stored = torch.from_numpy(Quantiser(16).stored(tone)).double()[:, 0]
+    signal = tone[0].double() * 2**15
+    assert float((stored @ signal) / (signal @ signal)) == pytest.approx(1, abs=0.02)
+    assert float((stored - signal).var()) == pytest.approx(0.25, rel=0.02)  # TPDF: 2/12 of dither and 1/12 of rounding
+
+
+def test_what_has_16_bits_already_is_not_dithered_and_blocks_do_not_matter() -> None:
+    integers = torch.randint(-(2**15), 2**15, (2, 9000), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(torch.from_numpy(Quantiser(16).stored(integers / 2**15)).T.long(), integers)
+    whole, parts = Quantiser(16), Quantiser(16)
+    audio = noise()
+    cut = torch.cat([torch.from_numpy(parts.stored(block)) for block in audio.split(333, dim=1)])
+    assert torch.equal(torch.from_numpy(whole.stored(audio)), cut)
+
+
+def test_rates_and_bits_follow_the_wish_the_input_and_the_format() -> None:
+    wav, flac, mp3 = (output_format(f"a.{name}") for name in ("wav", "flac", "mp3"))
+    assert [wav.rate(asked, 96_000, 44_100) for asked in (None, "keep", 48_000)] == [44_100, 96_000, 48_000]
+    assert wav.rate("keep", 8000, 44_100) == 44_100
+    assert mp3.rate("keep", 96_000, 44_100) == 48_000  # the highest that there is
+    with pytest.raises(AudioError, match=r"MP3 does not take 96000 Hz; .*44100 or 48000"):
+        mp3.rate(96_000, 8000, 44_100)
+    for asked, bits, floats, stored in (
+        *((None, 16, False, 24), (None, None, True, "float"), ("keep", 8, False, 16), ("keep", 24, False, 24)),
+        *(
+            ("keep", None, False, 24),
+            ("keep", None, True, "float"),
+            (16, None, True, 16),
+            ("float", 16, False, "float"),
+        ),
+    ):
+        assert wav.depth(asked, bits, floats) == stored
+    assert flac.depth("keep", None, True) == 24 and mp3.depth("float", None, True) is None
+    with pytest.raises(AudioError, match="FLAC holds no floats"):
+        flac.depth("float", None, True)
+
+
+@pytest.mark.parametrize("depth", [16, 24, "float"])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_a_wav_of_more_than_4_gb_is_rf64(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: int | str, channels: int
+) -> None:
+    audio = noise(channels, 1001)
+    with AudioWriter(tmp_path / "small.wav", 44_100, channels, depth) as writer:
+        writer.write(audio)
+    monkeypatch.setattr(wav_file, "LARGEST_RIFF", 2000)
+    with AudioWriter(tmp_path / "large.wav", 44_100, channels, depth) as writer:
+        writer.write(audio)
+    assert (tmp_path / "small.wav").read_bytes()[:4] == b"RIFF"
+    assert (tmp_path / "large.wav").read_bytes()[:4] == b"RF64"
+    assert soundfile.info(tmp_path / "large.wav").format == "RF64"
+    small, large = (read_audio(tmp_path / f"{name}.wav")[0] for name in ("small", "large"))
+    assert torch.equal(small, large) and large.shape == (channels, 1001)
+
+
+def test_sizes_beyond_32_bits(tmp_path: Path) -> None:
+    frames = 5 * 2**28
+    wav = wav_file.WavFile(tmp_path / "a.wav", 44_100, 2, 16, 3)
+    wav._file.seek(4 * frames, io.SEEK_CUR)  # zeros that take no room
+    wav._data_bytes = 4 * frames
+    wav.write(torch.full((2, 2), 5, dtype=torch.int16).numpy())
+    wav.close()
+    assert inspect_audio(tmp_path / "a.wav").frames == frames + 2
+    assert read_audio(tmp_path / "a.wav", frames)[0].tolist() == [[5 / 2**15] * 2] * 2
+
+
+def test_formats_are_known_without_torch() -> None:
+    code = "import sys, saga_sr.audio.output_formats; assert not {'torch', 'soundfile', 'av', 'numpy'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", code], check=True)
