@@ -43,6 +43,21 @@ class BranchConditioning:
 
 
 @dataclass(frozen=True)
+class GuidedVelocity:
+    """The velocity field that sampling follows.
+
+    Attributes:
+        moments: the velocity at (z, t), and the variance of the data that the branch of most conditions states.
+    """
+
+    moments: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
+
+    def __call__(self, z: Tensor, t: Tensor) -> Tensor:
+        """The velocity at `z` [b, c, frame] and `t` [b]."""
+        return self.moments(z, t)[0]
+
+
+@dataclass(frozen=True)
 class Pair:
     """Clips with their whole band and without: latents [b, latent_dim, frame], and the values of their conditions."""
 
@@ -215,21 +230,22 @@ class SuperResolver(nn.Module):
         with self._autocast(values.device):
             return BranchConditioning(weights, self.backbone.prepare(stacked), values.clips)
 
-    def velocity(self, z_lr: Tensor, branched: BranchConditioning) -> Callable[[Tensor, Tensor], Tensor]:
+    def velocity(self, z_lr: Tensor, branched: BranchConditioning) -> GuidedVelocity:
         """The guided velocity field for clips of latent `z_lr` [b, c, frame]: all branches in one forward."""
         n = len(branched.weights)
         joined = self.conditioner.join_channels(Conditioning(), z_lr)
         concat = Conditioning.stack([joined.drop(dropped) for dropped in branched.weights]).concat
         conditioning = replace(branched.conditioning.repeat(len(z_lr) // branched.clips), concat=concat)
 
-        def field(z: Tensor, t: Tensor) -> Tensor:
+        def moments(z: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
             z_all, t_all = z.repeat(n, 1, 1), t.repeat(n)
             with self._autocast(z.device):
                 prediction = self.backbone(z_all, t_all, conditioning)
             velocities = self.objective.velocity(prediction.value.float(), z_all, t_all)
-            return combine(rearrange(velocities, "(n b) c f -> n b c f", n=n), branched.weights.values())
+            velocity = combine(rearrange(velocities, "(n b) c f -> n b c f", n=n), branched.weights.values())
+            return velocity, None if prediction.variance is None else prediction.variance[: len(z)]
 
-        return field
+        return GuidedVelocity(moments)
 
     def _autocast(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device.type))

@@ -8,6 +8,7 @@ from text_encoder import make_text_encoder
 from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError
 from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel
+from saga_sr.flow.sampler import Sampler
 from saga_sr.model import SuperResolver
 from saga_sr.packages.package import build
 
@@ -96,6 +97,22 @@ def test_keys_and_values_of_the_text_are_computed_once_for_all_steps_and_chunks(
         saga.restore(lr, conditioning, noise_of(0, 2, saga))
     handle.remove()
     assert calls == [1]
+
+
+@pytest.mark.parametrize("head", ["gaussian", "linear"])
+@torch.no_grad()
+def test_the_gaussian_solver_takes_the_variance_that_the_head_states(head: str) -> None:
+    """An untrained Gaussian head says z ~ N(z_lr, 1): any number of steps adds the noise. Others take Euler's steps."""
+    model = build(model_config(f"backbone.head={head}", "objective=x_prediction", "conditioning.acoustic.dropout=0"))
+    lr = audio(1, 1, 9000)
+    conditioning = model.prepare_conditioning(lr, torch.tensor([4000.0]), [""])
+    z_lr, noise = model.codec.encode(lr), audio(1, model.codec.latent_dim, 142) * 10
+    for steps in (1, 5):
+        end = Sampler("gaussian", steps)(model.velocity(z_lr, conditioning), noise)
+        if head == "gaussian":
+            assert torch.allclose(end, z_lr + noise, atol=0.05)  # bfloat16
+        else:
+            assert torch.equal(end, Sampler("euler", steps)(model.velocity(z_lr, conditioning), noise))
 
 
 def test_parts_that_do_not_fit_are_refused() -> None:

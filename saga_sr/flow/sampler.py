@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from saga_sr.core.errors import ConfigError
-from saga_sr.flow.solvers import STEPS, Velocity
+from saga_sr.flow.solvers import STEPS, Moments, Velocity
 
 NOISES = ("gaussian", "rademacher")
 
@@ -17,7 +17,8 @@ class Sampler:
     """A solver with its time grid t_i = (i / steps) ** power, and the kind of noise that it starts from.
 
     Args:
-        solver: `euler`, `midpoint` or `heun`; the last two evaluate the network twice a step.
+        solver: `euler`, `midpoint`, `heun` or `gaussian`; `midpoint` and `heun` evaluate the network twice a step,
+            `gaussian` keeps the energy at any number of steps where the network states its variance.
         steps: number of steps, at least 1.
         power: 1 is the uniform grid; above 1 steps are finer near the noise, below 1 near the data.
         noise: `gaussian` starts from the noise as it is drawn, `rademacher` from its signs. Both have unit variance,
@@ -66,7 +67,7 @@ class Sampler:
         """The grid, [steps + 1] from 0 to 1."""
         return torch.linspace(0, 1, self.steps + 1, device=device) ** self.power
 
-    def __call__(self, velocity: Velocity, noise: Tensor, times: Tensor | None = None) -> Tensor:
+    def __call__(self, velocity: Velocity | Moments, noise: Tensor, times: Tensor | None = None) -> Tensor:
         """Integrate from normal `noise` [b, ...] over `times`, 0 to 1 (the sampler's own grid if left out)."""
         times = self.times(noise.device) if times is None else times
         z = torch.ones_like(noise).copysign(noise) if self.noise == "rademacher" else noise

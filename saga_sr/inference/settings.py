@@ -30,7 +30,7 @@ def _setting(default: Any, text: str) -> Any:
 class SamplerSettings:
     """How the flow is integrated; None keeps what the model's package says."""
 
-    solver: str | None = _setting(None, "euler, midpoint or heun; the last two evaluate the network twice a step")
+    solver: str | None = _setting(None, "euler; gaussian; midpoint or heun, which evaluate the network twice a step")
     steps: int | None = _setting(None, "steps of the solver; more are slower")
     power: float | None = _setting(None, "steps are finer near the noise above 1, near the data below 1")
     noise: str | None = _setting(None, "what sampling starts from: gaussian, or rademacher (its signs)")

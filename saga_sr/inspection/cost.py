@@ -15,6 +15,7 @@ from saga_sr.core.errors import ConfigError
 from saga_sr.inspection.measure import autocast, count_peak_bytes, count_saved_bytes, counting_flops
 from saga_sr.inspection.outline import Outline, outline
 from saga_sr.inspection.parts import frozen, parameters_by_part, trained
+from saga_sr.model import GuidedVelocity
 
 # What Lightning calls them; the weights stay in float32 in all of them. `auto` is what a GPU of today gets.
 PRECISIONS = {
@@ -146,11 +147,11 @@ def evaluations(plan: Outline) -> int:
     """How often sampling evaluates the network."""
     times: list[Tensor] = []
 
-    def velocity(z: Tensor, t: Tensor) -> Tensor:
+    def moments(z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         times.append(t)
-        return z
+        return z, torch.zeros_like(z)
 
-    plan.model.sampler(velocity, torch.zeros(1))
+    plan.model.sampler(GuidedVelocity(moments), torch.zeros(1))
     return len(times)
 
 

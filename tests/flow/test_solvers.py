@@ -30,6 +30,23 @@ def exact_velocity(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
     return (likelihood * velocity).sum(1, keepdim=True) / likelihood.sum(1, keepdim=True)
 
 
+class Mixture:
+    """The mixture with weights, means and deviations, as a field that states the variance of the data."""
+
+    def __init__(self, weights: torch.Tensor = WEIGHTS, means: torch.Tensor = MEANS, stds: torch.Tensor = STDS) -> None:
+        self.weights, self.means, self.stds = weights, means, stds
+
+    def moments(self, z: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        t = t[:, None]
+        spread = (self.stds * t) ** 2 + (1 - t) ** 2
+        residual = z - t * self.means
+        share = torch.softmax(self.weights.log() - residual**2 / (2 * spread) - spread.log() / 2, dim=1)
+        data = self.means + self.stds**2 * t * residual / spread
+        mean = (share * data).sum(1, keepdim=True)
+        power = (share * (data**2 + (self.stds * (1 - t)) ** 2 / spread)).sum(1, keepdim=True)
+        return (mean - z) / (1 - t), power - mean**2
+
+
 def exact_end() -> torch.Tensor:
     def mixture_cdf(x: float) -> float:
         return float((WEIGHTS.numpy() * stats.norm.cdf(x, MEANS.numpy(), STDS.numpy())).sum())
@@ -46,10 +63,14 @@ END = exact_end()
 
 def error(solver: str, steps: int, power: float = 1.0) -> float:
     sampler = Sampler(solver, steps, power)
-    return float((sampler(exact_velocity, NOISE, sampler.times().double()) - END).abs().max())
+    return float(
+        (sampler(Mixture() if solver == "gaussian" else exact_velocity, NOISE, sampler.times().double()) - END)
+        .abs()
+        .max()
+    )
 
 
-@pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("midpoint", 2), ("heun", 2)])
+@pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("midpoint", 2), ("heun", 2), ("gaussian", 1)])
 @pytest.mark.parametrize("power", [1.0, 1.5])
 def test_measured_order_of_convergence(solver: str, order: int, power: float) -> None:
     slopes = [math.log2(error(solver, n, power) / error(solver, 2 * n, power)) for n in (64, 128, 256)]
@@ -73,6 +94,23 @@ def test_data_prediction_never_divides_by_zero() -> None:
 
     for solver in ("euler", "midpoint", "heun"):
         assert torch.allclose(Sampler(solver, 5)(velocity, torch.randn(4, 1)), torch.tensor(3.0), atol=1e-4)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 16])
+@pytest.mark.parametrize("power", [0.33, 1.0, 2.0])
+def test_gaussian_steps_keep_the_energy_of_gaussian_data_at_any_number(steps: int, power: float) -> None:
+    """Noise e ends at mean + level e, from levels far below the noise's to far above it."""
+    noise = NOISE.flip(0)
+    for level in (0.01, 0.1, 1.0, 10.0, 100.0):
+        data = Mixture(*(torch.tensor([value]).double() for value in (1.0, 0.7, level)))
+        sampler = Sampler("gaussian", steps, power)
+        end = sampler(data, noise, sampler.times().double())
+        assert torch.allclose(end, 0.7 + level * noise, rtol=1e-4, atol=1e-6)
+
+
+def test_a_few_gaussian_steps_are_nearer_than_many_of_eulers() -> None:
+    """Of data that is not Gaussian, too."""
+    assert error("gaussian", 1) < error("euler", 4) and error("gaussian", 4) < error("euler", 16)
 
 
 def test_signs_of_the_noise_leave_every_coefficient_at_its_level() -> None:

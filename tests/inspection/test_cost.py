@@ -48,7 +48,7 @@ def test_a_second_costs_as_much_as_its_frames() -> None:
     assert found.sampling == 2 * found.forward and found.branches == 1
 
 
-@pytest.mark.parametrize(("solver", "times"), [("euler", 5), ("midpoint", 10), ("heun", 9)])
+@pytest.mark.parametrize(("solver", "times"), [("euler", 5), ("midpoint", 10), ("heun", 9), ("gaussian", 5)])
 def test_the_solver_says_how_often_the_network_runs(solver: str, times: int) -> None:
     assert evaluations(outline(settings(*TINY, f"sampler={solver}", "sampler.steps=5"))) == times
 
