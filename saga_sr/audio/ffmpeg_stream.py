@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import av
 import av.logging
-import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.stream import Discard
@@ -28,8 +27,6 @@ OPTIONS = {"protocol_whitelist": "fd", "format_whitelist": FORMATS}
 MP3_HEADERS = (b"Xing", b"Info", b"VBRI")
 # A file is at its end when so many packets in a row cannot be read.
 HOPELESS = 100
-# What the samples of ffmpeg's formats are divided by.
-FULL_SCALE = {"s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
 
 # By default PyAV hears nothing of what ffmpeg says, and its errors have no reasons. What `av.logging.Capture` does not
 # catch is passed over as before.
@@ -139,6 +136,11 @@ class FfmpegStream:
     def channels(self) -> int:
         """As many as the header tells."""
         return self._stream.codec_context.channels
+
+    @property
+    def speakers(self) -> list[str]:
+        """What each channel is for, as ffmpeg calls it: FL, FR, ..."""
+        return [channel.name for channel in self._stream.codec_context.layout.channels]
 
     @property
     def frame_size(self) -> int:
@@ -264,17 +266,6 @@ class OneKind:
         rest = self._resampler.resample(None) if self._resampler else []
         self._resampler = None
         return rest
-
-
-def samples_of(frame: AudioFrame) -> np.ndarray:
-    """The samples [channels, time] of a frame, float32, full scale 1."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    kind = frame.format.name.rstrip("p")
-    if kind == "u8":
-        return (samples.astype(np.float32) - 128) / 128
-    return samples.astype(np.float32) / FULL_SCALE[kind]
 
 
 def _tag_length(start: bytes) -> int:

@@ -17,15 +17,18 @@ class OutputFormat:
 
     Attributes:
         suffixes: of its files, the usual one first.
+        channels: how many it takes.
+        kbps: bit rates in kb/s, the lowest, the highest and the usual one of a channel; none where it cannot be chosen.
         depths: the bits that samples can be stored with; none where the format does not store samples.
         rates: in Hz, those that it takes; none where it takes all.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    most_channels: int
+    channels: range | tuple[int, ...]
     depths: tuple[Depth, ...] = ()
     rates: tuple[int, ...] = ()
+    kbps: tuple[int, int, int] | None = None
 
     def rate(self, asked: int | str | None, source_hz: int, model_hz: int) -> int:
         """The rate to write, in Hz.
@@ -67,15 +70,33 @@ class OutputFormat:
             return "float"
         return 16 if asked == "keep" and bits is not None and bits <= 16 else 24
 
+    def bitrate(self, asked: int | None, channels: int) -> int | None:
+        """The bit rate to write, in kb/s; None where it cannot be chosen.
+
+        Raises:
+            AudioError: a bit rate was asked for that the format does not take.
+        """
+        if self.kbps is None:
+            return None
+        lowest, highest, usual = self.kbps
+        if asked is None:
+            return min(usual * channels, highest)
+        if not lowest <= asked <= highest:
+            raise AudioError(f"{self.name} does not take bitrate={asked}; give {lowest} to {highest} kb/s.")
+        return asked
+
 
 _INTEGERS, _ALL_DEPTHS = (16, 24), (16, 24, "float")
 _MPEG_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 FORMATS = {
-    "wav": OutputFormat("WAV", (".wav",), 64, _ALL_DEPTHS),
-    "flac": OutputFormat("FLAC", (".flac",), 8, _INTEGERS),
-    "ogg": OutputFormat("OGG", (".ogg",), 8),
-    "mp3": OutputFormat("MP3", (".mp3",), 2, (), _MPEG_RATES),
-    "aiff": OutputFormat("AIFF", (".aiff", ".aif"), 64, _ALL_DEPTHS),
+    "wav": OutputFormat("WAV", (".wav",), range(1, 65), _ALL_DEPTHS),
+    "flac": OutputFormat("FLAC", (".flac",), range(1, 9), _INTEGERS),
+    "ogg": OutputFormat("OGG", (".ogg",), range(1, 9)),
+    # ffmpeg 8 writes the channels of 5.0 and 6.1 in a wrong order.
+    "opus": OutputFormat("Opus", (".opus",), (1, 2, 3, 4, 6, 8), (), (48_000,), (6, 510, 128)),
+    "mp3": OutputFormat("MP3", (".mp3",), (1, 2), (), _MPEG_RATES, (8, 320, 160)),
+    "m4a": OutputFormat("M4A", (".m4a",), range(1, 9), (), (*_MPEG_RATES, 88_200, 96_000), (16, 1024, 160)),
+    "aiff": OutputFormat("AIFF", (".aiff", ".aif"), range(1, 65), _ALL_DEPTHS),
 }
 _BY_SUFFIX = {suffix: found for found in FORMATS.values() for suffix in found.suffixes}
 

@@ -13,11 +13,12 @@ import numpy as np
 import soundfile
 from torch import Tensor
 
+from saga_sr.audio.channel_layout import DEFAULT_MASKS
 from saga_sr.audio.files import reason_of
 from saga_sr.audio.output_formats import Depth, OutputFormat, output_format
 from saga_sr.audio.quantisation import Quantiser
 from saga_sr.audio.sndfile_encoder import SndfileEncoder
-from saga_sr.audio.wav_file import PLAIN_MASKS, WavFile
+from saga_sr.audio.wav_file import WavFile
 from saga_sr.core.atomic_file import Aside
 from saga_sr.core.errors import AudioError, DiskError
 
@@ -42,20 +43,33 @@ class AudioWriter:
 
     Args:
         depth: of formats that store samples: 16, 24 (both clip at full scale) or `float`.
+        mask: which speakers the channels are for, see `channel_layout`, where the format can tell (WAV); what so many
+            channels usually are where left out.
+        kbps: the bit rate in kb/s of formats that have one (Opus, MP3, M4A); a high one where left out.
 
     Attributes:
-        fixed_point: whether samples beyond [-1, 1] are clipped: also those of OGG and MP3, whose players do it.
+        fixed_point: whether samples beyond [-1, 1] are clipped: also those of lossy formats, whose players do it.
 
     Raises:
         AudioError: a suffix that cannot be written, a rate or channel count that the format does not take, or a folder
             that is read-only or full.
     """
 
-    def __init__(self, path: str | Path, sample_rate: int, channels: int, depth: Depth | None = 24) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        sample_rate: int,
+        channels: int,
+        depth: Depth | None = 24,
+        *,
+        mask: int | None = None,
+        kbps: int | None = None,
+    ) -> None:
         self.path = Path(path)
         how = output_format(path)
         self._depth = depth if how.depths else None
         self.fixed_point = self._depth != "float"
+        self._mask, self._kbps = mask, kbps
         self._quantiser = Quantiser(self._depth)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,11 +88,19 @@ class AudioWriter:
             ) from error
 
     def _opened(self, how: OutputFormat, sample_rate: int, channels: int) -> Encoder:
-        if channels > how.most_channels:
+        if channels not in how.channels:
             raise ValueError(channels)
         if how.name == "WAV":
             assert self._depth is not None
-            return WavFile(self._aside.file, sample_rate, channels, self._depth, PLAIN_MASKS.get(channels, 0))
+            mask = DEFAULT_MASKS.get(channels, 0) if self._mask is None else self._mask
+            return WavFile(self._aside.file, sample_rate, channels, self._depth, mask)
+        if how.kbps:
+            # PyAV takes a while to import.
+            from saga_sr.audio.ffmpeg_encoder import FfmpegEncoder
+
+            kbps = how.bitrate(self._kbps, channels)
+            assert kbps is not None
+            return FfmpegEncoder(self._aside.file, how.name, sample_rate, channels, kbps)
         return SndfileEncoder(self._aside.file, how.name, sample_rate, channels, self._depth)
 
     def write(self, audio: Tensor) -> None:
@@ -106,7 +128,7 @@ class AudioWriter:
             self._encoder.close()
             if kind is None:
                 self._aside.put_in_place()
-        except (soundfile.SoundFileError, OSError) as failure:
+        except (soundfile.SoundFileError, RuntimeError, OSError) as failure:
             raise self._failure(failure) from failure
         finally:
             self._aside.remove()

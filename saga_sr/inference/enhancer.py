@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saga_sr.audio.channel_layout import read_mask
 from saga_sr.audio.edges import Edge
 from saga_sr.audio.files import AudioReader
 from saga_sr.audio.full_scale import FullScale
@@ -182,7 +183,9 @@ class Enhancer:
             rate = how.rate(settings.rate, info.sample_rate, self.sample_rate)
             depth = how.depth(settings.bits, info.bits, info.floats)
             length = -(-info.frames * rate // info.sample_rate)
-            with AudioWriter(target, rate, info.channels, depth) as writer:
+            kbps = how.bitrate(settings.bitrate, info.channels)
+            mask = read_mask(info.path, settings.stream, info.channels)
+            with AudioWriter(target, rate, info.channels, depth, mask=mask, kbps=kbps) as writer:
                 way = session.settings.clip if writer.fixed_point else None
                 full_scale = FullScale(way, rate, writer.path.parent)
                 restored = _restored(session, recording, look, watch)

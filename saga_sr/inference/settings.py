@@ -98,6 +98,8 @@ class EnhanceSettings:
         },
     )
 
+    bitrate: int | None = _setting(None, "of MP3, M4A and Opus files, in kb/s; 320 or 256 for two channels if left out")
+
     def __post_init__(self) -> None:
         if self.nan not in ("refuse", "zero"):
             raise ConfigError(f"nan={self.nan!r} is not known; choose refuse or zero.")

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
+from torch.nn.functional import pad
 
 from saga_sr.audio import wav_file
+from saga_sr.audio.channel_layout import DEFAULT_MASKS, read_mask
 from saga_sr.audio.files import inspect_audio, read_audio
 from saga_sr.audio.output_formats import FORMATS, output_format
 from saga_sr.audio.quantisation import Quantiser
@@ -103,6 +105,79 @@ def test_sizes_beyond_32_bits(tmp_path: Path) -> None:
     wav.close()
     assert inspect_audio(tmp_path / "a.wav").frames == frames + 2
     assert read_audio(tmp_path / "a.wav", frames)[0].tolist() == [[5 / 2**15] * 2] * 2
+
+
+@pytest.mark.parametrize("frames", [300, 5000, 20_001])
+@pytest.mark.parametrize("name", [name for name, how in FORMATS.items() if not how.depths])
+def test_what_encoders_put_before_and_behind_is_told_and_taken_off(tmp_path: Path, name: str, frames: int) -> None:
+    audio = lowpassed(noise(2, frames))
+    rate = 48_000 if name == "opus" else 44_100
+    for path in (tmp_path / f"a.{name}", tmp_path / f"b.{name}"):
+        with AudioWriter(path, rate, 2) as writer:
+            for block in audio.split(1777, dim=1):
+                writer.write(block)
+    back, found = decoded(tmp_path / f"a.{name}")
+    assert found == rate and back.shape == audio.shape
+    if frames > 5000:
+        errors = [float((back.roll(shift, 1) - audio)[:, 500:-500].square().mean()) for shift in (-1, 0, 1)]
+        assert errors[1] < 0.5 * min(errors[0], errors[2])
+    if name != "ogg":  # Ogg has a serial number, which libsndfile draws
+        assert (tmp_path / f"a.{name}").read_bytes() == (tmp_path / f"b.{name}").read_bytes()
+
+
+def decoded(path: Path) -> tuple[torch.Tensor, int]:
+    if path.suffix != ".ogg":
+        return read_audio(path)
+    # ffmpeg counts Vorbis that begins with a short block wrongly; libvorbis does not.
+    audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return torch.from_numpy(audio.T.copy()), rate
+
+
+def lowpassed(audio: torch.Tensor) -> torch.Tensor:
+    spectrum = torch.fft.rfft(audio)
+    spectrum[..., spectrum.shape[-1] // 5 :] = 0
+    return torch.fft.irfft(spectrum, audio.shape[-1])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("channels", range(1, 9))
+def test_channels_keep_their_order_and_speakers(tmp_path: Path, name: str, channels: int) -> None:
+    rate, frames, path = 48_000, 9600, tmp_path / f"a.{name}"
+    place = torch.arange(channels)[:, None]
+    audio = 0.3 * torch.sin(2 * torch.pi * 50 * (place + 1) * torch.arange(frames) / rate)  # below what an LFE drops
+    if channels not in FORMATS[name].channels:
+        with pytest.raises(AudioError, match=f"does not take {channels} channel"):
+            AudioWriter(path, rate, channels)
+        return
+    with AudioWriter(path, rate, channels) as writer:
+        writer.write(audio)
+    back = read_audio(path)[0]
+    assert name == "ogg" or back.shape == audio.shape
+    back = pad(back, (0, frames - back.shape[1]))
+    assert torch.equal(torch.fft.rfft(back).abs().argmax(1), 10 * (place[:, 0] + 1))
+    if name not in ("aiff", "m4a"):
+        # The surround channels of 5.0 and 5.1 are called side channels in FLAC.
+        assert read_mask(path, None, channels) in (DEFAULT_MASKS[channels], {5: 0x607, 6: 0x60F}.get(channels))
+
+
+@pytest.mark.parametrize("mask", [0, 0x60F, 0x3F, 0x707])
+def test_a_wav_keeps_its_mask(tmp_path: Path, mask: int) -> None:
+    with AudioWriter(tmp_path / "a.wav", 44_100, 6, mask=mask) as writer:
+        writer.write(noise(6, 100))
+    assert (tmp_path / "a.wav").read_bytes()[76:80] == mask.to_bytes(4, "little")
+    assert not mask or read_mask(tmp_path / "a.wav", None, 6) == mask
+
+
+def test_bit_rates(tmp_path: Path) -> None:
+    for name in ("mp3", "m4a", "opus"):
+        sizes = []
+        for kbps in (64, 256):
+            with AudioWriter(tmp_path / f"a.{name}", 48_000, 2, kbps=kbps) as writer:
+                writer.write(noise(2, 96_000))
+            sizes.append((tmp_path / f"a.{name}").stat().st_size)
+        assert 3 < sizes[1] / sizes[0] < 5
+    with pytest.raises(AudioError, match="MP3 does not take bitrate=500; give 8 to 320 kb/s"):
+        FORMATS["mp3"].bitrate(500, 2)
 
 
 def test_formats_are_known_without_torch() -> None:
