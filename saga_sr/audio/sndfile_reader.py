@@ -13,8 +13,11 @@ from saga_sr.audio.damage import Damage
 
 # Subtypes in which a sample's place in the file is known: all of what libsndfile reads exactly.
 EXACT = re.compile(r"PCM_|FLOAT|DOUBLE|ULAW|ALAW|ALAC_")
-# How the files begin that libsndfile would hand to its MPEG and Ogg decoders, which cut some short and print.
-COMPRESSED = re.compile(rb"ID3|OggS|\xff[\xe0-\xff]")
+# How the files begin that libsndfile reads. By the names of others it would try its MPEG decoder on them,
+# which cuts some short, and prints.
+BEGINNINGS = re.compile(
+    rb"(?:RIFF|RIFX|RF64)....WAVE|FORM....AIF[FC]|\.snd|dns\.|caff|fLaC|riff\x2e\x91\xcf\x11", re.DOTALL
+)
 # libsndfile's remark on a chunk that the file is too short for: `data : 4000 (should be 1000)`.
 CUT_CHUNK = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 # A size that nobody knew when the header was written, as in what comes from a pipe.
@@ -58,11 +61,10 @@ class SndfileSource:
 def open_by_libsndfile(path: Path) -> SndfileSource | None:
     """The file at `path`, or None where ffmpeg's libraries are to read it.
 
-    Those are compressed files but FLAC; FLAC whose last sample is not where the header tells; and what libsndfile does
-    not know.
+    Those are compressed files but FLAC, and FLAC whose last sample is not where the header tells.
     """
     with path.open("rb") as raw:
-        if COMPRESSED.match(raw.read(4)):
+        if not BEGINNINGS.match(raw.read(12)):
             return None
     try:
         file = soundfile.SoundFile(os.fsencode(path))

@@ -116,7 +116,7 @@ def survey_undecoded(stream: FfmpegStream) -> Survey | None:
         skipped -= taken
         packets.add(packet, count - taken, 0)
     told = round(stream.told_s * stream.sample_rate)
-    if not size or not 0 <= packets.total - told < 2 * size:
+    if not size or not -size < packets.total - told < 2 * size:
         return None
     return Survey(packets, stream.sample_rate, stream.channels, False, Damage(stream.sample_rate))
 
