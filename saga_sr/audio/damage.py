@@ -32,6 +32,10 @@ class Damage:
         joined = [(first, first + count), *self.places[begin:end]]
         self.places[begin:end] = [(min(place[0] for place in joined), max(place[1] for place in joined))]
 
+    def overlaps(self, first: int, end: int) -> bool:
+        """Whether anything between the samples `first` and `end` is not as recorded."""
+        return any(place[0] < end and first < place[1] for place in self.places)
+
     def __bool__(self) -> bool:
         return bool(self.places) or self.missing_s > 0
 

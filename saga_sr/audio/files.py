@@ -77,7 +77,7 @@ class AudioReader:
     belongs.
 
     Args:
-        finite: whether a stretch that holds NaN or infinity is refused.
+        flawless: whether a stretch that is damaged, or holds NaN or infinity, is refused.
         stream: which of several streams of audio, counted from 1; the first where left out.
         strict: whether files that are damaged or break off are refused.
 
@@ -87,9 +87,9 @@ class AudioReader:
     """
 
     def __init__(
-        self, path: str | Path, finite: bool = True, *, stream: int | None = None, strict: bool = False
+        self, path: str | Path, flawless: bool = True, *, stream: int | None = None, strict: bool = False
     ) -> None:
-        self.path, self.finite = Path(path), finite
+        self.path, self.flawless = Path(path), flawless
         self._stream, self._strict = stream, strict
         _check_exists(self.path)
         self._source = self._opened()
@@ -164,7 +164,9 @@ class AudioReader:
             samples = self._source.read(start, frames)
         self._refuse_damage()
         audio = torch.from_numpy(np.ascontiguousarray(samples))
-        if self.finite:
+        if self.flawless:
+            if self._source.damage.overlaps(start, start + frames):
+                raise AudioError(f"{self.path} {self._source.damage}; copy or export it again.")
             found = NotFinite(self.info.sample_rate)
             found.zeroed(audio, start)
             if found.count:

@@ -174,7 +174,7 @@ class Enhancer:
         """
         session = Session(self.model, self.settings.changed(**changes))
         settings = session.settings
-        with AudioReader(source, finite=False, stream=settings.stream, strict=settings.strict) as file:
+        with AudioReader(source, flawless=False, stream=settings.stream, strict=settings.strict) as file:
             reader = FiniteReader(file, settings.nan, str(source))
             recording = Recording(reader, self.sample_rate)
             look = session.look(recording)

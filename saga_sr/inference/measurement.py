@@ -113,7 +113,7 @@ def measure_file(path: str | Path, picture: bool = False, progress: Progress | N
     Raises:
         AudioError: the file cannot be read.
     """
-    with AudioReader(path, finite=False) as reader:
+    with AudioReader(path, flawless=False) as reader:
         info = reader.info
         shown = min(info.channels, SHOWN_CHANNELS)
         columns = SpectrogramColumns(info.sample_rate, info.frames, shown) if picture else None

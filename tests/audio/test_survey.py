@@ -89,7 +89,7 @@ def test_damage_that_headers_do_not_show_is_told_when_it_is_read(tmp_path: Path)
             data[begin : begin + 300] = generator.integers(0, 256, 300, np.uint8).tobytes()
     (tmp_path / "broken").write_bytes(data)
     assert survey_undecoded(FfmpegStream(tmp_path / "broken")) is not None
-    with AudioReader(tmp_path / "broken") as reader:
+    with AudioReader(tmp_path / "broken", flawless=False) as reader:
         assert reader.notes == ()
         audio = reader.read(0, reader.info.frames)
         assert audio.shape == whole.shape and np.array_equal(audio[:, 3 * rate :], whole[:, 3 * rate :])
