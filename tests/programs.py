@@ -28,6 +28,7 @@ SERVER.set_forkserver_preload(
     [
         "saga_sr.training.run",
         "saga_sr.inference.run",
+        "saga_sr.inference.restoring",
         "saga_sr.inspection.weights",
         "saga_sr.pages.report",
         "saga_sr.pages.sweep_page",

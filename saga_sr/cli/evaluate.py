@@ -32,7 +32,7 @@ from saga_sr.evaluation.comparison import (
 from saga_sr.evaluation.invariance_figures import CHUNK_S, OVERLAP_S
 from saga_sr.evaluation.invariances import Invariances, invariances_table, measure_invariances
 from saga_sr.inference.enhancer import Enhancer
-from saga_sr.inference.run import load_enhancer
+from saga_sr.inference.restoring import load_enhancer
 from saga_sr.pages.report import write_report
 
 logger = logging.getLogger(__name__)

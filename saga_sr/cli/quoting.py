@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 PATHS = frozenset(
     (
         *("path", "validation_path", "captions", "cache", "model", "input", "output", "source", "file", "folders"),
-        *("text_encoder", "init_from", "resume", "json", "picture"),
+        *("text_encoder", "init_from", "resume", "json", "picture", "manifest"),
     )
 )
 TEXTS = PATHS | {"prompt", "push", "license", "name"}

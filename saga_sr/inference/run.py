@@ -1,21 +1,23 @@
-"""Enhance files and folders as a composed configuration says."""
+"""Enhance files and folders as a composed configuration says. Imports no torch before there is something to restore."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig
-from tqdm import tqdm
 
-from saga_sr.core.errors import AudioError
-from saga_sr.core.hardware import keep_memory, pick_device
-from saga_sr.inference.enhancer import Enhanced, Enhancer
-from saga_sr.inference.jobs import Job, plan_files
+from saga_sr.core.atomic_file import remove_left_behind
+from saga_sr.core.errors import DiskError
+from saga_sr.inference.batch import Batch
+from saga_sr.inference.display import Display
+from saga_sr.inference.jobs import Job, is_one_file, plan_files
+from saga_sr.inference.overwriting import already_made, check_way, digest_of_settings
+from saga_sr.inference.record import Recipe, Record
 from saga_sr.inference.settings import settings_of
-from saga_sr.inference.summary import restoring
-from saga_sr.packages.load import load_model
+from saga_sr.packages.finding import digest, find_model, signature
 
 logger = logging.getLogger(__name__)
 
@@ -23,72 +25,83 @@ logger = logging.getLogger(__name__)
 def run(config: DictConfig) -> None:
     """Enhance `config.input`, a path or several, into `config.output` with the model `config.model`.
 
-    A file that cannot be enhanced is named and passed over, and the others are done.
+    A file that cannot be enhanced is named and passed over, and the others are done. In a folder, what was made before
+    is not made again, see `config.overwrite`.
 
     Raises:
         SagaError: nothing can be done at all, or (at the end) some files could not be enhanced.
     """
+    check_way(config.overwrite)
     settings = settings_of(config.enhance)
-    named = list(config.input) if isinstance(config.input, ListConfig) else [config.input]
-    plan = plan_files(named, config.output, settings.format, config.name)
+    record = None if is_one_file(config.output) else Record.read(Path(config.output))
+    words = list(config.input) if isinstance(config.input, ListConfig) else [config.input]
+    results = [Path(result) for result in record.begun] if record else []
+    plan = plan_files(words, config.output, settings.format, config.name, results)
     for remark in plan.remarks:
         logger.info("%s", remark)
-    enhance_files(load_enhancer(config), plan.jobs, plan.failures)
+    recipe = Recipe(digest_of_settings(settings), model_digest(config, record))
+    made = already_made(plan.jobs, config.overwrite, recipe, record) if record else {}
+    due = [job for job in plan.jobs if job not in made]
+    if config.dry_run:
+        from saga_sr.inference.dry_run import show
+
+        show(config, due, len(made), plan.failures)
+        return
+    with Display(sizes(due)) as display:
+        batch = Batch(plan.jobs, plan.failures, record, recipe, display)
+        try:
+            for job, known in made.items():
+                batch.keep(job, known)
+            do(config, due, batch)
+        except DiskError as error:
+            batch.end_early(str(error))
+        finally:
+            if config.manifest is not None:
+                described = {"model": str(config.model), "recipe": asdict(recipe), "settings": asdict(settings)}
+                batch.write_manifest(Path(config.manifest), described)
+    batch.conclude()
 
 
-def load_enhancer(config: DictConfig) -> Enhancer:
-    """The model `config.model` on `config.device`, with the settings `config.enhance`.
+def do(config: DictConfig, jobs: Sequence[Job], batch: Batch) -> None:
+    """Do `jobs`, in `config.jobs` processes or in this one.
 
     Raises:
-        PackageError: the package cannot be read.
-        ConfigError: settings that there are not.
+        SagaError: the model cannot be used, or nothing more can be written.
     """
-    settings = settings_of(config.enhance)
-    device = pick_device(config.device)
-    if device.type == "cpu":
-        keep_memory()
-    return Enhancer(load_model(config.model).to(device), settings)
+    if not jobs:
+        return
+    for folder in {job.target.parent for job in jobs}:
+        remove_left_behind(folder)
+    if batch.record is not None:
+        batch.record.note_models()
+    if min(config.jobs, len(jobs)) > 1:
+        from saga_sr.inference.parallel import do_in_processes
+
+        do_in_processes(config, jobs, batch, min(config.jobs, len(jobs)))
+    else:
+        from saga_sr.inference.restoring import do_jobs, load_enhancer
+
+        do_jobs(load_enhancer(config), jobs, batch)
 
 
-def enhance_files(enhancer: Enhancer, jobs: Sequence[Job], failures: Sequence[str] = ()) -> None:
-    """Restore each of `jobs`; one that fails is named, and the others are done.
-
-    Args:
-        failures: what has failed already.
+def model_digest(config: DictConfig, record: Record | None) -> str:
+    """What tells the model `config.model` from others, where that is of use; read again only if its files changed.
 
     Raises:
-        AudioError: at the end, what failed.
+        PackageError: there is no such model.
     """
-    failures = list(failures)
-    for failure in failures:
-        logger.warning("Skipped: %s", failure)
-    total = len(jobs) + len(failures)
-    begin, audio_s = time.perf_counter(), 0.0
+    model = find_model(config.model)
+    if record is not None:
+        return record.digest_of_model(signature(model), lambda: digest(model))
+    return digest(model) if config.manifest is not None else ""
+
+
+def sizes(jobs: Sequence[Job]) -> dict[Job, int]:
+    """The bytes of each recording; none of one that has gone."""
+    found = {}
     for job in jobs:
         try:
-            done = _shown(enhancer, job)
-        except AudioError as error:
-            failures.append(str(error))
-            if total > 1:
-                logger.warning("Skipped: %s", error)
-            continue
-        audio_s += done.duration_s
-        what = restoring(done.edges, enhancer.sample_rate, done.heard)
-        logger.info("%s -> %s (%s)", job.source, job.target, what)
-    seconds = time.perf_counter() - begin
-    if total == 1 and failures:
-        raise AudioError(failures[0])
-    logger.info("%d of %d files, %.1f s of audio in %.1f s", total - len(failures), total, audio_s, seconds)
-    if failures:
-        raise AudioError(f"{len(failures)} of {total} files could not be enhanced: " + " ".join(failures))
-
-
-def _shown(enhancer: Enhancer, job: Job) -> Enhanced:
-    """Restore a file behind a bar of seconds."""
-    with tqdm(desc=job.source.name, unit="s", delay=2, leave=False) as bar:
-
-        def progress(done_s: float, total_s: float) -> None:
-            bar.total = round(total_s, 1)
-            bar.update(round(done_s, 1) - bar.n)
-
-        return enhancer.file(job.source, job.target, progress=progress)
+            found[job] = job.source.stat().st_size
+        except OSError:
+            found[job] = 0
+    return found

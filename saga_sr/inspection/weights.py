@@ -15,8 +15,9 @@ from saga_sr.codecs.dac import package_names
 from saga_sr.codecs.oobleck import check_folder
 from saga_sr.core.errors import PackageError, WeightsError
 from saga_sr.core.run_folder import is_run
-from saga_sr.packages.load import find_model
-from saga_sr.packages.package import ASSETS, build, read_config
+from saga_sr.packages.finding import find_model
+from saga_sr.packages.layout import ASSETS
+from saga_sr.packages.package import build, read_config
 from saga_sr.weights.stable_audio import MARK, read_weights
 from saga_sr.weights.tensor_files import Tensors, load_saved, load_tensors
 

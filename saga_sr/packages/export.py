@@ -10,8 +10,9 @@ from saga_sr.core.errors import ConfigError, PackageError
 from saga_sr.core.run_folder import is_run, newest_whole, read_curves, read_record
 from saga_sr.packages.card import exported_again, model_card, weights_facts
 from saga_sr.packages.checkpoint import KINDS, Trained, load_checkpoint
-from saga_sr.packages.load import find_model
-from saga_sr.packages.package import FILES, load_package, read_config, save_package
+from saga_sr.packages.finding import find_model
+from saga_sr.packages.layout import FILES
+from saga_sr.packages.package import load_package, read_config, save_package
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

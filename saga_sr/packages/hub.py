@@ -13,7 +13,7 @@ from typing import Any
 
 from saga_sr.core.errors import PackageError
 from saga_sr.core.version import __version__
-from saga_sr.packages.package import FILES, is_package
+from saga_sr.packages.layout import FILES, is_package
 
 logger = logging.getLogger(__name__)
 

@@ -25,10 +25,9 @@ from saga_sr.core.errors import PackageError, SagaError
 from saga_sr.core.utf8_path import utf8_path
 from saga_sr.core.version import __version__
 from saga_sr.model import SuperResolver
+from saga_sr.packages.layout import ASSETS
 from saga_sr.packages.verification import check_same
 
-ASSETS = "assets"
-FILES = ("config.yaml", "model.safetensors", "README.md", ASSETS)
 ROOMS = ("saga_sr.codecs.", "saga_sr.backbones.", "saga_sr.conditioning.", "saga_sr.flow.", "saga_sr.model.")
 
 # Where classes are now that packages of earlier versions name elsewhere.
@@ -229,11 +228,6 @@ def _with_assets(config: Any, folder: Path) -> Any:
             )
         found["path"] = str(path)
     return found
-
-
-def is_package(path: Path) -> bool:
-    """Whether a folder with a configuration and weights, whole or not, is at `path`."""
-    return (path / "config.yaml").is_file() and (path / "model.safetensors").is_file()
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""Where a model's files are, and which they are. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from saga_sr.core.content import sha256_of
+from saga_sr.core.errors import PackageError
+from saga_sr.core.run_folder import is_run, newest_whole
+from saga_sr.packages import hub
+from saga_sr.packages.layout import ASSETS, is_package
+
+ACCEPTED = "a model package, a run folder, a checkpoint (RUN/checkpoints/step-N.ckpt) or a hub's owner/name"
+
+
+def find_model(source: str | Path) -> Path:
+    """The package's folder or the checkpoint that `source` means; what a hub has is fetched.
+
+    Raises:
+        PackageError: there is nothing.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
+        if hub.is_name(str(source)) and not Path(str(source).split("/")[0]).exists():
+            return hub.fetch(str(source))
+        raise PackageError(f"There is no model at {source}; give {ACCEPTED}.")
+    if path.is_file():
+        # The weights of a package stand for it.
+        return path.parent if path.suffix == ".safetensors" and is_package(path.parent) else path
+    if not is_run(path):
+        return path
+    if is_package(path / "model"):
+        return path / "model"
+    checkpoint = newest_whole(path / "checkpoints")
+    if checkpoint is None:
+        raise PackageError(f"The run {path} has neither a model nor a checkpoint yet; wait until it has saved one.")
+    return checkpoint
+
+
+def signature(model: Path) -> str:
+    """What tells the files at `model`, see `find_model`, from others without reading them: names, sizes and times."""
+    said = [f"{path.absolute()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _files(model)]
+    return hashlib.sha256("\n".join(said).encode(errors="surrogateescape")).hexdigest()
+
+
+def digest(model: Path) -> str:
+    """What tells the model at `model` from others: the content of what it is loaded from."""
+    parts = [f"{path.relative_to(model)} {sha256_of(path)}" for path in _files(model)]
+    return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
+
+
+def _files(model: Path) -> list[Path]:
+    if model.is_file():
+        return [model]
+    assets = sorted(path for path in (model / ASSETS).rglob("*") if path.is_file())
+    return [path for path in (model / "config.yaml", model / "model.safetensors") if path.is_file()] + assets
