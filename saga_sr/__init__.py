@@ -30,8 +30,10 @@ def load(source: str | Path, device: str = "auto") -> Enhancer:
         PackageError: nothing of these, or it is incomplete, truncated or asks for code outside `saga_sr`.
         ConfigError: there is no such device.
     """
+    from pathlib import Path
+
     from saga_sr.core.hardware import pick_device
     from saga_sr.inference.enhancer import Enhancer
     from saga_sr.packages.load import load_model
 
-    return Enhancer(load_model(source).to(pick_device(device)))
+    return Enhancer(load_model(source).to(pick_device(device)), name=Path(source).name)

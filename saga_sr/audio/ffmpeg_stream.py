@@ -143,6 +143,11 @@ class FfmpegStream:
         return [channel.name for channel in self._stream.codec_context.layout.channels]
 
     @property
+    def texts(self) -> dict[str, str]:
+        """What the file tells of itself, by ffmpeg's names."""
+        return {**self._container.metadata, **self._stream.metadata}
+
+    @property
     def frame_size(self) -> int:
         """Samples of a packet where all have as many, or 0."""
         return self._stream.codec_context.frame_size

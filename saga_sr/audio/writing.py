@@ -15,6 +15,7 @@ from torch import Tensor
 
 from saga_sr.audio.channel_layout import DEFAULT_MASKS
 from saga_sr.audio.files import reason_of
+from saga_sr.audio.metadata import Metadata
 from saga_sr.audio.output_formats import Depth, OutputFormat, output_format
 from saga_sr.audio.quantisation import Quantiser
 from saga_sr.audio.sndfile_encoder import SndfileEncoder
@@ -48,6 +49,8 @@ class AudioWriter:
         kbps: the bit rate in kb/s of formats that have one (Opus, MP3, M4A); a high one where left out.
 
     Attributes:
+        metadata: what the file is to tell of its sound; set before the block ends.
+        notes: what should be known of the file once it is written, a sentence each.
         fixed_point: whether samples beyond [-1, 1] are clipped: also those of lossy formats, whose players do it.
 
     Raises:
@@ -69,7 +72,9 @@ class AudioWriter:
         how = output_format(path)
         self._depth = depth if how.depths else None
         self.fixed_point = self._depth != "float"
-        self._mask, self._kbps = mask, kbps
+        self._mask, self._kbps, self._name = mask, kbps, how.name
+        self.metadata: Metadata | None = None
+        self.notes: list[str] = []
         self._quantiser = Quantiser(self._depth)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -127,11 +132,25 @@ class AudioWriter:
         try:
             self._encoder.close()
             if kind is None:
+                self._tag()
                 self._aside.put_in_place()
         except (soundfile.SoundFileError, RuntimeError, OSError) as failure:
             raise self._failure(failure) from failure
         finally:
             self._aside.remove()
+
+    def _tag(self) -> None:
+        if self.metadata is None:
+            return
+        # mutagen takes a while to import.
+        from saga_sr.audio.tagging import write_metadata
+
+        try:
+            write_metadata(self._aside.file, self._name, self.metadata)
+        except OSError:
+            raise
+        except Exception as error:
+            self.notes.append(f"{self.path} goes without tags, which {self._name} cannot hold ({reason_of(error)}).")
 
     def _failure(self, error: Exception) -> AudioError:
         found = error if isinstance(error, OSError) else _what_the_disk_says(self._aside.handle) or error

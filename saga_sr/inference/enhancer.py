@@ -26,6 +26,7 @@ from saga_sr.inference.notes import warn
 from saga_sr.inference.output_rate import at_rate
 from saga_sr.inference.progress import CancelToken, Progress, Watch
 from saga_sr.inference.recordings import ArrayReader, Recording
+from saga_sr.inference.result_tags import result_tags
 from saga_sr.inference.session import Look, Session
 from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.inference.stream import EnhancedStream
@@ -70,13 +71,15 @@ class Enhancer:
     Args:
         model: in evaluation mode, on the device that it is to run on.
         settings: those of every call that does not change them.
+        name: of the model, for the tags of files.
 
     Raises:
         ConfigError: settings that the model cannot use.
     """
 
-    def __init__(self, model: SuperResolver, settings: EnhanceSettings | None = None) -> None:
+    def __init__(self, model: SuperResolver, settings: EnhanceSettings | None = None, name: str = "") -> None:
         self.model = model
+        self.name = name
         self.settings = settings or EnhanceSettings()
         Session(model, self.settings)
 
@@ -191,7 +194,11 @@ class Enhancer:
                 restored = _restored(session, recording, look, watch)
                 for block in full_scale.fit(at_rate(restored, self.sample_rate, rate, length)):
                     writer.write(block)
-            notes = [*file.notes, *reader.notes, *full_scale.notes(str(target))]
+                told: list[str] = []
+                if settings.tags:
+                    tags, told = result_tags(info.path, info.sample_rate, rate, self.name)
+                    writer.metadata = tags.at_another_level() if way and full_scale.peak > 1 else tags
+            notes = [*file.notes, *reader.notes, *full_scale.notes(str(target)), *told, *writer.notes]
         if not full_scale.peak:
             notes.append(f"{source} is silent, and so is {target}.")
         warn(notes)

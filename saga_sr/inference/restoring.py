@@ -33,7 +33,7 @@ def load_enhancer(config: DictConfig) -> Enhancer:
     device = pick_device(config.device)
     if device.type == "cpu":
         keep_memory()
-    return Enhancer(load_model(config.model).to(device), settings)
+    return Enhancer(load_model(config.model).to(device), settings, Path(str(config.model)).name)
 
 
 def do_jobs(enhancer: Enhancer, jobs: Iterable[Job], observer: Observer) -> None:

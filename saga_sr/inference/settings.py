@@ -99,6 +99,9 @@ class EnhanceSettings:
     )
 
     bitrate: int | None = _setting(None, "of MP3, M4A and Opus files, in kb/s; 320 or 256 for two channels if left out")
+    tags: bool = _setting(
+        True, "copy tags, pictures, time stamps and points, and tell what made the file; off for none"
+    )
 
     def __post_init__(self) -> None:
         if self.nan not in ("refuse", "zero"):

@@ -8,9 +8,13 @@ import pytest
 import torch
 
 from saga_sr.audio.files import inspect_audio, read_audio
+from saga_sr.audio.iff_chunks import append_chunks
+from saga_sr.audio.metadata import Metadata, Point
 from saga_sr.audio.resample import resample
+from saga_sr.audio.tagging import read_metadata
 from saga_sr.audio.writing import AudioWriter, write_audio
 from saga_sr.core.errors import AudioError, ConfigError
+from saga_sr.core.version import __version__
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.jobs import is_one_file, plan_files
 from saga_sr.inference.output_rate import at_rate
@@ -77,3 +81,23 @@ def test_a_suffix_that_cannot_be_written_is_never_a_folder(enhancer: Enhancer, t
 def test_settings_that_are_not_possible_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=f"{next(iter(wrong))}="):
         EnhanceSettings().changed(**wrong)
+
+
+def test_a_result_tells_what_its_input_told_and_what_made_it(enhancer: Enhancer, tmp_path: Path) -> None:
+    with AudioWriter(tmp_path / "in.flac", 48_000, 1) as writer:
+        writer.write(0.9 * torch.rand(1, 9600, generator=torch.Generator().manual_seed(0)))
+        writer.metadata = Metadata(48_000, {"TITLE": ["Ünï"], "COMMENT": ["mine"]}, points=[Point(4800, "here")])
+    enhancer.file(tmp_path / "in.flac", tmp_path / "out.mp3", cutoff_hz=8000)
+    found = read_metadata(tmp_path / "out.mp3", 44_100)
+    assert found.texts == {"TITLE": ["Ünï"], "COMMENT": ["mine"], "ENCODER": [f"saga-sr {__version__}"]}
+    assert found.points == [Point(4410, "here")]
+    enhancer.file(tmp_path / "in.flac", tmp_path / "out.mp3", tags=False)
+    assert read_metadata(tmp_path / "out.mp3", 44_100) == Metadata(44_100)
+
+
+def test_broken_tags_cost_one_warning(enhancer: Enhancer, tmp_path: Path) -> None:
+    write_audio(tmp_path / "in.wav", 0.1 * torch.randn(1, 9000), 44_100)
+    append_chunks(tmp_path / "in.wav", [(b"id3 ", b"ID3\x07\x00\x00rubbish")])
+    done = enhancer.file(tmp_path / "in.wav", tmp_path / "out.wav")
+    assert [note for note in done.notes if "tags that cannot be read" in note]
+    assert inspect_audio(tmp_path / "out.wav").frames == 9000

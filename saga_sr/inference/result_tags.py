@@ -1,0 +1,27 @@
+"""What the result of a file tells of itself: what the file told, and what has made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saga_sr.audio.files import reason_of
+from saga_sr.audio.metadata import Metadata
+from saga_sr.core.version import __version__
+
+
+def result_tags(source: Path, source_hz: int, result_hz: int, model: str) -> tuple[Metadata, list[str]]:
+    """What the result tells, with positions at its rate, and what could not be read, in a sentence.
+
+    Args:
+        model: its name, or an empty text.
+    """
+    # mutagen takes a while to import.
+    from saga_sr.audio.tagging import read_metadata
+
+    notes: list[str] = []
+    try:
+        found = read_metadata(source, source_hz).at_rate(result_hz)
+    except Exception as error:
+        found = Metadata(result_hz)
+        notes = [f"{source} has tags that cannot be read ({reason_of(error)}); the result goes without them."]
+    return found.made_by(f"saga-sr {__version__}" + (f", model {model}" if model else "")), notes
