@@ -12,6 +12,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from saga_sr.audio.low_band import checked_mode
+from saga_sr.audio.reference_frame import reference_gain
 from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
@@ -130,7 +131,7 @@ class SuperResolver(nn.Module):
         """
         batches = self.conditioner.fit(batches, self.sample_rate)
         if normalise:
-            self.codec.fit_statistics(batches)
+            self.codec.fit_statistics(reference_gain(batch, self.sample_rate) * batch for batch in batches)
         else:
             deque(batches, maxlen=0)
 
@@ -155,7 +156,9 @@ class SuperResolver(nn.Module):
             if cutoff_hz is None:
                 cutoff_hz = bandwidth_hz(lr, self.sample_rate)
             values = self.conditioner.measure(hr, lr, captions, self.sample_rate, cutoff_hz)
-        return Pair(self._encode(hr), self._encode(lr), values)
+            # As enhancing shows them.
+            gain = reference_gain(lr, self.sample_rate)
+        return Pair(self._encode(gain * hr), self._encode(gain * lr), values)
 
     def stored_pair(
         self,

@@ -93,7 +93,7 @@ class ReferenceFrame:
         """
         length, step = components.shape[1], level_step(self.sample_rate)
         blocks = pad(components.square(), (0, -length % step)).unflatten(1, (-1, step)).sum(dim=2)
-        counts = torch.full((1, blocks.shape[1]), float(step))
+        counts = blocks.new_full((1, blocks.shape[1]), float(step))
         counts[0, -1] = length - (blocks.shape[1] - 1) * step
         before = torch.hann_window(2 * REACH_STEPS + 3, periodic=False)[1 : REACH_STEPS + 2]
         around = torch.tensor([0.5, 1.0, 0.5])
@@ -102,7 +102,7 @@ class ReferenceFrame:
             pad(before.flip(0), (REACH_STEPS, 0)),
             pad(around, (REACH_STEPS - 1,) * 2),
         ]
-        kernels = torch.stack(windows)[:, None]
+        kernels = torch.stack(windows)[:, None].to(blocks)
         energy, count = (conv1d(pad(x, (REACH_STEPS, REACH_STEPS))[:, None], kernels) for x in (blocks, counts))
         back, ahead, here = (energy / count).unbind(dim=1)
         # Near an end the other side speaks for what is missing.
@@ -120,3 +120,15 @@ class ReferenceFrame:
         """What brings components of this `level` to `TARGET_RMS`; of silence, 0."""
         floor = FLOOR * self.rms
         return TARGET_RMS / level.clamp(min=floor) if floor > 0 else torch.zeros_like(level)
+
+
+def reference_gain(lr: Tensor, sample_rate: int) -> Tensor:
+    """What brings clips `lr` to the level that the network is shown recordings at, both [b, c, time].
+
+    Training shows it clips by this, their channels being components.
+    """
+    gains = []
+    for clip in lr:
+        frame = ReferenceFrame(torch.eye(len(clip)).to(clip), float(clip.square().sum(0).mean().sqrt()), sample_rate)
+        gains.append(frame.gain(frame.level(clip)))
+    return torch.stack(gains)

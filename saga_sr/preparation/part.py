@@ -30,6 +30,7 @@ from torch.nn.functional import pad
 
 from saga_sr.audio.degradation import degrade
 from saga_sr.audio.files import AudioReader
+from saga_sr.audio.reference_frame import reference_gain
 from saga_sr.audio.resample import resample
 from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.codecs.codec import Codec
@@ -219,7 +220,9 @@ class Preparer:
         cutoff_hz = torch.cat([torch.full_like(cutoffs[:, :1], rate / 2), cutoffs], dim=1)
         audios = torch.cat([hr[:, None], lr.unflatten(0, (len(hr), several))], dim=1)
         shape = audios.shape[:2]
-        raw = self.codec.analyse(audios.flatten(0, 1)).unflatten(0, shape)
+        # One level for all versions of a clip, as enhancing would show the first that is low-passed.
+        shown = reference_gain(audios[:, 1], rate)[:, None] * audios
+        raw = self.codec.analyse(shown.flatten(0, 1)).unflatten(0, shape)
         found = measure_clips(self.conditions, audios.flatten(0, 1), rate, cutoff_hz.flatten())
         measured = {name: tensor.unflatten(0, shape).cpu() for name, tensor in found.items()}
         return Versions(raw.cpu(), cutoff_hz.cpu(), measured)

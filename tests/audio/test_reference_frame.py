@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saga_sr.audio.reference_frame import TARGET_RMS, ReferenceFrame, level_context, level_step
+from saga_sr.audio.reference_frame import TARGET_RMS, ReferenceFrame, level_context, level_step, reference_gain
 
 RATE = 8000
 
@@ -85,3 +85,10 @@ def test_any_length(length: int) -> None:
     audio = noise(2, length)
     result = shown(audio)
     assert result.shape[1] == length and result.isfinite().all()
+
+
+def test_training_shows_clips_as_enhancing_does() -> None:
+    audio = 0.03 * noise(3, 1, 2 * RATE)
+    levelled = reference_gain(audio, RATE) * audio
+    for clip, expected in zip(levelled, audio, strict=True):
+        assert torch.allclose(clip.abs(), shown(expected).abs(), atol=1e-5)
