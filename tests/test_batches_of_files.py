@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -199,6 +202,7 @@ def test_disks_that_are_full_or_read_only(
 
 def test_a_terminal_is_shown_bars_with_the_time_that_is_left(recordings: Path, package: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     words = command(recordings, tmp_path / "out", package, "jobs=2")
     running = subprocess.Popen([sys.executable, *words], cwd=ROOT, env=environment(), stderr=theirs)
     os.close(theirs)

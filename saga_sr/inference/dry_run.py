@@ -65,7 +65,9 @@ def look(enhancer: Enhancer, job: Job) -> tuple[float, float, str]:
         AudioError: it cannot be read.
     """
     session = Session(enhancer.model, enhancer.settings)
-    with AudioReader(job.source, stream=session.settings.stream, strict=session.settings.strict) as file:
+    with AudioReader(
+        job.source, flawless=False, stream=session.settings.stream, strict=session.settings.strict
+    ) as file:
         recording = Recording(FiniteReader(file, session.settings.nan, str(job.source)), enhancer.sample_rate)
         seen = session.look(recording)
         said = restoring(seen.edges, enhancer.sample_rate, seen.heard)

@@ -15,7 +15,6 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from saga_sr.core.atomic_file import remove_left_behind
 from saga_sr.core.errors import SagaError
 from saga_sr.core.termination import ends_in_order
 from saga_sr.inference.jobs import Job
@@ -120,7 +119,6 @@ def _bury(worker: Worker, observer: Observer) -> None:
     why = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
     logger.warning("Worker %d (process %d) has ended with %s.", worker.number, worker.process.pid, why)
     if worker.job is not None:
-        remove_left_behind(worker.job.target.parent)
         memory = ", perhaps for want of memory" if status == -signal.SIGKILL else ""
         observer.failed(
             worker.job, f"{worker.job.source} is not enhanced: worker {worker.number} ended with {why}{memory}."

@@ -70,18 +70,24 @@ def do(config: DictConfig, jobs: Sequence[Job], batch: Batch) -> None:
     """
     if not jobs:
         return
-    for folder in {job.target.parent for job in jobs}:
+    folders = {job.target.parent for job in jobs}
+    for folder in folders:
         remove_left_behind(folder)
     if batch.record is not None:
         batch.record.note_models()
-    if min(config.jobs, len(jobs)) > 1:
-        from saga_sr.inference.parallel import do_in_processes
+    try:
+        if min(config.jobs, len(jobs)) > 1:
+            from saga_sr.inference.parallel import do_in_processes
 
-        do_in_processes(config, jobs, batch, min(config.jobs, len(jobs)))
-    else:
-        from saga_sr.inference.restoring import do_jobs, load_enhancer
+            do_in_processes(config, jobs, batch, min(config.jobs, len(jobs)))
+        else:
+            from saga_sr.inference.restoring import do_jobs, load_enhancer
 
-        do_jobs(load_enhancer(config), jobs, batch)
+            do_jobs(load_enhancer(config), jobs, batch)
+    finally:
+        # Of workers that were killed, and of what a signal has met between two lines.
+        for folder in folders:
+            remove_left_behind(folder)
 
 
 def model_digest(config: DictConfig, record: Record | None) -> str:
