@@ -10,7 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig, ListConfig
 
 from saga_sr.core.atomic_file import remove_left_behind
-from saga_sr.core.errors import DiskError
+from saga_sr.core.errors import ConfigError, DiskError
 from saga_sr.inference.batch import Batch
 from saga_sr.inference.display import Display
 from saga_sr.inference.jobs import Job, is_one_file, plan_files
@@ -32,6 +32,8 @@ def run(config: DictConfig) -> None:
         SagaError: nothing can be done at all, or (at the end) some files could not be enhanced.
     """
     check_way(config.overwrite)
+    if config.jobs < 1:
+        raise ConfigError(f"jobs={config.jobs} is not possible; give the number of processes that share the files.")
     settings = settings_of(config.enhance)
     record = None if is_one_file(config.output) else Record.read(Path(config.output))
     words = list(config.input) if isinstance(config.input, ListConfig) else [config.input]

@@ -116,6 +116,8 @@ def test_newer_and_always(asked: Callable[..., list[str]], folder: Path) -> None
     assert asked("overwrite=always") == ALL
     with pytest.raises(ConfigError, match="choose one of skip, newer, always"):
         asked("overwrite=yes")
+    with pytest.raises(ConfigError, match="jobs=0 is not possible"):
+        asked("jobs=0")
 
 
 def test_results_beside_recordings_are_not_eaten(asked: Callable[..., list[str]], folder: Path) -> None:
