@@ -12,6 +12,8 @@ BEXT_TIME, BEXT_LOUDNESS, BEXT_BYTES, NO_LOUDNESS = 338, 412, 602, struct.pack("
 # How others than WAV call what stands there, as ffmpeg does.
 BEXT_TEXTS = ("DESCRIPTION", "ORIGINATOR", "ORIGINATOR_REFERENCE", "ORIGINATION_DATE", "ORIGINATION_TIME")
 TIME_REFERENCE = "TIME_REFERENCE"
+# How FLAC tells which speakers its channels are for.
+MASK = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
 # Of a sound of another level.
 GAINS = ("REPLAYGAIN_", "R128_", "ITUNNORM", "MP3GAIN_")
 # How games call a loop, in samples.
@@ -96,6 +98,10 @@ class Metadata:
     def made_by(self, maker: str) -> Metadata:
         """The same, of a file that `maker` has made."""
         return replace(self, texts={**self.texts, "ENCODER": [maker]})
+
+    def with_mask(self, mask: int) -> Metadata:
+        """The same, of a FLAC file whose channels are for the speakers of `mask`."""
+        return replace(self, texts={**self.texts, MASK: [f"0x{mask:X}"]})
 
     def with_texts_for_all(self) -> Metadata:
         """The same, with texts for what only WAV has a chunk for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ class SndfileEncoder:
     """
 
     def __init__(self, path: Path, name: str, sample_rate: int, channels: int, depth: Depth | None) -> None:
-        self._path, self._depth = path, depth
+        self._path, self._name, self._depth = path, name, depth
         vorbis_order = VORBIS_ORDER.get(channels) if name == "OGG" else None
         self._order = slice(None) if vorbis_order is None else vorbis_order
         subtype = SUBTYPES[name if depth is None else depth]
@@ -58,11 +59,31 @@ class SndfileEncoder:
         """Write what is left.
 
         Raises:
-            soundfile.SoundFileError, OSError: the disk is full or went away.
+            soundfile.SoundFileError, RuntimeError, OSError: the disk is full or went away.
         """
         self._file.close()
         if self._depth == "float":
             _without_time(self._path)
+        if self._name == "OGG":
+            _with_constant_serial(self._path)
+
+
+def _with_constant_serial(path: Path) -> None:
+    """Give an Ogg stream the number 1, where libsndfile has drawn one: equal audio is equal files."""
+    # mutagen takes a while to import.
+    from mutagen.ogg import OggPage
+    from mutagen.ogg import error as OggError
+
+    try:
+        with path.open("r+b") as file, suppress(EOFError):
+            while True:
+                start = file.tell()
+                page = OggPage(file)
+                page.serial = 1
+                file.seek(start)
+                file.write(page.write())
+    except OggError as error:
+        raise RuntimeError(str(error)) from error
 
 
 def _without_time(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mutagen.flac import Picture as Block
 
-from saga_sr.audio.metadata import Metadata, Picture, Point
+from saga_sr.audio.metadata import MASK, Metadata, Picture, Point
 
 PICTURE = "METADATA_BLOCK_PICTURE"
 CHAPTER = re.compile(r"CHAPTER(\d{3})(NAME)?$")
@@ -31,7 +31,7 @@ def from_vorbis(comments: Any, blocks: list[Block], sample_rate: int) -> Metadat
         elif chapter and time:
             seconds = 3600 * int(time[1]) + 60 * int(time[2]) + float(time[3])
             times[chapter[1]] = round(seconds * sample_rate)
-        else:
+        elif key != MASK:
             texts.setdefault(key, []).append(value)
     pictures = [Picture(block.data, block.mime, int(block.type), block.desc) for block in blocks]
     points = [Point(at, names.get(number, "")) for number, at in sorted(times.items())]

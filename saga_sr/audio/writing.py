@@ -73,6 +73,7 @@ class AudioWriter:
         self._depth = depth if how.depths else None
         self.fixed_point = self._depth != "float"
         self._mask, self._kbps, self._name = mask, kbps, how.name
+        self._sample_rate, self._channels = sample_rate, channels
         self.metadata: Metadata | None = None
         self.notes: list[str] = []
         self._quantiser = Quantiser(self._depth)
@@ -140,13 +141,17 @@ class AudioWriter:
             self._aside.remove()
 
     def _tag(self) -> None:
-        if self.metadata is None:
+        metadata = self.metadata
+        if self._name == "FLAC" and self._mask and self._channels > 2:
+            # Its own layouts know no others.
+            metadata = (metadata or Metadata(self._sample_rate)).with_mask(self._mask)
+        if metadata is None:
             return
         # mutagen takes a while to import.
         from saga_sr.audio.tagging import write_metadata
 
         try:
-            write_metadata(self._aside.file, self._name, self.metadata)
+            write_metadata(self._aside.file, self._name, metadata)
         except OSError:
             raise
         except Exception as error:
