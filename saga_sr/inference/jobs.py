@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from saga_sr.audio.output_formats import FORMATS, output_format
 from saga_sr.core.errors import AudioError, ConfigError
 from saga_sr.inference.inputs import find_inputs, is_pattern, no_recordings
 from saga_sr.inference.naming import TEMPLATE, result_places
+
+# What makes a name that of a file; "Live at 7.30 pm" has none.
+SUFFIX = re.compile(r"\.\w{1,5}$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def is_one_file(output: str | Path) -> bool:
     Raises:
         AudioError: a file in a format that cannot be written.
     """
-    if os.fspath(output).endswith(("/", os.sep)) or not Path(output).suffix or Path(output).is_dir():
+    if os.fspath(output).endswith(("/", os.sep)) or not SUFFIX.search(os.fspath(output)) or Path(output).is_dir():
         return False
     output_format(output)
     return True

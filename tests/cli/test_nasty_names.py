@@ -78,4 +78,4 @@ def test_several_files_and_patterns_go_to_a_folder(package: Path, tmp_path: Path
         recording(tmp_path / f"{name}.wav")
     done = program("infer.py", f"{tmp_path}/[ab].wav", str(tmp_path / "c.wav"), f"{tmp_path}/out/", f"model={package}")
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.flac", "b.flac", "c.flac"]
+    assert sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == ["a.flac", "b.flac", "c.flac"]
