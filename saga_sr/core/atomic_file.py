@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from pathlib import Path
 
 try:
@@ -33,12 +34,14 @@ class Aside:
         while True:
             self.handle, name = tempfile.mkstemp(SUFFIX, PREFIX, path.parent)
             self.file = Path(name)
+            # Also at the program's end, if a signal has ended it between this and whoever is to remove it.
+            self._discard = weakref.finalize(self, _discard, self.handle, self.file)
             if fcntl is None:
                 return
             fcntl.flock(self.handle, fcntl.LOCK_EX)
             if os.fstat(self.handle).st_nlink:
                 return
-            os.close(self.handle)  # somebody has just taken it for left behind
+            self._discard()  # somebody has just taken it for left behind
 
     def put_in_place(self) -> None:
         """Give it the place of `path`."""
@@ -47,8 +50,12 @@ class Aside:
 
     def remove(self) -> None:
         """Take it away unless it is in its place, and let go of it."""
-        self.file.unlink(missing_ok=True)
-        os.close(self.handle)
+        self._discard()
+
+
+def _discard(handle: int, file: Path) -> None:
+    file.unlink(missing_ok=True)
+    os.close(handle)
 
 
 def write_atomically(path: Path, content: str | bytes) -> Path:

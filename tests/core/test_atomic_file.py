@@ -32,11 +32,18 @@ def test_names_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
 
 
 def test_only_what_nobody_writes_is_removed(tmp_path: Path) -> None:
-    writing, dead = Aside(tmp_path / "a.txt"), Aside(tmp_path / "b.txt")
-    os.close(dead.handle)  # as the system does for a process that was killed
+    writing = Aside(tmp_path / "a.txt")
+    (tmp_path / ".saga-sr-dead.part").touch()  # the system has taken the lock of a process that was killed
     (tmp_path / ".other.part").touch()
     remove_left_behind(tmp_path)
     assert {*tmp_path.iterdir()} == {writing.file, tmp_path / ".other.part"}
     writing.put_in_place()
     writing.remove()
     assert (tmp_path / "a.txt").exists()
+
+
+def test_what_nobody_holds_any_more_is_removed(tmp_path: Path) -> None:
+    begun = Aside(tmp_path / "a.txt")
+    assert begun.file.exists()
+    del begun
+    assert not [*tmp_path.iterdir()]
