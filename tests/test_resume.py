@@ -117,7 +117,7 @@ def test_a_truncated_checkpoint_is_named_and_the_one_before_taken(whole: Path, t
     stop_at(folder, 14, signal.SIGKILL, 0)
     record = read_record(folder)
     assert record is not None and record["status"] == RUNNING
-    newest = max((folder / "checkpoints").glob("*.ckpt"), key=lambda path: int(path.stem.split("-")[1]))
+    newest = max((folder / "checkpoints").glob("step-*.ckpt"), key=lambda path: int(path.stem.split("-")[1]))
     newest.write_bytes(newest.read_bytes()[:5000])
     assert start(folder).wait(timeout=60) == 0
     assert f"{newest.name} is damaged" in (tmp_path / "run.log").read_text()
