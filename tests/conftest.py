@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,14 @@ QUICK = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole programs first, so that no worker is left alone with them at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test printed can be sent from a worker: names of files that are not UTF-8 cannot."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 def model_config(*overrides: str, tiny: list[str] = TINY) -> dict[str, Any]:
