@@ -11,6 +11,7 @@ import yaml
 from conftest import TINY_SAGA, awake, model_config
 from text_encoder import make_text_encoder
 
+from saga_sr.audio.reference_frame import reference_gain
 from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError, PackageError
 from saga_sr.flow.guidance import Branch, Nested, Parallel
@@ -64,6 +65,7 @@ def test_latents_are_scaled_before_they_are_mixed_with_noise(config: dict) -> No
     audio = torch.stack([clips[i]["hr"] for i in range(12)])
     model.codec.latent_scale.fill_(100.0)
     model.fit_statistics(iter(audio.split(4)))
+    audio = reference_gain(audio, model.sample_rate) * audio  # as it is shown to the network
     latent = model.codec.encode(audio)
     assert float(latent.std()) == pytest.approx(1, abs=0.02) and float(latent.mean()) == pytest.approx(0, abs=0.02)
     assert torch.allclose(model.codec.decode(latent, 30_000), audio, atol=1e-4)
