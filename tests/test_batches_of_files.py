@@ -96,6 +96,7 @@ def test_killed_again_and_again_it_goes_on_where_it_was(
     assert "0 of 5 files, 5 there already" in program(*command(recordings, output, package)).stderr
 
 
+@pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_batch_that_is_asked_to_stop_leaves_nothing_unfinished(

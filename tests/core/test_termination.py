@@ -8,6 +8,7 @@ import pytest
 from saga_sr.core.termination import ends_in_order
 
 
+@pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_being_asked_to_end_is_an_exit_that_clears_away(number: signal.Signals) -> None:
     before = signal.getsignal(number)
