@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -20,14 +21,27 @@ from programs import ROOT
 
 from saga_sr.audio.files import read_audio
 from saga_sr.audio.writing import write_audio
+from saga_sr.packages.bundled import DEFAULT
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a release is made of, with a tiny model in the place of the bundled one as long as there is none."""
+    folder = tmp_path_factory.mktemp("source") / "saga-sr"
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "outputs", "dist", "experiments"))
+    shutil.copy(ROOT / ".gitignore", folder)
+    model = folder / "saga_sr" / "models" / DEFAULT
+    if not model.exists():
+        shutil.copytree(package, model)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package as it is uploaded."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(build, cwd=source, check=True, capture_output=True)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -43,19 +57,20 @@ def metadata(wheel: Path) -> Message:
         return Parser().parsestr(archive.read(name).decode())
 
 
-def test_the_wheel_holds_every_module_and_configuration_and_says_that_it_is_typed(wheel: Path) -> None:
+def test_the_wheel_holds_every_module_and_configuration_a_model_and_says_that_it_is_typed(wheel: Path) -> None:
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "saga_sr").rglob("*.py")}
     configurations = {f"saga_sr/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     held = {name for name in contents(wheel) if ".dist-info/" not in name}
-    assert held == modules | configurations | {"saga_sr/py.typed"}
+    model = {f"saga_sr/models/{DEFAULT}/{name}" for name in ("config.yaml", "model.safetensors", "README.md")}
+    assert held == modules | configurations | model | {"saga_sr/py.typed"}
 
 
-def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+def test_the_source_distribution_makes_the_same_wheel(source: Path, wheel: Path, tmp_path: Path) -> None:
     hatchling = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path / "dist")]
-    subprocess.run([*hatchling, "-t", "sdist"], cwd=ROOT, check=True, capture_output=True)
-    (source,) = (tmp_path / "dist").glob("*.tar.gz")
-    subprocess.run(["tar", "-xzf", str(source), "-C", str(tmp_path)], check=True)
-    unpacked = tmp_path / source.name.removesuffix(".tar.gz")
+    subprocess.run([*hatchling, "-t", "sdist"], cwd=source, check=True, capture_output=True)
+    (archive,) = (tmp_path / "dist").glob("*.tar.gz")
+    subprocess.run(["tar", "-xzf", str(archive), "-C", str(tmp_path)], check=True)
+    unpacked = tmp_path / archive.name.removesuffix(".tar.gz")
     subprocess.run([*hatchling, "-t", "wheel"], cwd=unpacked, check=True, capture_output=True)
     assert contents(tmp_path / "dist" / wheel.name) == contents(wheel)
 
@@ -113,9 +128,9 @@ def test_the_command_of_an_installed_package_lists_its_verbs(installed: Path, tm
 
 
 @pytest.mark.slow
-def test_an_installed_package_enhances(installed: Path, package: Path, tmp_path: Path) -> None:
+def test_an_installed_package_enhances_with_the_model_that_it_brings(installed: Path, tmp_path: Path) -> None:
     write_audio(tmp_path / "in.wav", 0.1 * torch.randn(1, 20_000), 48_000)
-    done = run(installed, "enhance", f"model={package}", "input=in.wav", "output=out.wav", cwd=tmp_path)
+    done = run(installed, "enhance", "in.wav", "out.wav", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert read_audio(tmp_path / "out.wav")[1] == 44_100
 

@@ -1,4 +1,4 @@
-"""Enhance recordings: `saga-sr enhance old.mp3 restored.wav model=MODEL preset=fast`; `-` reads and writes a pipe."""
+"""Enhance recordings: `saga-sr enhance old.mp3 restored.wav preset=fast`; `-` reads and writes a pipe."""
 
 from __future__ import annotations
 
@@ -81,9 +81,7 @@ def work(config: DictConfig) -> None:
             sys.stdout.buffer.flush()
 
 
-COMMAND = Command(
-    "enhance", "infer", "FILE_FOLDER_PATTERN_OR_@LIST ... [OUTPUT] model=MODEL", place, enhances=True, patterns=True
-)
+COMMAND = Command("enhance", "infer", "FILE_FOLDER_PATTERN_OR_@LIST ... [OUTPUT]", place, enhances=True, patterns=True)
 
 
 def run(words: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Evaluate a model on held-out clips: `saga-sr evaluate model=DIR`.
+"""Evaluate a model on held-out clips: `saga-sr evaluate [MODEL]`.
 
 Writes `metrics.json`, `metrics.csv`, `invariances.csv`, `summary.txt`, `report.html` and the examples' audio into
 `output`.
@@ -33,6 +33,7 @@ from saga_sr.evaluation.invariance_figures import CHUNK_S, OVERLAP_S
 from saga_sr.evaluation.invariances import Invariances, invariances_table, measure_invariances
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.restoring import load_enhancer
+from saga_sr.packages.finding import find_model
 from saga_sr.pages.report import write_report
 
 logger = logging.getLogger(__name__)
@@ -46,12 +47,13 @@ CURVES = {
 }
 
 
-COMMAND = Command("evaluate", "evaluate", "MODEL", in_order("model"), enhances=True)
+COMMAND = Command("evaluate", "evaluate", "[MODEL]", in_order("model"), enhances=True)
 
 
 def work(config: DictConfig) -> None:
     """Compare the model with the baselines as `config` says, and measure how it treats levels, stereo and joins."""
     begin = time.perf_counter()
+    config.model = str(find_model(config.model))
     enhancer = load_enhancer(config)
     rate = config.sample_rate = enhancer.sample_rate
     data = instantiate(config.data)

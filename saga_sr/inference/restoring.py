@@ -17,13 +17,14 @@ from saga_sr.inference.observer import Done, Observer
 from saga_sr.inference.record import Content
 from saga_sr.inference.settings import settings_of
 from saga_sr.inference.summary import restoring
+from saga_sr.packages.finding import model_name
 from saga_sr.packages.load import load_model
 
 logger = logging.getLogger(__name__)
 
 
 def load_enhancer(config: DictConfig) -> Enhancer:
-    """The model `config.model` on `config.device`, with the settings `config.enhance`.
+    """The model `config.model` (the bundled one if None) on `config.device`, with the settings `config.enhance`.
 
     Raises:
         PackageError: the package cannot be read.
@@ -33,7 +34,7 @@ def load_enhancer(config: DictConfig) -> Enhancer:
     device = pick_device(config.device)
     if device.type == "cpu":
         keep_memory()
-    return Enhancer(load_model(config.model).to(device), settings, Path(str(config.model)).name)
+    return Enhancer(load_model(config.model).to(device), settings, model_name(config.model))
 
 
 def do_jobs(enhancer: Enhancer, jobs: Iterable[Job], observer: Observer) -> None:

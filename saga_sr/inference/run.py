@@ -17,13 +17,15 @@ from saga_sr.inference.jobs import Job, is_one_file, plan_files
 from saga_sr.inference.overwriting import already_made, check_way, digest_of_settings
 from saga_sr.inference.record import Recipe, Record
 from saga_sr.inference.settings import settings_of
+from saga_sr.packages.bundled import DEFAULT
 from saga_sr.packages.finding import digest, find_model, signature
 
 logger = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> None:
-    """Enhance `config.input`, a path or several, into `config.output` with the model `config.model`.
+    """Enhance `config.input`, a path or several, into `config.output` with the model `config.model`, the
+    bundled one if None.
 
     A file that cannot be enhanced is named and passed over, and the others are done. In a folder, what was made before
     is not made again, see `config.overwrite`.
@@ -59,7 +61,11 @@ def run(config: DictConfig) -> None:
             batch.end_early(str(error))
         finally:
             if config.manifest is not None:
-                described = {"model": str(config.model), "recipe": asdict(recipe), "settings": asdict(settings)}
+                described = {
+                    "model": str(config.model or DEFAULT),
+                    "recipe": asdict(recipe),
+                    "settings": asdict(settings),
+                }
                 batch.write_manifest(Path(config.manifest), described)
     batch.conclude()
 

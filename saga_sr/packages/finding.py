@@ -9,19 +9,30 @@ from saga_sr.core.content import sha256_of
 from saga_sr.core.errors import PackageError
 from saga_sr.core.run_folder import is_run, newest_whole
 from saga_sr.packages import hub
+from saga_sr.packages.bundled import DEFAULT, bundled_model, default_model
 from saga_sr.packages.layout import ASSETS, is_package
 
 ACCEPTED = "a model package, a run folder, a checkpoint (RUN/checkpoints/step-N.ckpt) or a hub's owner/name"
 
 
-def find_model(source: str | Path) -> Path:
+def find_model(source: str | Path | None) -> Path:
     """The package's folder or the checkpoint that `source` means; what a hub has is fetched.
+
+    What is there as a path goes before a bundled model of that name, and both before a hub.
+
+    Args:
+        source: None is the bundled model that is taken where none is named.
 
     Raises:
         PackageError: there is nothing.
     """
+    if source is None:
+        return default_model()
     path = Path(source).expanduser()
     if not path.exists():
+        bundled = bundled_model(str(source))
+        if bundled is not None:
+            return bundled
         if hub.is_name(str(source)) and not Path(str(source).split("/")[0]).exists():
             return hub.fetch(str(source))
         raise PackageError(f"There is no model at {source}; give {ACCEPTED}.")
@@ -36,6 +47,11 @@ def find_model(source: str | Path) -> Path:
     if checkpoint is None:
         raise PackageError(f"The run {path} has neither a model nor a checkpoint yet; wait until it has saved one.")
     return checkpoint
+
+
+def model_name(source: str | Path | None) -> str:
+    """What the model that `source` means, see `find_model`, is called in the tags of results."""
+    return DEFAULT if source is None else Path(source).name
 
 
 def signature(model: Path) -> str:

@@ -11,13 +11,13 @@ from saga_sr.packages.finding import find_model
 from saga_sr.packages.package import load_package
 
 
-def load_model(source: str | Path, device: str = "cpu") -> SuperResolver:
+def load_model(source: str | Path | None, device: str = "cpu") -> SuperResolver:
     """Read a model from anywhere, in evaluation mode.
 
     Args:
         source: a model package's folder; a run's folder, its `model/` or else its newest whole checkpoint; a
-            checkpoint, of which averaged weights are taken where there are; or `owner/name` or `owner/name@revision` on
-            a hub.
+            checkpoint, of which averaged weights are taken where there are; a bundled model's name; `owner/name` or
+            `owner/name@revision` on a hub; None for the bundled model that is taken where none is named.
 
     Raises:
         PackageError: nothing of these, or it is incomplete, damaged or asks for code outside the model's rooms.

@@ -22,7 +22,11 @@ def test_each_verb_says_what_it_takes(verb: str, capsys: pytest.CaptureFixture[s
 def test_defaults_units_and_required_settings(capsys: pytest.CaptureFixture[str]) -> None:
     dispatch(["enhance", "--help"])
     said = capsys.readouterr().out
-    assert "model=...  A model package" in said and "cutoff_hz=null  where the input's content ends, in Hz" in said
+    assert (
+        "model=null  A model package" in said
+        and "input=...  A file" in said
+        and "cutoff_hz=null  where the input's content ends, in Hz" in said
+    )
     assert "preset: balanced, best, default, fast" in said and "backbone" not in said
     dispatch(["prepare", "codec=dac", "--help"])
     said = capsys.readouterr().out
