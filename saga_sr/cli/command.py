@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from saga_sr.cli.quoting import quoted, takes_text, text_value, uninterpolated
-from saga_sr.cli.settings import Known, check_choice, check_value, read_known
+from saga_sr.cli.settings import Known, check_choice, check_value, read_known, with_values
 from saga_sr.cli.words import Override, doubled, matching, sort_words
 from saga_sr.core.config import cause
 from saga_sr.core.errors import SagaError, UsageError
@@ -54,12 +54,14 @@ class Request:
 
     Attributes:
         overrides: in Hydra's grammar.
+        values: those of them that set what is in `known`.
         placed: settings that files stand for, as they were typed.
-        known: the configuration with the options chosen, and else without the overrides.
+        known: the configuration with all other overrides.
     """
 
     options: dict[str, str]
     overrides: list[str]
+    values: list[str]
     placed: Placed
     known: Known
 
@@ -130,7 +132,8 @@ def read(
                 check_value(known, override, sweeps)
         keys = {override.key for override in overrides}
         placed = {} if not found.files else command.place(files_of(found.files, command.patterns), keys)
-    return Request(found.options, [in_hydras_grammar(o, known) for o in overrides], placed, known)
+    values = [in_hydras_grammar(o, known) for o in overrides if o not in decisive and not o.key.startswith("hydra")]
+    return Request(found.options, [in_hydras_grammar(o, known) for o in overrides], values, placed, known)
 
 
 def files_of(words: Sequence[str], patterns: bool) -> list[str]:
@@ -188,7 +191,11 @@ def configured(command: Command, request: Request, overrides: Sequence[str] | No
         UsageError: it cannot be composed, or lacks what it needs.
     """
     with sentences():
-        config = read_known(command.config, request.overrides if overrides is None else overrides).config
+        if overrides is None:
+            # Composing again would take a tenth of a second.
+            config = with_values(request.known.config, request.values)
+        else:
+            config = read_known(command.config, overrides).config
         for key, value in request.placed.items():
             several = isinstance(value, list)
             OmegaConf.update(config, key, [*map(uninterpolated, value)] if several else uninterpolated(str(value)))

@@ -4,6 +4,7 @@ value, before anything runs.
 
 from __future__ import annotations
 
+import copy
 import types
 import typing
 from collections.abc import Iterator, Sequence
@@ -69,6 +70,19 @@ def read_known(config_name: str, overrides: Sequence[str] = (), folder: str | No
     config.pop("hydra")
     OmegaConf.set_struct(config, True)
     return Known(config, choices, tuple(map(Path, [CONF_DIR, *([folder] if folder else [])])))
+
+
+def with_values(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """`config` with the values of `overrides`, which are in Hydra's grammar and add nothing.
+
+    Raises:
+        HydraException: a value cannot be read.
+        OmegaConfBaseException: it does not fit.
+    """
+    changed = copy.deepcopy(config)
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        OmegaConf.update(changed, override.get_key_element(), override.value(), merge=True)
+    return changed
 
 
 def names_in(config: DictConfig, prefix: str = "") -> Iterator[str]:
