@@ -53,6 +53,13 @@ def music(channels: int, length: int, sample_rate: int, seed: int = 0) -> np.nda
     return (0.3 * np.stack(tones) + 0.05 * generator.standard_normal((channels, length))).astype(np.float32)
 
 
+class _Pipe(io.BytesIO):
+    """What can only be written on."""
+
+    def seekable(self) -> bool:
+        return False
+
+
 def encoded(
     audio: np.ndarray,
     sample_rate: int,
@@ -60,6 +67,9 @@ def encoded(
     bit_rate: int | None = None,
     picture: bool = False,
     streams: int = 1,
+    pipe: bool = False,
+    encoder: dict[str, str] | None = None,
+    tags: dict[str, str] | None = None,
     **options: str,
 ) -> bytes:
     """`audio` [channel, time] as a file of `kind`.
@@ -67,17 +77,22 @@ def encoded(
     Args:
         picture: with a stream of video before the audio.
         streams: of audio; each is half as loud as the one before.
+        pipe: written where nothing can be gone back to, as to another program.
+        encoder: options of the encoder.
         options: of the muxer.
     """
     muxer, codec = KINDS[kind]
-    file = io.BytesIO()
+    file = _Pipe() if pipe else io.BytesIO()
     with av.open(file, "w", format=muxer, container_options=options) as container:
+        container.metadata.update(tags or {})
         video = container.add_stream("mpeg4", rate=10) if picture else None
         if video is not None:
             video.width = video.height = 64
             video.pix_fmt = "yuv420p"
         layout = {1: "mono", 2: "stereo", 6: "5.1"}[audio.shape[0]]
-        sounds = [container.add_stream(codec, rate=sample_rate, layout=layout) for _ in range(streams)]
+        sounds = [
+            container.add_stream(codec, rate=sample_rate, layout=layout, options=encoder or {}) for _ in range(streams)
+        ]
         for sound in sounds:
             if bit_rate is not None:
                 sound.bit_rate = bit_rate
