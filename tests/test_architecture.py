@@ -13,7 +13,7 @@ from programs import ROOT
 PACKAGE = "saga_sr"
 LONGEST = 300
 # Pairs of rooms of which one imports the other, programs, experiments and benchmarks included.
-ARROWS = 95
+ARROWS = 97
 
 # The rooms, ground floor first, and what each may import: rooms above it, none below. A loose module is its own room.
 ROOMS: dict[str, set[str]] = {
@@ -22,6 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "flow": {"core"},
     "weights": {"core", "flow"},
     "conditioning": {"core", "audio"},
+    "degradations": {"core", "audio"},
     "codecs": {"core"},
     "backbones": {"core", "weights", "conditioning"},
     "losses": {"core", "flow"},

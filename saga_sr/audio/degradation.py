@@ -11,6 +11,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -185,6 +186,13 @@ class Degraded:
 
     lr: Tensor
     cutoff_hz: Tensor
+
+
+class Degradation(Protocol):
+    """Makes the low-resolution input of training."""
+
+    def __call__(self, hr: Tensor, generators: Generators) -> Degraded:
+        """Degrade `hr` [b, c, time]; CPU `generators` draw, so that a seed means the same on any device."""
 
 
 class LowPassDegradation:

@@ -28,11 +28,10 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn.functional import pad
 
-from saga_sr.audio.degradation import degrade
+from saga_sr.audio.degradation import Degradation
 from saga_sr.audio.files import AudioReader
 from saga_sr.audio.reference_frame import reference_gain
 from saga_sr.audio.resample import resample
-from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.conditioning.condition import Condition, measure_clips
@@ -204,7 +203,7 @@ class Preparer:
     """Makes latents of audio, and measures it for `conditions`."""
 
     codec: Codec
-    degradation: Any
+    degradation: Degradation
     conditions: dict[str, type[Condition]]
     device: torch.device
 
@@ -213,12 +212,10 @@ class Preparer:
         """What is stored of clips `audio` [b, c, time] with these `numbers`."""
         hr, rate, several = audio.to(self.device), settings.sample_rate, settings.degradations
         seeds = [settings.seed * SEEDS_PER_JOB + number * several + i for number in numbers for i in range(several)]
-        bandwidths = bandwidth_hz(hr, rate).repeat_interleave(several)
-        filters = self.degradation.draw(bandwidths.tolist(), seeded(seeds))
-        lr = degrade(hr, filters, rate)
-        cutoffs = torch.tensor([one.cutoff_hz for one in filters], device=hr.device).unflatten(0, (len(hr), several))
+        degraded = self.degradation(hr.repeat_interleave(several, dim=0), seeded(seeds))
+        lr, cutoffs = (tensor.unflatten(0, (len(hr), several)) for tensor in (degraded.lr, degraded.cutoff_hz))
         cutoff_hz = torch.cat([torch.full_like(cutoffs[:, :1], rate / 2), cutoffs], dim=1)
-        audios = torch.cat([hr[:, None], lr.unflatten(0, (len(hr), several))], dim=1)
+        audios = torch.cat([hr[:, None], lr], dim=1)
         shape = audios.shape[:2]
         # One level for all versions of a clip, as enhancing would show the first that is low-passed.
         shown = reference_gain(audios[:, 1], rate)[:, None] * audios

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from saga_sr.audio.degradation import LowPassDegradation, LowPassFilter, degrade
+from saga_sr.audio.degradation import Degradation, LowPassFilter, degrade
 from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.core.random_numbers import seeded
 from saga_sr.evaluation.metrics import measure
@@ -49,7 +49,7 @@ class FlowMatchingModule(LightningModule):
         self,
         model: SuperResolver,
         loss: nn.Module,
-        degradation: LowPassDegradation,
+        degradation: Degradation,
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler],
         seed: int,
