@@ -14,17 +14,20 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.stream import Discard
 
+from saga_sr.audio.movie_header import unpacked_bytes
 from saga_sr.core.errors import AudioError
 
 # What is looked for in a file: media with sound, and nothing that leads to other files or to a network.
 FORMATS = (
     "aac,ac3,act,adx,aiff,amr,ape,asf,ast,au,avi,bonk,caf,dsf,dts,dtshd,eac3,flac,flv,gsm,iff,ircam,loas,matroska,mlp,mov,"
-    "mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,oga,ogg,oma,paf,pvf,qcp,qoa,rm,rso,sds,shn,sox,sln,spx,svx,swf,tak,"
+    "mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,oga,ogg,oma,paf,pvf,qcp,qoa,rm,rso,sds,shn,sox,sln,spx,svx,tak,"
     "truehd,tta,voc,vqf,w64,wav,wavarc,webm,wsaud,wv,xwma"
 )
 OPTIONS = {"protocol_whitelist": "fd", "format_whitelist": FORMATS}
 # What tells the length of an MP3 file, in its first frame; without it the demuxer estimates.
 MP3_HEADERS = (b"Xing", b"Info", b"VBRI")
+# Compressed headers of more than this are no recording's.
+LARGEST_HEADER = 1 << 26
 # A file is at its end when so many packets in a row cannot be read.
 HOPELESS = 100
 
@@ -70,6 +73,9 @@ class FfmpegStream:
     def __init__(self, path: Path, number: int | None = None) -> None:
         self.path = path
         self._descriptor = os.open(path, os.O_RDONLY)
+        if unpacked_bytes(self._descriptor) > LARGEST_HEADER:
+            os.close(self._descriptor)
+            raise AudioError(f"{path} cannot be read as audio (its compressed header is too large); convert it.")
         try:
             with av.logging.Capture() as said:
                 self._container = av.open(

@@ -14,6 +14,9 @@ from saga_sr.audio.timekeeper import timekeeper_of
 from saga_sr.core.errors import AudioError
 
 NO_TIME = -(2**63)
+# How much may be missing in all, in seconds, and how often as much as there is, since streams pause. Beyond it, time
+# stamps lie.
+MISSING_S, MISSING_SHARE = 60.0, 30
 # Of an MP3 frame's header: what has to be alike in all frames (MPEG version, layer and rate), and whether it is mono.
 MP3_KIND, MP3_CHANNELS, MONO = 0xFFFE_0C00, 0xC0, 0xC0
 
@@ -76,12 +79,15 @@ def survey(stream: FfmpegStream) -> Survey:
         AudioError: there are none, or they change to what cannot be joined.
     """
     packets, kind, clock, damage = Packets(), OneKind(), timekeeper_of(stream), Damage(1)
-    total = 0
+    total = lost = 0
     for decoded in stream.decoded():
         frames = kind.of(decoded, stream.path)
         damage.sample_rate = kind.sample_rate or 1
         length = sum(frame.samples for frame in frames)
         gap = clock.lost_before(decoded, length, kind.sample_rate)
+        if lost + gap > MISSING_S * kind.sample_rate + MISSING_SHARE * (total - lost):
+            gap = 0
+        lost += gap
         if gap or decoded.failed or decoded.faulty:
             damage.add(total, gap + length)
         packets.add(decoded.packet, length, gap)
