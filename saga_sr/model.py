@@ -60,11 +60,15 @@ class GuidedVelocity:
 
 @dataclass(frozen=True)
 class Pair:
-    """Clips with their whole band and without: latents [b, latent_dim, frame], and the values of their conditions."""
+    """Clips with their whole band and without: latents [b, latent_dim, frame], and the values of their conditions.
+
+    `known` is which channels of `z_hr` losses may look at, bool [b, latent_dim, 1]; None where that is all.
+    """
 
     z_hr: Tensor
     z_lr: Tensor
     values: ConditionValues
+    known: Tensor | None = None
 
 
 class SuperResolver(nn.Module):
@@ -147,10 +151,19 @@ class SuperResolver(nn.Module):
         self.conditioner.set_summaries(statistics.conditions)
 
     @torch.no_grad()
-    def pair(self, hr: Tensor, lr: Tensor, captions: Sequence[str], cutoff_hz: Tensor | None = None) -> Pair:
-        """Training's view of clips `hr` [b, c, time] and their low-passed `lr`, whose content ends at `cutoff_hz` [b].
+    def pair(
+        self,
+        hr: Tensor,
+        lr: Tensor,
+        captions: Sequence[str],
+        cutoff_hz: Tensor | None = None,
+        edge_hz: Tensor | None = None,
+    ) -> Pair:
+        """Training's view of clips `hr` [b, c, time] and their degraded `lr`.
 
-        Where it is not known, it is measured.
+        Args:
+            cutoff_hz: where the content of `lr` ends, [b]; measured where it is not known.
+            edge_hz: where that of `hr` ends, [b]: what is above teaches nothing. Nowhere where left out.
         """
         with torch.autocast(hr.device.type, enabled=False):
             if cutoff_hz is None:
@@ -158,7 +171,8 @@ class SuperResolver(nn.Module):
             values = self.conditioner.measure(hr, lr, captions, self.sample_rate, cutoff_hz)
             # As enhancing shows them.
             gain = reference_gain(lr, self.sample_rate)
-        return Pair(self._encode(gain * hr), self._encode(gain * lr), values)
+        known = None if edge_hz is None else self.codec.channels_below(edge_hz)
+        return Pair(self._encode(gain * hr), self._encode(gain * lr), values, known)
 
     def stored_pair(
         self,
@@ -177,7 +191,8 @@ class SuperResolver(nn.Module):
         example = self.objective.corrupt(pair.z_hr, generators)
         conditioning = self.conditioner(pair.z_lr, pair.values, generators)
         prediction = self.backbone(example.z_t, example.t, conditioning)
-        return self.objective.estimate(prediction.value, example, pair.z_lr, prediction.variance)
+        estimate = self.objective.estimate(prediction.value, example, pair.z_lr, prediction.variance)
+        return estimate if pair.known is None else estimate.within(pair.known)
 
     @torch.no_grad()
     def _encode(self, audio: Tensor) -> Tensor:

@@ -5,10 +5,14 @@ import torch
 from conftest import TINY_SAGA, awake, model_config
 from text_encoder import make_text_encoder
 
+from saga_sr.backbones.backbone import Prediction
 from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError
+from saga_sr.core.random_numbers import seeded
 from saga_sr.flow.guidance import ClassifierFree, Guidance, Nested, Parallel
 from saga_sr.flow.sampler import Sampler
+from saga_sr.losses.gaussian_nll import GaussianNLL
+from saga_sr.losses.mse import VelocityMSE
 from saga_sr.model import SuperResolver
 from saga_sr.packages.package import build
 
@@ -122,3 +126,21 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         build(model_config("low_band=soft"))
     with pytest.raises(ConfigError, match=r"gives cross_attention_dim=512 but JaT reads None; .*attends to none"):
         build(model_config("conditioning=rolloff"))
+
+
+@pytest.mark.parametrize("head", ["linear", "gaussian"])
+def test_nothing_is_learned_above_a_references_own_edge(head: str) -> None:
+    model = awake(build(model_config(f"backbone.head={head}")))
+    made = []
+
+    def keep(module: torch.nn.Module, given: object, prediction: Prediction) -> None:
+        prediction.value.retain_grad()
+        made.append(prediction.value)
+
+    model.backbone.register_forward_hook(keep)
+    hr, lr, edge_hz = audio(2, 1, 4096), audio(2, 1, 4096, seed=1), torch.tensor([RATE / 2, RATE / 4])
+    pair = model.pair(hr, lr, ["", ""], torch.tensor([4000.0, 4000.0]), edge_hz)
+    loss = (GaussianNLL() if head == "gaussian" else VelocityMSE())(model.estimate(pair, seeded([1, 2])))
+    torch.stack([*loss.values()]).sum().backward()
+    taught = made[0].grad.abs().sum(dim=-1) > 0
+    assert bool(taught[0].all()) and taught[1].tolist() == [True] * 32 + [False] * 32

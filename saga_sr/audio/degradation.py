@@ -189,7 +189,13 @@ class Degraded:
 
 
 class Degradation(Protocol):
-    """Makes the low-resolution input of training."""
+    """Makes the low-resolution input of training.
+
+    Attributes:
+        on_cpu: it runs on the CPU alone, clip by clip, so that whoever makes the clips had better do it.
+    """
+
+    on_cpu: bool
 
     def __call__(self, hr: Tensor, generators: Generators) -> Degraded:
         """Degrade `hr` [b, c, time]; CPU `generators` draw, so that a seed means the same on any device."""
@@ -210,6 +216,8 @@ class LowPassDegradation:
 
     Source: SAGA-SR (arXiv 2509.24924) and its code.
     """
+
+    on_cpu = False
 
     def __init__(
         self,

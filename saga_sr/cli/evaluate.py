@@ -7,6 +7,7 @@ Writes `metrics.json`, `metrics.csv`, `invariances.csv`, `summary.txt`, `report.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def held_out_clips(items: Dataset[dict[str, Any]], count: int) -> list[Clip]:
     """The first `count` of `items`, which training did not see."""
     shown = tqdm(range(count), desc="Held-out clips", delay=2, leave=False)
     return [
-        Clip(f"{i + 1:02d} {item['name']}", item["hr"], item["caption"]) for i, item in ((i, items[i]) for i in shown)
+        Clip(f"{i + 1:02d} {item['name']}", item["hr"], item["caption"], float(item.get("edge_hz", math.inf)))
+        for i, item in ((i, items[i]) for i in shown)
     ]
 
 

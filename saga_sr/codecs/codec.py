@@ -43,6 +43,13 @@ class Codec(nn.Module, ABC):
     def synthesise(self, raw: Tensor, length: int) -> Tensor:
         """Audio [b, channels, length] of a raw latent."""
 
+    def channels_below(self, edge_hz: Tensor) -> Tensor:
+        """Which channels tell of frequencies up to `edge_hz` [b] alone, bool [b, latent_dim, 1].
+
+        All of them, in a latent whose channels are no frequencies.
+        """
+        return torch.ones(len(edge_hz), self.latent_dim, 1, dtype=torch.bool, device=edge_hz.device)
+
     def encode(self, audio: Tensor) -> Tensor:
         """Normalised latent [b, latent_dim, frame] of `audio` [b, c, time]; other channel counts are folded."""
         return self.normalise(self.analyse(self.fold(audio)))

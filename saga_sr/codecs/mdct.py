@@ -49,6 +49,11 @@ class MDCT(Codec):
         bin_hz = (torch.arange(self.latent_dim) + 0.5) * self.sample_rate / 2 / self.latent_dim
         return 0.55 * (1 + bin_hz / 400) ** -0.55
 
+    def channels_below(self, edge_hz: Tensor) -> Tensor:
+        """Which coefficients lie up to `edge_hz` [b], bool [b, latent_dim, 1]."""
+        upper = (torch.arange(self.latent_dim, device=edge_hz.device) + 1) * self.sample_rate / 2 / self.latent_dim
+        return (upper <= edge_hz[:, None])[..., None]
+
     def analyse(self, audio: Tensor) -> Tensor:
         """Companded coefficients [b, latent_dim, ceil(time / hop) + 1] of `audio` [b, 1, time]."""
         hop = self.hop_length

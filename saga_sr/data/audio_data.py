@@ -14,8 +14,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from saga_sr.audio.degradation import Degradation
 from saga_sr.codecs.prepared import LatentStatistics
 from saga_sr.core.errors import ConfigError, DataError
+from saga_sr.data.degraded import DegradedCrops
 from saga_sr.data.sampler import EpochSampler
 
 # Seeds of the held-out sides: the same in every run, so that runs of different seeds are measured on the same clips.
@@ -83,6 +85,7 @@ class AudioData(lightning.LightningDataModule, ABC):
         self.num_workers = num_workers
         self.seed = seed
         self.batches_seen = 0
+        self._degradation: tuple[Degradation, int] | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Where in the data training is."""
@@ -94,6 +97,10 @@ class AudioData(lightning.LightningDataModule, ABC):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on after the batches that were seen."""
         self.batches_seen = state_dict["batches_seen"]
+
+    def degrade(self, degradation: Degradation, first_seed: int) -> None:
+        """Have training's crops degraded by whoever makes them, see `DegradedCrops`."""
+        self._degradation = degradation, first_seed
 
     @abstractmethod
     def train_dataset(self) -> Dataset[dict[str, Any]]:
@@ -123,7 +130,9 @@ class AudioData(lightning.LightningDataModule, ABC):
             )
         epoch, seen = divmod(self.batches_seen, batches)
         sampler = EpochSampler(self.epoch_size, rank, world_size, begin=(epoch, seen * self.batch_size))
-        return self._loader(self.train_dataset(), sampler=sampler, drop_last=True)
+        crops = self.train_dataset()
+        data = crops if self._degradation is None else DegradedCrops(crops, *self._degradation)
+        return self._loader(data, sampler=sampler, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
         data = self.held_out_dataset(self.validation_size, self.num_samples, VALIDATION)

@@ -31,7 +31,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Entry:
     """The caption of a stretch of a recording; `path` is relative to the folder or absolute.
 
-    `weight` is the recording's, in a table that is a manifest: how often crops are drawn from it, for its length.
+    `weight` and `edge_hz` are the recording's, in a table that is a manifest: how often crops are drawn from it, for
+    its length, and where its content ends, which is infinite where that is not told.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Entry:
     start_s: float = 0.0
     end_s: float = math.inf
     weight: float = 1.0
+    edge_hz: float = math.inf
 
     def covers(self, time_s: float) -> bool:
         """Whether the stretch holds that moment."""
@@ -208,7 +210,10 @@ def _entry(fields: Mapping[str, Any], where: str, captioned: bool) -> Entry:
     weight = _number(fields, "weight", 1.0, where, "above 0")
     if not 0 < weight < math.inf:
         raise DataError(f"{where} has weight={weight:g}; give a number above 0 or leave it out.")
-    return Entry(path.strip(), _collapsed(caption or ""), start_s, end_s, weight)
+    edge_hz = _number(fields, "edge_hz", math.inf, where, "above 0")
+    if not edge_hz > 0:
+        raise DataError(f"{where} has edge_hz={edge_hz:g}; give where the recording's content ends or leave it out.")
+    return Entry(path.strip(), _collapsed(caption or ""), start_s, end_s, weight, edge_hz)
 
 
 def _number(fields: Mapping[str, Any], name: str, default: float, where: str, kind: str) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.data import Dataset
@@ -32,6 +33,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         channels: 1 folds to mono, 2 repeats mono.
         captions: of the recordings.
         weights: how likely each file is drawn, up to a factor; their lengths where left out.
+        edges_hz: where the content of each file ends, if that is to be told.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         channels: int = 1,
         captions: Captions | None = None,
         weights: np.ndarray | None = None,
+        edges_hz: np.ndarray | None = None,
     ) -> None:
         self.files = tuple(files)
         self.size = size
@@ -52,6 +55,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         self.seed = seed
         self.channels = channels
         self.captions = captions or Captions()
+        self.edges_hz = edges_hz
         self.ends = np.cumsum([info.duration_s for info in self.files] if weights is None else weights)
 
     def __len__(self) -> int:
@@ -60,13 +64,16 @@ class AudioFolder(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         """`{"hr": [channels, num_samples], "index": index, "caption": that at the crop's middle, "name": ...}`.
 
+        With `edges_hz`, also `"edge_hz"`, at most Nyquist.
+
         Raises:
             DataError: none of several random crops could be read or had sound.
         """
         rng = np.random.default_rng([self.seed, index])
         reason = "they are silent"
         for _ in range(TRIES):
-            info = self.files[int(np.searchsorted(self.ends, rng.random() * self.ends[-1], side="right"))]
+            drawn = int(np.searchsorted(self.ends, rng.random() * self.ends[-1], side="right"))
+            info = self.files[drawn]
             try:
                 crop, start_s = self._crop(info, rng.random())
             except AudioError as error:
@@ -76,8 +83,14 @@ class AudioFolder(Dataset[dict[str, Any]]):
                 # The middle of what is heard: a short file is padded.
                 middle_s = start_s + min(self.num_samples / self.sample_rate, info.duration_s) / 2
                 caption = self.captions.at(info.path, middle_s)
-                return {"hr": crop, "index": index, "caption": caption, "name": f"{info.path.stem}@{start_s:.2f}s"}
+                item = {"hr": crop, "index": index, "caption": caption, "name": f"{info.path.stem}@{start_s:.2f}s"}
+                return item | self._edge(drawn)
         raise DataError(f"{TRIES} random crops in a row cannot be used ({reason}); remove silent or broken recordings.")
+
+    def _edge(self, file: int) -> dict[str, Tensor]:
+        if self.edges_hz is None:
+            return {}
+        return {"edge_hz": torch.tensor(min(self.edges_hz[file], self.sample_rate / 2), dtype=torch.float32)}
 
     def _crop(self, info: AudioInfo, position: float) -> tuple[Tensor, float]:
         needed = -(-self.num_samples * info.sample_rate // self.sample_rate)

@@ -79,19 +79,28 @@ class FolderData(AudioData):
         return self._captions
 
     def train_dataset(self) -> Dataset[dict[str, Any]]:
-        weights = self.recordings[0].weights(self.split.train)
-        return self._crops(self.split.train, weights, ENDLESS, self.num_samples, self.seed)
+        recordings, files = self.recordings[0], self.split.train
+        edges_hz = recordings.edges_hz(files)
+        return self._crops(files, recordings.weights(files), edges_hz, ENDLESS, self.num_samples, self.seed)
 
     def held_out_dataset(self, size: int, num_samples: int, seed: int) -> Dataset[dict[str, Any]]:
         held_out = self.recordings[1]
         # Weights of data.path are of training: runs that differ in them are measured on the same clips.
         weights = None if held_out is None else held_out.weights(self.split.validation)
-        return self._crops(self.split.validation, weights, size, num_samples, seed)
+        edges_hz = (held_out or self.recordings[0]).edges_hz(self.split.validation)
+        return self._crops(self.split.validation, weights, edges_hz, size, num_samples, seed)
 
     def _crops(
-        self, files: Sequence[AudioInfo], weights: np.ndarray | None, size: int, num_samples: int, seed: int
+        self,
+        files: Sequence[AudioInfo],
+        weights: np.ndarray | None,
+        edges_hz: np.ndarray | None,
+        size: int,
+        num_samples: int,
+        seed: int,
     ) -> AudioFolder:
-        return AudioFolder(files, size, num_samples, self.sample_rate, seed, self.channels, self.captions, weights)
+        settings = (size, num_samples, self.sample_rate, seed, self.channels, self.captions)
+        return AudioFolder(files, *settings, weights, edges_hz)
 
     def describe(self) -> str:
         train, validation = (

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -37,20 +37,20 @@ class Source:
         """What relative paths count from."""
         return self.path.parent if self.path.is_file() else self.path
 
-    def file_weights(self) -> dict[Path, float]:
-        """What the table says of single files, by resolved path.
+    def of_files(self, column: Literal["weight", "edge_hz"]) -> dict[Path, float]:
+        """What a column of the table says of single files, by resolved path.
 
         Raises:
             DataError: it says two things of one file.
         """
-        weights: dict[Path, float] = {}
+        told: dict[Path, float] = {}
         for row in self.rows:
-            place = (self.folder / row.path).resolve()
-            if weights.setdefault(place, row.weight) != row.weight:
+            place, value = (self.folder / row.path).resolve(), getattr(row, column)
+            if told.setdefault(place, value) != value:
                 raise DataError(
-                    f"{self.path} gives {row.path} the weights {weights[place]:g} and {row.weight:g}; give it one."
+                    f"{self.path} gives {row.path} {column}={told[place]:g} and {column}={value:g}; give it one."
                 )
-        return weights
+        return told
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Recordings:
         lengths = np.array([info.duration_s for info in infos])
         total = np.zeros(len(infos))
         for source in self.sources:
-            of_file, own = source.file_weights(), np.zeros(len(infos))
+            of_file, own = source.of_files("weight"), np.zeros(len(infos))
             for place in {file.resolve() for file in source.files} & number.keys():
                 own[number[place]] = lengths[number[place]] * of_file.get(place, 1.0)
             if source.weight is None:
@@ -105,6 +105,15 @@ class Recordings:
                 )
         return total
 
+    def edges_hz(self, infos: Sequence[AudioInfo]) -> np.ndarray | None:
+        """Where the tables say that the content of each of `infos` ends; None where they say it of no file."""
+        told: dict[Path, float] = {}
+        for source in self.sources:
+            for place, edge_hz in source.of_files("edge_hz").items():
+                told[place] = min(edge_hz, told.get(place, math.inf))
+        edges = np.array([told.get(info.path.resolve(), math.inf) for info in infos])
+        return edges if np.isfinite(edges).any() else None
+
     def captions(self, files: Iterable[Path], named: str | Path | None = None) -> Captions:
         """What is known to be said in `files`, see `read_captions`."""
         manifests = {source.path: source.rows for source in self.sources if source.rows}
@@ -116,8 +125,8 @@ def find_recordings(named: Any) -> Recordings:
 
     Args:
         named: the path of a folder (searched recursively), of a manifest (a .txt with a path on each line, or a CSV,
-            TSV or JSONL table with a column path, and possibly caption and weight), or of an audio file; several in a
-            list; or several in a mapping, each with the weight of its source.
+            TSV or JSONL table with a column path, and possibly caption, weight and edge_hz), or of an audio file;
+            several in a list; or several in a mapping, each with the weight of its source.
 
     Raises:
         AudioError: a folder is missing or holds no audio.

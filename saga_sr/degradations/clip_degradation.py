@@ -25,6 +25,8 @@ class ClipDegradation(ABC):
         ConfigError: a share outside (0, 1].
     """
 
+    on_cpu = True
+
     def __init__(self, sample_rate: int, bandwidth_fraction: float = 0.94) -> None:
         if not 0 < bandwidth_fraction <= 1:
             raise ConfigError(f"degradation.bandwidth_fraction={bandwidth_fraction} must lie in (0, 1].")

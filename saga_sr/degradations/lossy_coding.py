@@ -52,6 +52,16 @@ class Coder:
     settings: tuple[Setting, ...]
 
 
+def _mp3(kbps: int, edge_hz: float) -> Setting:
+    # Twice as fast as by default.
+    return Setting(kbps, edge_hz, 0, {"compression_level": "7"})
+
+
+def _aac(kbps: int, edge_hz: float) -> Setting:
+    # Three times as fast as by default.
+    return Setting(kbps, edge_hz, 1024, {"aac_coder": "fast"})
+
+
 def _opus(kbps: int, bandwidth_hz: int, edge_hz: float, delay: int, application: str = "audio") -> Setting:
     return Setting(kbps, edge_hz, delay, {"cutoff": str(bandwidth_hz), "application": application})
 
@@ -61,15 +71,14 @@ CODERS = {
         "libmp3lame",
         "mp3float",
         "fltp",
-        (Setting(24, 6300), Setting(32, 8200), Setting(40, 10_200), Setting(48, 11_100), Setting(56, 15_200),
-         Setting(64, 16_600)),
+        (_mp3(24, 6240), _mp3(32, 8370), _mp3(40, 10_540), _mp3(48, 11_260), _mp3(56, 15_220), _mp3(64, 16_680)),
     ),
     "aac": Coder(
         "aac",
         "aac",
         "fltp",
-        (Setting(16, 3850, 1024), Setting(24, 7670, 1024), Setting(32, 12_450, 1024), Setting(48, 15_930, 1024),
-         Setting(64, 17_350, 1024)),
+        (_aac(20, 4220), _aac(24, 6310), _aac(28, 8340), _aac(32, 9770), _aac(40, 13_380), _aac(48, 15_150),
+         _aac(64, 16_630)),
     ),
     # Its speech coder resamples by filters of its own, whose delay differs by a sample between bass and edge; above
     # 8 kHz it is the transform coder alone, as of music.

@@ -30,6 +30,7 @@ class DegradationMixture:
                 "more, and one of them more."
             )
         self.degradations = dict(degradations)
+        self.on_cpu = any(degradation.on_cpu for degradation in degradations.values())
         self.ends = torch.tensor([float(weights[name]) for name in degradations]).cumsum(0)
 
     def __call__(self, hr: Tensor, generators: Generators) -> Degraded:

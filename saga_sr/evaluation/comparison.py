@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,11 +30,12 @@ LOW_PASS = ("chebyshev1", 8)
 
 @dataclass(frozen=True)
 class Clip:
-    """A reference recording: `audio` [c, time]."""
+    """A reference recording: `audio` [c, time], whose content ends at `edge_hz`."""
 
     name: str
     audio: Tensor
     caption: str = ""
+    edge_hz: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -157,11 +159,12 @@ def _compare_batch(
     rate = result.sample_rate
     reference = torch.stack([clip.audio for clip in batch])
     cutoffs = torch.full((len(batch),), float(cutoff_hz))
+    edges = torch.tensor([clip.edge_hz for clip in batch])
     lr = degrade(reference, [LowPassFilter(*LOW_PASS, cutoff_hz)] * len(batch), rate)
     captions = [clip.caption for clip in batch]
     outputs = {name: checked(name, method(lr, cutoffs, captions).cpu(), lr) for name, method in methods.items()}
     for method, output in outputs.items():
-        measured = measure(output, reference, cutoffs, rate)
+        measured = measure(output, reference, cutoffs, rate, edges)
         for i, clip in enumerate(batch):
             values = {name: float(value[i]) for name, value in measured.items()}
             result.rows.append(Row(clip.name, cutoff_hz, method, values))

@@ -117,16 +117,25 @@ def pre_attack_hf_db(output: Tensor, reference: Tensor, attack: int, cutoff_hz: 
     return energies[0] - energies[1]
 
 
-def measure(output: Tensor, reference: Tensor, cutoff_hz: Tensor, sample_rate: int) -> dict[str, Tensor]:
-    """All metrics of a batch by name, [b] each; `cutoff_hz` [b] divides the low band from the high one."""
+def measure(
+    output: Tensor, reference: Tensor, cutoff_hz: Tensor, sample_rate: int, edge_hz: Tensor | None = None
+) -> dict[str, Tensor]:
+    """All metrics of a batch by name, [b] each.
+
+    Args:
+        cutoff_hz: divides the low band from the high one, [b].
+        edge_hz: where the content of the references ends, [b]: there the high band of `lsd_hf`, `level_hf_db` and
+            `energy_hf_db` ends; at Nyquist where left out.
+    """
     powers = _power(output), _power(reference)
     ratio = _log_ratio(*powers)
-    high = _above(cutoff_hz, sample_rate)
+    above = _above(cutoff_hz, sample_rate)
+    high = above if edge_hz is None else _band(cutoff_hz, edge_hz, sample_rate)
     mel = _mel_difference(*powers, sample_rate)
     return {
-        "lsd": _distance(ratio, torch.ones_like(high)),
+        "lsd": _distance(ratio, torch.ones_like(above)),
         "lsd_hf": _distance(ratio, high),
-        "lsd_lf": _distance(ratio, 1 - high),
+        "lsd_lf": _distance(ratio, 1 - above),
         "level_hf_db": _mean_level(ratio, high),
         "energy_hf_db": _energy_ratio(*powers, high),
         "onset_hf_db": onset_hf_db(output, reference, cutoff_hz, sample_rate),

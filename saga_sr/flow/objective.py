@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from saga_sr.core.errors import ConfigError
@@ -39,6 +40,15 @@ class Estimate:
     target_data: Tensor
     z_lr: Tensor
     variance: Tensor | None = None
+
+    def within(self, known: Tensor) -> Estimate:
+        """The same where the target is `known` (bool, [b, c, 1]); elsewhere what is wanted, so that no loss asks."""
+        return replace(
+            self,
+            velocity=torch.where(known, self.velocity, self.target_velocity),
+            data=torch.where(known, self.data, self.target_data),
+            variance=None if self.variance is None else torch.where(known, self.variance, 1.0),
+        )
 
 
 class FlowMatching:

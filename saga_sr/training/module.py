@@ -68,9 +68,13 @@ class FlowMatchingModule(LightningModule):
         self.validation_batches = validation_batches
         self.enhance = enhance or EnhanceSettings()
 
+    @property
+    def first_seed(self) -> int:
+        """Of this run's examples."""
+        return (self.seed + 1) * SEEDS_PER_RUN
+
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
-        first = (self.seed + 1) * SEEDS_PER_RUN
-        terms = self.loss_terms(batch, [first + index for index in batch["index"].tolist()])
+        terms = self.loss_terms(batch, [self.first_seed + index for index in batch["index"].tolist()])
         loss = torch.stack(list(terms.values())).sum()
         settings: dict[str, Any] = {"batch_size": len(batch["index"]), "sync_dist": self.trainer.world_size > 1}
         self.log("train/loss", loss.detach(), prog_bar=True, **settings)
@@ -87,7 +91,7 @@ class FlowMatchingModule(LightningModule):
         cutoff_hz = self.cutoffs_hz(batch)
         restored = self._restore(batch, cutoff_hz)
         output, rate = restored["output"], self.model.sample_rate
-        figures = measure(output, hr, cutoff_hz, rate)
+        figures = measure(output, hr, cutoff_hz, rate, batch.get("edge_hz"))
         measured = {f"val/{name}": figures[name].mean() for name in VALIDATED}
         self.log_dict(measured, batch_size=len(hr), sync_dist=True, prog_bar=True)
         return restored
@@ -126,8 +130,9 @@ class FlowMatchingModule(LightningModule):
         """The named terms of the loss of a batch, an example's draws from its own of the `seeds`.
 
         Args:
-            batch: `caption`, and either audio `hr` [b, c, time], with its `lr` if that was recorded, or prepared
-                latents (see `LatentCrops`).
+            batch: `caption`, and either audio `hr` [b, c, time] or prepared latents (see `LatentCrops`). Beside `hr`
+                may be `lr`, if that is made or was recorded, with its `cutoff_hz` [b] if it is known, and `edge_hz`
+                [b], where the content of `hr` itself ends.
         """
         pair = self._pair(batch, seeds)
         return self.loss(self.model.estimate(pair, seeded(seeds, pair.z_hr.device)))
@@ -137,12 +142,12 @@ class FlowMatchingModule(LightningModule):
             return self.model.stored_pair(
                 batch["z_hr"], batch["z_lr"], batch["caption"], batch["cutoff_hz"], batch["measured"]
             )
-        hr = batch["hr"]
+        hr, edge_hz = batch["hr"], batch.get("edge_hz")
         if "lr" in batch:
-            return self.model.pair(hr, batch["lr"], batch["caption"])
+            return self.model.pair(hr, batch["lr"], batch["caption"], batch.get("cutoff_hz"), edge_hz)
         with torch.autocast(hr.device.type, enabled=False):
             degraded = self.degradation(hr, seeded(seeds))
-        return self.model.pair(hr, degraded.lr, batch["caption"], degraded.cutoff_hz)
+        return self.model.pair(hr, degraded.lr, batch["caption"], degraded.cutoff_hz, edge_hz)
 
     def seconds(self, batch: dict[str, Any]) -> float:
         """How much audio a batch stands for, all its items together."""

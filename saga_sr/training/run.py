@@ -146,6 +146,8 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
         enhance=replace(settings_of(config.enhance), batch_size=config.data.batch_size),
         **config.validation,
     )
+    if module.degradation.on_cpu:
+        data.degrade(module.degradation, module.first_seed)
     rehearse(module)
     trainer = make_trainer(config)
     if trainer.strategy.root_device.type == "cpu":

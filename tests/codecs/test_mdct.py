@@ -65,3 +65,14 @@ def test_statistics_make_latents_unit_variance_and_are_state() -> None:
     assert torch.equal(other.encode(batches[0]), codec.encode(batches[0]))
     with pytest.raises(DataError, match="silent"):
         codec.fit_statistics([torch.zeros(1, 1, 5000)])
+
+
+def test_channels_below_an_edge_hold_all_that_is_below_it() -> None:
+    codec = MDCT(44_100, 64, exponent=1.0)
+    edge_hz = torch.tensor([22_050.0, 11_025.0, 6000.0, 10.0])
+    below = codec.channels_below(edge_hz)
+    assert below.shape == (4, 64, 1) and below.sum(dim=1)[:, 0].tolist() == [64, 32, 17, 0]
+    tone = torch.sin(2 * torch.pi * 9000 / 44_100 * torch.arange(8192))[None, None]
+    energy = codec.analyse(tone)[0, :, 4:-4].square().sum(dim=1)
+    assert float((energy * below[1, :, 0]).sum() / energy.sum()) > 0.99
+    assert float((energy * below[2, :, 0]).sum() / energy.sum()) < 0.01

@@ -103,6 +103,19 @@ def test_tables_weigh_their_recordings(root: Path) -> None:
     )
 
 
+def test_tables_tell_where_the_content_of_recordings_ends(root: Path) -> None:
+    (root / "t.csv").write_text("path,edge_hz\nb/x.wav,3000\nb/deep/y.wav,\na/0.wav,9000\n")
+    (root / "u.csv").write_text("path,weight\na/1.wav,2\n")
+    data = FolderData([str(root / "t.csv"), str(root / "u.csv")], 0.25, validation_path=str(root / "t.csv"), **CROPS)
+    clips = data.held_out_dataset(60, 80, 7)
+    told = {clips[i]["name"].partition("@")[0]: float(clips[i]["edge_hz"]) for i in range(60)}
+    assert told == {"x": 3000, "y": RATE / 2, "0": RATE / 2}
+    batch = next(iter(data.val_dataloader()))
+    assert batch["edge_hz"].dtype == torch.float32 and batch["edge_hz"].shape == (4,)
+    plain = FolderData([str(root / "u.csv"), str(root / "a")], 0.25, **CROPS)
+    assert "edge_hz" not in plain.train_dataset()[0] and "edge_hz" not in plain.held_out_dataset(4, 80, 7)[0]
+
+
 def test_weights_leave_a_draw_to_seed_and_index_and_validation_as_it_was(root: Path) -> None:
     a, b = str(root / "a"), str(root / "b")
     weighted, again, plain = (FolderData(path, 0.4, **CROPS) for path in ({a: 5, b: 1}, {a: 5, b: 1}, [a, b]))
@@ -129,7 +142,8 @@ def test_names_and_weights_that_are_none(named: Any, message: str) -> None:
     ("t.csv", "weight\n1\n", "no path column"),
     ("t.csv", "path,weight\na/0.wav,-1\n", "line 2 has weight=-1; give a number above 0"),
     ("t.jsonl", '{"path": "a/0.wav", "weight": "much"}', "line 1 has weight='much'"),
-    ("t.csv", "path,weight\na/0.wav,1\na/0.wav,2\n", "gives a/0.wav the weights 1 and 2"),
+    ("t.csv", "path,weight\na/0.wav,1\na/0.wav,2\n", "gives a/0.wav weight=1 and weight=2"),
+    ("t.csv", "path,edge_hz\na/0.wav,0\n", "line 2 has edge_hz=0; give where the recording's content ends"),
     ("t.md", "", "is no table"),
 ])  # fmt: skip
 def test_bad_manifests(root: Path, name: str, content: str, message: str) -> None:

@@ -231,3 +231,15 @@ def test_every_figure_is_finite_for_equal_and_for_silent_signals() -> None:
     ):
         for name, value in metrics.measure(output, reference, CUTOFF, RATE).items():
             assert value.shape == (2,) and bool(value.isfinite().all()), name
+
+
+def test_what_lies_above_a_references_own_edge_is_not_judged_there() -> None:
+    reference = degrade(noise(0), [LowPassFilter("butterworth", 10, hz) for hz in (12_000, 22_050)], RATE)
+    output = noise(0)
+    edge_hz = torch.tensor([11_000.0, 22_050.0])
+    whole, own = (metrics.measure(output, reference, CUTOFF, RATE, edge) for edge in (None, edge_hz))
+    assert float(whole["lsd_hf"][0]) > 2 and float(own["lsd_hf"][0]) < 0.3
+    assert float(own["energy_hf_db"][0]) == pytest.approx(0, abs=0.3)
+    for name in ("lsd_hf", "energy_hf_db", "level_hf_db"):
+        assert float(own[name][1]) == float(whole[name][1])
+    assert all(torch.equal(own[name], whole[name]) for name in ("lsd", "lsd_lf", "mel_l1", "si_sdr"))

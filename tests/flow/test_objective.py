@@ -7,6 +7,9 @@ from scipy import stats
 from saga_sr.core.errors import ConfigError
 from saga_sr.flow.objective import FlowMatching, NoisyExample
 from saga_sr.flow.path import data_from_velocity, interpolate, velocity_from_data
+from saga_sr.losses.gaussian_nll import GaussianNLL
+from saga_sr.losses.latent_perceptual import LatentPerceptual, MultiScale
+from saga_sr.losses.mse import VelocityMSE
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -72,3 +75,25 @@ def test_times_follow_their_distributions() -> None:
 def test_unknown_names_are_answered_with_the_valid_ones(settings: dict) -> None:
     with pytest.raises(ConfigError, match="choose one of"):
         FlowMatching(**settings)
+
+
+@pytest.mark.parametrize("loss", [VelocityMSE(), GaussianNLL(), LatentPerceptual({"m": MultiScale()}, {"m": 1.0})])
+def test_what_is_not_known_of_the_target_teaches_nothing(loss: torch.nn.Module) -> None:
+    generator = torch.Generator().manual_seed(0)
+    z_hr, z_lr, noise, output, state = (torch.randn(2, 4, 6, generator=generator) for _ in range(5))
+    output.requires_grad_()
+    variance = state.exp().requires_grad_()
+    flow, t = FlowMatching("data"), torch.tensor([0.3, 0.6])
+    known = torch.tensor([[True, True, True, False], [True, False, False, False]])[..., None]
+
+    def terms(target: torch.Tensor) -> torch.Tensor:
+        example = NoisyExample(target, noise, interpolate(noise, z_hr, t), t)
+        return torch.stack([*loss(flow.estimate(output, example, z_lr, variance).within(known)).values()]).sum()
+
+    value = terms(z_hr)
+    value.backward()
+    gradients = [output.grad] + ([variance.grad] if isinstance(loss, GaussianNLL) else [])
+    for gradient in gradients:
+        moved = gradient.abs().sum(dim=-1) > 0
+        assert torch.equal(moved, known[..., 0])
+    assert torch.equal(terms(torch.where(known, z_hr, 7.0)), value)
