@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,29 +14,15 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.stream import Discard
 
-from saga_sr.audio.movie_header import unpacked_bytes
+from saga_sr.audio.ffmpeg_container import open_container
 from saga_sr.core.errors import AudioError
 
-# What is looked for in a file: media with sound, and nothing that leads to other files or to a network.
-FORMATS = (
-    "aac,ac3,act,adx,aiff,amr,ape,asf,ast,au,avi,bonk,caf,dsf,dts,dtshd,eac3,flac,flv,gsm,iff,ircam,loas,matroska,mlp,mov,"
-    "mp3,mpc,mpc8,mpeg,mpegts,mxf,nistsphere,nut,oga,ogg,oma,paf,pvf,qcp,qoa,rm,rso,sds,shn,sox,sln,spx,svx,tak,"
-    "truehd,tta,voc,vqf,w64,wav,wavarc,webm,wsaud,wv,xwma"
-)
-OPTIONS = {"protocol_whitelist": "fd", "format_whitelist": FORMATS}
 # What tells the length of an MP3 file, in its first frame; without it the demuxer estimates.
 MP3_HEADERS = (b"Xing", b"Info", b"VBRI")
-# Compressed headers of more than this are no recording's.
-LARGEST_HEADER = 1 << 26
+# How Matroska tells the end of a stream.
+DURATION = re.compile(r"(\d+):(\d+):(\d+\.?\d*)")
 # A file is at its end when so many packets in a row cannot be read.
 HOPELESS = 100
-
-# By default PyAV hears nothing of what ffmpeg says, and its errors have no reasons. What `av.logging.Capture` does not
-# catch is passed over as before.
-if av.logging.get_level() is None:
-    av.logging.set_level(av.logging.WARNING)
-    logging.getLogger("libav").propagate = False
-    logging.getLogger("libav").addHandler(logging.NullHandler())
 
 
 class Decoded(NamedTuple):
@@ -72,23 +58,7 @@ class FfmpegStream:
 
     def __init__(self, path: Path, number: int | None = None) -> None:
         self.path = path
-        self._descriptor = os.open(path, os.O_RDONLY)
-        if unpacked_bytes(self._descriptor) > LARGEST_HEADER:
-            os.close(self._descriptor)
-            raise AudioError(f"{path} cannot be read as audio (its compressed header is too large); convert it.")
-        try:
-            with av.logging.Capture() as said:
-                self._container = av.open(
-                    "fd:",
-                    options=OPTIONS | {"fd": str(self._descriptor)},
-                    metadata_errors="replace",
-                    timeout=(60, None),
-                )
-        except (av.error.FFmpegError, ValueError) as error:
-            os.close(self._descriptor)
-            raise AudioError(
-                f"{path} cannot be read as audio ({_reason(error, said)}); convert it to WAV or FLAC again."
-            ) from error
+        self._container, self._descriptor = open_container(path)
         try:
             self._stream = self._chosen(number)
         except AudioError:
@@ -114,10 +84,20 @@ class FfmpegStream:
 
     def _told_s(self) -> float | None:
         """Where demuxers take the length from the header, and not from what they find in the file."""
-        if self.format == "matroska" and self._container.duration:
-            return self._container.duration / 1_000_000
+        if self.format == "matroska":
+            end_s = self._end_in_matroska_s()
+            return None if end_s is None else end_s - (self._stream.start_time or 0) * self.tick_s
         told = self.format in ("mov", "flac") or (self.format == "mp3" and self._mp3_tells_its_length())
         return self._stream.duration * self.tick_s if told and self._stream.duration else None
+
+    def _end_in_matroska_s(self) -> float | None:
+        """Where the stream ends; the file's own end is that of its longest stream, which may be the picture."""
+        told = DURATION.fullmatch(self._stream.metadata.get("DURATION", ""))
+        if told:
+            hours, minutes, seconds = map(float, told.groups())
+            return 3600 * hours + 60 * minutes + seconds
+        duration = self._container.duration if len(self._container.streams) == 1 else None
+        return duration / 1_000_000 if duration else None
 
     def _mp3_tells_its_length(self) -> bool:
         frame = self.bytes_at(_tag_length(self.bytes_at(0, 10)), 200)
@@ -290,10 +270,3 @@ def _described(stream: av.AudioStream) -> str:
     context, language = stream.codec_context, stream.metadata.get("language", "")
     kind = f"{context.name}, {context.channels} channel(s)" if context else "unknown"
     return f"({language}, {kind})" if language else f"({kind})"
-
-
-def _reason(error: Exception, said: list[tuple[int, str, str]]) -> str:
-    """The last complaint, or what the error says."""
-    complaints = [message.strip() for level, _, message in said if level <= av.logging.ERROR]
-    text = complaints[-1] if complaints else getattr(error, "strerror", None) or str(error)
-    return " ".join(text.split()).rstrip(".")

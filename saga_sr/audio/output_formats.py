@@ -21,6 +21,7 @@ class OutputFormat:
         kbps: bit rates in kb/s, the lowest, the highest and the usual one of a channel; none where it cannot be chosen.
         depths: the bits that samples can be stored with; none where the format does not store samples.
         rates: in Hz, those that it takes; none where it takes all.
+        pictures: whether it is for films, whose picture is kept.
     """
 
     name: str
@@ -29,6 +30,7 @@ class OutputFormat:
     depths: tuple[Depth, ...] = ()
     rates: tuple[int, ...] = ()
     kbps: tuple[int, int, int] | None = None
+    pictures: bool = False
 
     def rate(self, asked: int | str | None, source_hz: int, model_hz: int) -> int:
         """The rate to write, in Hz.
@@ -88,32 +90,62 @@ class OutputFormat:
 
 _INTEGERS, _ALL_DEPTHS = (16, 24), (16, 24, "float")
 _MPEG_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_AAC_RATES, _AAC_KBPS = (*_MPEG_RATES, 88_200, 96_000), (16, 1024, 160)
+# ffmpeg 8 writes the channels of 5.0 and 6.1 in a wrong order.
+_OPUS_CHANNELS, _OPUS_RATES, _OPUS_KBPS = (1, 2, 3, 4, 6, 8), (48_000,), (6, 510, 128)
 FORMATS = {
     "wav": OutputFormat("WAV", (".wav",), range(1, 65), _ALL_DEPTHS),
     "flac": OutputFormat("FLAC", (".flac",), range(1, 9), _INTEGERS),
     "ogg": OutputFormat("OGG", (".ogg",), range(1, 9)),
-    # ffmpeg 8 writes the channels of 5.0 and 6.1 in a wrong order.
-    "opus": OutputFormat("Opus", (".opus",), (1, 2, 3, 4, 6, 8), (), (48_000,), (6, 510, 128)),
+    "opus": OutputFormat("Opus", (".opus",), _OPUS_CHANNELS, (), _OPUS_RATES, _OPUS_KBPS),
     "mp3": OutputFormat("MP3", (".mp3",), (1, 2), (), _MPEG_RATES, (8, 320, 160)),
-    "m4a": OutputFormat("M4A", (".m4a",), range(1, 9), (), (*_MPEG_RATES, 88_200, 96_000), (16, 1024, 160)),
+    "m4a": OutputFormat("M4A", (".m4a",), range(1, 9), (), _AAC_RATES, _AAC_KBPS),
     "aiff": OutputFormat("AIFF", (".aiff", ".aif"), range(1, 65), _ALL_DEPTHS),
 }
-_BY_SUFFIX = {suffix: found for found in FORMATS.values() for suffix in found.suffixes}
+# Of films, with the sound that players of each expect: AAC in MP4 and MOV, Opus in WebM, FLAC in MKV.
+FILM_FORMATS = {
+    "mp4": OutputFormat("MP4", (".mp4", ".m4v"), range(1, 9), (), _AAC_RATES, _AAC_KBPS, pictures=True),
+    "mkv": OutputFormat("MKV", (".mkv",), range(1, 9), _INTEGERS, pictures=True),
+    "webm": OutputFormat("WebM", (".webm",), _OPUS_CHANNELS, (), _OPUS_RATES, _OPUS_KBPS, pictures=True),
+    "mov": OutputFormat("MOV", (".mov",), range(1, 9), (), _AAC_RATES, _AAC_KBPS, pictures=True),
+}
+_BY_SUFFIX = {suffix: found for found in (*FORMATS.values(), *FILM_FORMATS.values()) for suffix in found.suffixes}
 
 
-def output_format(path: str | Path) -> OutputFormat:
+def formats(pictures: bool) -> dict[str, OutputFormat]:
+    """The formats by what `format=` calls them: those of films if `pictures` are kept."""
+    return FILM_FORMATS if pictures else FORMATS
+
+
+def output_format(path: str | Path, pictures: bool | None = None) -> OutputFormat:
     """The format that a file is written in, by its suffix.
 
+    Args:
+        pictures: whether it is to keep a picture; None where that is not known.
+
     Raises:
-        AudioError: there is none of that suffix.
+        AudioError: there is none of that suffix, or it is not for that.
     """
     found = _BY_SUFFIX.get(Path(path).suffix.lower())
-    if found is None:
+    if found is None or pictures not in (None, found.pictures):
+        listed = [suffix for suffix, how in _BY_SUFFIX.items() if how.pictures == bool(pictures)]
         raise AudioError(
-            f"{path} cannot be written: choose one of the suffixes {', '.join(_BY_SUFFIX)}, or write {path}/ for a "
-            "folder."
+            f"{path} cannot be written{_why_not(found)}: choose one of the suffixes {', '.join(listed)}, or write "
+            f"{path}/ for a folder."
         )
     return found
+
+
+def _why_not(found: OutputFormat | None) -> str:
+    if found is None:
+        return ""
+    return " without keep_video=true" if found.pictures else " with keep_video=true, since it holds no picture"
+
+
+def suffix_of_film(name: Path) -> str:
+    """The suffix of a film's copy: the film's own where it can be written, or else mkv."""
+    found = _BY_SUFFIX.get(name.suffix.lower())
+    return name.suffix[1:].lower() if found is not None and found.pictures else "mkv"
 
 
 def _either(values: tuple[int, ...]) -> str:

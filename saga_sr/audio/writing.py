@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import soundfile
@@ -22,6 +22,9 @@ from saga_sr.audio.sndfile_encoder import SndfileEncoder
 from saga_sr.audio.wav_file import WavFile
 from saga_sr.core.atomic_file import Aside
 from saga_sr.core.errors import AudioError, DiskError
+
+if TYPE_CHECKING:
+    from saga_sr.audio.film import Film
 
 # What no other file on the same disk will be written for.
 NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.EIO)
@@ -47,6 +50,7 @@ class AudioWriter:
         mask: which speakers the channels are for, see `channel_layout`, where the format can tell (WAV); what so many
             channels usually are where left out.
         kbps: the bit rate in kb/s of formats that have one (Opus, MP3, M4A); a high one where left out.
+        film: whose picture is copied, and whose sound is replaced; for formats of films.
 
     Attributes:
         metadata: what the file is to tell of its sound; set before the block ends.
@@ -67,15 +71,16 @@ class AudioWriter:
         *,
         mask: int | None = None,
         kbps: int | None = None,
+        film: Film | None = None,
     ) -> None:
         self.path = Path(path)
-        how = output_format(path)
+        how = output_format(path, pictures=film is not None)
         self._depth = depth if how.depths else None
         self.fixed_point = self._depth != "float"
-        self._mask, self._kbps, self._name = mask, kbps, how.name
+        self._mask, self._kbps, self._film, self._name = mask, kbps, film, how.name
         self._sample_rate, self._channels = sample_rate, channels
         self.metadata: Metadata | None = None
-        self.notes: list[str] = []
+        self.notes: list[str] = film.notes if film else []
         self._quantiser = Quantiser(self._depth)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,11 +91,14 @@ class AudioWriter:
             raise self._failure(error) from error
         try:
             self._encoder = self._opened(how, sample_rate, channels)
+        except AudioError:
+            self._aside.remove()
+            raise
         except (soundfile.SoundFileError, ValueError) as error:
             self._aside.remove()
             raise AudioError(
                 f"{self.path} cannot be written: {how.name} does not take {channels} channel(s) at {sample_rate} Hz; "
-                "use .wav or .flac."
+                f"use {'.mkv' if how.pictures else '.wav or .flac'}."
             ) from error
 
     def _opened(self, how: OutputFormat, sample_rate: int, channels: int) -> Encoder:
@@ -100,13 +108,14 @@ class AudioWriter:
             assert self._depth is not None
             mask = DEFAULT_MASKS.get(channels, 0) if self._mask is None else self._mask
             return WavFile(self._aside.file, sample_rate, channels, self._depth, mask)
-        if how.kbps:
+        if how.kbps or how.pictures:
             # PyAV takes a while to import.
             from saga_sr.audio.ffmpeg_encoder import FfmpegEncoder
 
             kbps = how.bitrate(self._kbps, channels)
-            assert kbps is not None
-            return FfmpegEncoder(self._aside.file, how.name, sample_rate, channels, kbps)
+            return FfmpegEncoder(
+                self._aside.file, how.name, sample_rate, channels, kbps, depth=self._depth, film=self._film
+            )
         return SndfileEncoder(self._aside.file, how.name, sample_rate, channels, self._depth)
 
     def write(self, audio: Tensor) -> None:
@@ -131,6 +140,8 @@ class AudioWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            if kind is not None and self._film:
+                self._film.stop()
             self._encoder.close()
             if kind is None:
                 self._tag()

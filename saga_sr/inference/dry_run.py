@@ -14,6 +14,7 @@ from saga_sr.core.errors import AudioError, SagaError
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.finite import FiniteReader
 from saga_sr.inference.jobs import Job
+from saga_sr.inference.output import Output
 from saga_sr.inference.recordings import Recording
 from saga_sr.inference.restoring import load_enhancer
 from saga_sr.inference.session import Session
@@ -62,12 +63,14 @@ def look(enhancer: Enhancer, job: Job) -> tuple[float, float, str]:
     """How long a recording is, in seconds, the same of all channels if it is to be restored, and its edges in words.
 
     Raises:
-        AudioError: it cannot be read.
+        AudioError: it cannot be read, or its result not be written.
     """
     session = Session(enhancer.model, enhancer.settings)
     with AudioReader(
         job.source, flawless=False, stream=session.settings.stream, strict=session.settings.strict
     ) as file:
+        with Output(job.target, session.settings, file.info, enhancer.sample_rate):
+            pass  # what cannot be written is said
         recording = Recording(FiniteReader(file, session.settings.nan, str(job.source)), enhancer.sample_rate)
         seen = session.look(recording)
         said = restoring(seen.edges, enhancer.sample_rate, seen.heard)

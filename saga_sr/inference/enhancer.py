@@ -10,12 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saga_sr.audio.channel_layout import read_mask
 from saga_sr.audio.edges import Edge
 from saga_sr.audio.files import AudioReader
 from saga_sr.audio.full_scale import FullScale
-from saga_sr.audio.output_formats import output_format
-from saga_sr.audio.writing import AudioWriter
 from saga_sr.core.errors import AudioError
 from saga_sr.inference.arrays import as_batch, is_fixed_point
 from saga_sr.inference.chunks import CrossFade
@@ -23,6 +20,7 @@ from saga_sr.inference.finite import FiniteReader
 from saga_sr.inference.jobs import plan_files
 from saga_sr.inference.measurement import Heard
 from saga_sr.inference.notes import warn
+from saga_sr.inference.output import Output
 from saga_sr.inference.output_rate import at_rate
 from saga_sr.inference.progress import CancelToken, Progress, Watch
 from saga_sr.inference.recordings import ArrayReader, Recording
@@ -179,25 +177,20 @@ class Enhancer:
         settings = session.settings
         with AudioReader(source, flawless=False, stream=settings.stream, strict=settings.strict) as file:
             reader = FiniteReader(file, settings.nan, str(source))
-            recording = Recording(reader, self.sample_rate)
-            look = session.look(recording)
+            recording, info = Recording(reader, self.sample_rate), reader.info
             watch = Watch(progress, cancel, recording.length / self.sample_rate)
-            how, info = output_format(target), reader.info
-            rate = how.rate(settings.rate, info.sample_rate, self.sample_rate)
-            depth = how.depth(settings.bits, info.bits, info.floats)
-            length = -(-info.frames * rate // info.sample_rate)
-            kbps = how.bitrate(settings.bitrate, info.channels)
-            mask = read_mask(info.path, settings.stream, info.channels)
-            with AudioWriter(target, rate, info.channels, depth, mask=mask, kbps=kbps) as writer:
-                way = session.settings.clip if writer.fixed_point else None
-                full_scale = FullScale(way, rate, writer.path.parent)
-                restored = _restored(session, recording, look, watch)
-                for block in full_scale.fit(at_rate(restored, self.sample_rate, rate, length)):
-                    writer.write(block)
-                told: list[str] = []
-                if settings.tags:
-                    tags, told = result_tags(info.path, info.sample_rate, rate, self.name)
-                    writer.metadata = tags.at_another_level() if way and full_scale.peak > 1 else tags
+            with Output(target, settings, info, self.sample_rate, self.name) as output:
+                look = session.look(recording)
+                with output.writer() as writer:
+                    way = session.settings.clip if writer.fixed_point else None
+                    full_scale = FullScale(way, output.rate, writer.path.parent)
+                    restored = _restored(session, recording, look, watch)
+                    for block in full_scale.fit(at_rate(restored, self.sample_rate, output.rate, output.length)):
+                        writer.write(block)
+                    told: list[str] = []
+                    if settings.tags and not settings.keep_video:  # films are told by what they are copied from
+                        tags, told = result_tags(info.path, info.sample_rate, output.rate, self.name)
+                        writer.metadata = tags.at_another_level() if way and full_scale.peak > 1 else tags
             notes = [*file.notes, *reader.notes, *full_scale.notes(str(target)), *told, *writer.notes]
         if not full_scale.peak:
             notes.append(f"{source} is silent, and so is {target}.")
@@ -211,7 +204,7 @@ class Enhancer:
             SagaError: a file that cannot be restored; those before it are done.
         """
         settings = self.settings.changed(**changes)
-        plan = plan_files([source], f"{target}/", settings.format)
+        plan = plan_files([source], f"{target}/", settings.format, pictures=settings.keep_video)
         return {job.source: self.file(job.source, job.target, **changes) for job in plan.jobs}
 
     def stream(self, blocks: Iterable[Any], sample_rate: int, **changes: Any) -> EnhancedStream:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saga_sr.audio.output_formats import FORMATS, output_format
+from saga_sr.audio.output_formats import formats, output_format
 from saga_sr.core.errors import AudioError, ConfigError
 from saga_sr.inference.inputs import find_inputs, is_pattern, no_recordings
 from saga_sr.inference.naming import TEMPLATE, result_places
@@ -56,27 +56,32 @@ def is_one_file(output: str | Path) -> bool:
 def plan_files(
     words: Sequence[str | Path],
     output: str | Path,
-    suffix: str,
+    suffix: str | None,
     template: str = TEMPLATE,
     results: Iterable[Path] = (),
+    pictures: bool = False,
 ) -> Plan:
     """Which file is written where. Nothing is written, and no file opened.
 
     Args:
         words: files, folders, patterns and lists, see `find_inputs`.
         output: a file (for one file), or a folder, see `is_one_file`, in which folders are kept as they were found.
-        suffix: format of files in a folder, such as `flac`.
+        suffix: format of files in a folder, such as `flac`; where left out, that, or of films their own.
         template: of their names, see `result_places`.
         results: what earlier runs have made in the folder `output`, relative to it, which is nothing to restore.
+        pictures: whether films are to keep their pictures.
 
     Raises:
         AudioError: there is nothing to restore, or a file is to be written in a format that cannot be.
         ConfigError: an unknown format, several files to be written to one, or an output that is an input.
     """
-    if suffix not in FORMATS:
-        raise ConfigError(f"format={suffix!r} is not known; choose one of {', '.join(FORMATS)}.")
+    if suffix not in (None, *formats(pictures)):
+        why = "holds no picture, which keep_video= asks for" if suffix in formats(False) else "is not known"
+        raise ConfigError(f"format={suffix!r} {why}; choose one of {', '.join(formats(pictures))}.")
+    suffix = suffix if suffix or pictures else "flac"
     one_file, output = is_one_file(output), Path(output)
     if one_file:
+        output_format(output, pictures)
         return _plan_of_one(words, output)
     inputs = find_inputs(words, without=output)
     where = _Places()

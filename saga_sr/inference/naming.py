@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Formatter
 
+from saga_sr.audio.output_formats import suffix_of_film
 from saga_sr.core.errors import ConfigError
 
 TEMPLATE = "{stem}.{ext}"
@@ -34,7 +35,7 @@ def check_template(template: str) -> None:
         raise ConfigError(f"name={template} is not a file's name with {{stem}} that ends in .{{ext}}.")
 
 
-def result_places(places: Sequence[Path], suffix: str, template: str = TEMPLATE) -> list[Path]:
+def result_places(places: Sequence[Path], suffix: str | None, template: str = TEMPLATE) -> list[Path]:
     """Where the result of each recording goes in a folder of results, by where the recording lies.
 
     Results that would be one, also to systems that take no notice of case, keep the recording's suffix in `{stem}`:
@@ -44,7 +45,7 @@ def result_places(places: Sequence[Path], suffix: str, template: str = TEMPLATE)
 
     Args:
         places: paths, relative to the folder of results.
-        suffix: of the results, without its dot.
+        suffix: of the results, without its dot; None for films that keep their own.
         template: a name with `{stem}`, `{suffix}` (the recording's) and `{ext}` (the result's).
 
     Raises:
@@ -66,9 +67,9 @@ def result_places(places: Sequence[Path], suffix: str, template: str = TEMPLATE)
     return results
 
 
-def result_place(place: Path, suffix: str, template: str = TEMPLATE, length: int = 0) -> Path:
+def result_place(place: Path, suffix: str | None, template: str = TEMPLATE, length: int = 0) -> Path:
     """Where the result of the recording at `place` goes if nothing else is in the way."""
-    fields = {"stem": _stem(place, length), "ext": suffix, "suffix": place.suffix[1:]}
+    fields = {"stem": _stem(place, length), "ext": suffix or suffix_of_film(place), "suffix": place.suffix[1:]}
     return place.parent / template.format(**fields)
 
 

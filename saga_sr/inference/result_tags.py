@@ -24,4 +24,9 @@ def result_tags(source: Path, source_hz: int, result_hz: int, model: str) -> tup
     except Exception as error:
         found = Metadata(result_hz)
         notes = [f"{source} has tags that cannot be read ({reason_of(error)}); the result goes without them."]
-    return found.made_by(f"saga-sr {__version__}" + (f", model {model}" if model else "")), notes
+    return found.made_by(maker(model)), notes
+
+
+def maker(model: str) -> str:
+    """What makes files, with the name of the `model`, if it has one."""
+    return f"saga-sr {__version__}" + (f", model {model}" if model else "")

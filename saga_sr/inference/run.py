@@ -40,7 +40,7 @@ def run(config: DictConfig) -> None:
     record = None if is_one_file(config.output) else Record.read(Path(config.output))
     words = list(config.input) if isinstance(config.input, ListConfig) else [config.input]
     results = [Path(result) for result in record.begun] if record else []
-    plan = plan_files(words, config.output, settings.format, config.name, results)
+    plan = plan_files(words, config.output, settings.format, config.name, results, settings.keep_video)
     for remark in plan.remarks:
         logger.info("%s", remark)
     recipe = Recipe(digest_of_settings(settings), model_digest(config, record))

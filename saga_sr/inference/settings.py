@@ -14,7 +14,7 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from saga_sr.audio.output_formats import FORMATS
+from saga_sr.audio.output_formats import FILM_FORMATS, FORMATS
 from saga_sr.core.config import CONF_DIR
 from saga_sr.core.errors import ConfigError
 
@@ -85,7 +85,14 @@ class EnhanceSettings:
     overlap_s: float = _setting(1.0, "seconds of cross-fade between neighbouring chunks")
     batch_size: int = _setting(1, "chunks restored together")
     seed: int = _setting(0, "of the noise; the same seed gives the same result")
-    format: str = _setting("flac", f"of files written to a folder: {', '.join(FORMATS)}")
+    format: str | None = _setting(
+        None,
+        f"of files written to a folder: {', '.join(FORMATS)}, and with keep_video {', '.join(FILM_FORMATS)}; flac, or "
+        "the film's own, if left out",
+    )
+    keep_video: bool = _setting(
+        False, "make a film of each film, with its picture as it is and its sound replaced: MP4, MKV, WebM or MOV"
+    )
     rate: Any = field(
         default=None,
         metadata={"help": "of files, in Hz, or keep for the input's, not below the model's; the model's if left out"},
