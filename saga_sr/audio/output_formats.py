@@ -63,6 +63,9 @@ class OutputFormat:
             AudioError: bits were asked for that the format does not hold.
         """
         if not self.depths:
+            if asked not in (None, "keep"):
+                instead = "give bitrate= instead" if self.kbps else "leave it out"
+                raise AudioError(f"{self.name} stores no samples that could have bits={asked}; {instead}.")
             return None
         if asked not in (None, "keep"):
             if asked not in self.depths:
@@ -79,6 +82,9 @@ class OutputFormat:
             AudioError: a bit rate was asked for that the format does not take.
         """
         if self.kbps is None:
+            if asked is not None:
+                instead = "give bits= instead" if self.depths else "leave it out"
+                raise AudioError(f"{self.name} takes no bitrate={asked}; {instead}, or choose another format.")
             return None
         lowest, highest, usual = self.kbps
         if asked is None:
@@ -86,6 +92,16 @@ class OutputFormat:
         if not lowest <= asked <= highest:
             raise AudioError(f"{self.name} does not take bitrate={asked}; give {lowest} to {highest} kb/s.")
         return asked
+
+    def check(self, rate: int | str | None, bits: Depth | None, bitrate: int | None) -> None:
+        """See whether what is asked for is possible, whatever the source is.
+
+        Raises:
+            AudioError: it is not.
+        """
+        self.rate(rate, 0, 0)
+        self.depth(bits, None, False)
+        self.bitrate(bitrate, 1)
 
 
 _INTEGERS, _ALL_DEPTHS = (16, 24), (16, 24, "float")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig
 
+from saga_sr.audio.output_formats import output_format
 from saga_sr.core.atomic_file import remove_left_behind
 from saga_sr.core.errors import ConfigError, DiskError
 from saga_sr.inference.batch import Batch
@@ -41,6 +42,8 @@ def run(config: DictConfig) -> None:
     words = list(config.input) if isinstance(config.input, ListConfig) else [config.input]
     results = [Path(result) for result in record.begun] if record else []
     plan = plan_files(words, config.output, settings.format, config.name, results, settings.keep_video)
+    for how in {output_format(job.target, settings.keep_video) for job in plan.jobs}:
+        how.check(settings.rate, settings.bits, settings.bitrate)
     for remark in plan.remarks:
         logger.info("%s", remark)
     recipe = Recipe(digest_of_settings(settings), model_digest(config, record))

@@ -100,12 +100,14 @@ class EnhanceSettings:
     bits: Any = field(
         default=None,
         metadata={
-            "help": "of samples in WAV, FLAC and AIFF: 16 (dithered), 24, float (not FLAC), or keep for the input's; "
+            "help": "of samples in WAV, FLAC, AIFF, MKV: 16 (dithered), 24, float (WAV, AIFF), keep for the input's; "
             "where left out, 24, or float if the input is"
         },
     )
 
-    bitrate: int | None = _setting(None, "of MP3, M4A and Opus files, in kb/s; 320 or 256 for two channels if left out")
+    bitrate: int | None = _setting(
+        None, "of MP3, M4A, Opus, MP4, MOV and WebM, in kb/s; 320 or 256 for two channels if left out"
+    )
     tags: bool = _setting(
         True, "copy tags, pictures, time stamps and points, and tell what made the file; off for none"
     )

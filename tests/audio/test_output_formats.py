@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def test_rates_and_bits_follow_the_wish_the_input_and_the_format() -> None:
         ),
     ):
         assert wav.depth(asked, bits, floats) == stored
-    assert flac.depth("keep", None, True) == 24 and mp3.depth("float", None, True) is None
+    assert flac.depth("keep", None, True) == 24 and mp3.depth("keep", None, True) is None
     with pytest.raises(AudioError, match="FLAC holds no floats"):
         flac.depth("float", None, True)
 
@@ -191,6 +192,20 @@ def test_bit_rates(tmp_path: Path) -> None:
         assert 3 < sizes[1] / sizes[0] < 5
     with pytest.raises(AudioError, match="MP3 does not take bitrate=500; give 8 to 320 kb/s"):
         FORMATS["mp3"].bitrate(500, 2)
+
+
+@pytest.mark.parametrize(("name", "asked", "said"), [
+    ("mp3", {"bits": 16}, "MP3 stores no samples that could have bits=16; give bitrate= instead"),
+    ("ogg", {"bits": "float"}, "OGG stores no samples that could have bits=float; leave it out"),
+    ("flac", {"bitrate": 128}, "FLAC takes no bitrate=128; give bits= instead"),
+    ("ogg", {"bitrate": 128}, "OGG takes no bitrate=128; leave it out, or choose another format"),
+    ("opus", {"bitrate": 1}, "Opus does not take bitrate=1; give 6 to 510"),
+    ("opus", {"rate": 44_100}, "Opus does not take 44100 Hz"),
+])  # fmt: skip
+def test_what_a_format_has_no_use_for_is_refused(name: str, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(AudioError, match=said):
+        FORMATS[name].check(**{"rate": None, "bits": None, "bitrate": None, **asked})
+    FORMATS[name].check("keep", "keep", None)
 
 
 def test_formats_are_known_without_torch() -> None:

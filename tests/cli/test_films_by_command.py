@@ -35,6 +35,8 @@ def test_what_is_not_possible_is_said_before_the_model_is_read(package: Path, tm
         ([str(tmp_path / "b.mp4")], "b.mp4 cannot be written without keep_video=true"),
         ([str(tmp_path / "b.wav"), "keep_video=true"], "b.wav cannot be written with keep_video=true"),
         ([f"{tmp_path}/out/", "keep_video=true", "format=wav"], "format='wav' holds no picture"),
+        ([f"{tmp_path}/out/", "format=mp3", "bits=16"], "MP3 stores no samples that could have bits=16"),
+        ([f"{tmp_path}/out/", "bitrate=128"], "FLAC takes no bitrate=128"),
     ):
         done = program("-m", "saga_sr", "enhance", str(film), *words, f"model={package}")
         assert done.returncode == 1 and said in done.stderr and len(done.stderr.splitlines()) == 1

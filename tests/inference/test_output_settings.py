@@ -83,6 +83,16 @@ def test_settings_that_are_not_possible_are_refused(wrong: dict[str, object]) ->
         EnhanceSettings().changed(**wrong)
 
 
+@pytest.mark.parametrize(("name", "asked"), [("x.mp3", {"bits": 16}), ("x.flac", {"bitrate": 128})])
+def test_what_the_format_has_no_use_for_is_refused_before_anything_is_written(
+    enhancer: Enhancer, tmp_path: Path, name: str, asked: dict[str, int]
+) -> None:
+    write_audio(tmp_path / "in.wav", 0.1 * torch.randn(1, 9000), 44_100)
+    with pytest.raises(AudioError, match=f"{next(iter(asked))}="):
+        enhancer.file(tmp_path / "in.wav", tmp_path / name, **asked)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
+
+
 def test_a_result_tells_what_its_input_told_and_what_made_it(enhancer: Enhancer, tmp_path: Path) -> None:
     with AudioWriter(tmp_path / "in.flac", 48_000, 1) as writer:
         writer.write(0.9 * torch.rand(1, 9600, generator=torch.Generator().manual_seed(0)))
