@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,3 +32,8 @@ def uniform(shape: Sequence[int], generators: Generators = None, device: torch.d
 def seeded(seeds: Sequence[int], device: torch.device | str = "cpu") -> list[torch.Generator]:
     """A generator for each of `seeds`."""
     return [torch.Generator(device).manual_seed(seed) for seed in seeds]
+
+
+def numpy_generators(count: int, generators: Generators = None) -> list[np.random.Generator]:
+    """A generator of NumPy's for each of `count` examples, seeded by a draw from its own of the CPU `generators`."""
+    return [np.random.default_rng(seed) for seed in (uniform([count, 2], generators) * 2**24).long().tolist()]

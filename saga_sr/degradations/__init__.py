@@ -1,1 +1,1 @@
-"""What recordings have gone through: lossy coding, telephones, and one of several by chance."""
+"""What recordings have gone through: lossy coding, telephones, cheap resampling, noise floors."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from saga_sr.audio.degradation import Degraded, cut_above
 from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.core.errors import ConfigError
-from saga_sr.core.random_numbers import Generators, uniform
+from saga_sr.core.random_numbers import Generators, numpy_generators
 
 
 class ClipDegradation(ABC):
@@ -40,10 +40,10 @@ class ClipDegradation(ABC):
     def __call__(self, hr: Tensor, generators: Generators) -> Degraded:
         """Degrade `hr` [b, c, time]; CPU `generators` draw, so that a seed means the same on any device."""
         limits = (self.bandwidth_fraction * bandwidth_hz(hr, self.sample_rate)).tolist()
-        seeds = (uniform([len(hr), 2], generators) * 2**24).long().tolist()
+        draws = numpy_generators(len(hr), generators)
         clips, edges = [], []
-        for clip, limit, seed in zip(hr.cpu().float(), limits, seeds, strict=True):
-            degraded, edge_hz = self.degrade_clip(clip, np.random.default_rng(seed))
+        for clip, limit, rng in zip(hr.cpu().float(), limits, draws, strict=True):
+            degraded, edge_hz = self.degrade_clip(clip, rng)
             clips.append(degraded)
             edges.append(min(float(edge_hz), limit))
         cutoff_hz = torch.tensor(edges, device=hr.device)
