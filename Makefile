@@ -24,6 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) -U pip
 	$(INSTALL) --no-compile -e '.[dev]'
+	$(INSTALL) --no-compile --no-deps descript-audio-codec descript-audiotools
 	@$(RUN) -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true  # on all cores; pip takes one
 	@touch $@
 

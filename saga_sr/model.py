@@ -82,6 +82,9 @@ class SuperResolver(nn.Module):
         sampler, guidance: what restoring uses unless it is given others.
         low_band: how the enhancer takes the output's low band from the input, see `replace_low_band`.
 
+    Attributes:
+        mixed_precision: whether sampling runs the network in bfloat16 where the processor is fast at it.
+
     Raises:
         ConfigError: parts that do not fit each other.
     """
@@ -104,6 +107,7 @@ class SuperResolver(nn.Module):
         self.sampler = sampler
         self.guidance = guidance
         self.low_band = checked_mode(low_band)
+        self.mixed_precision = True
         self._check()
 
     def _check(self) -> None:
@@ -253,7 +257,7 @@ class SuperResolver(nn.Module):
         n = len(branched.weights)
         joined = self.conditioner.join_channels(Conditioning(), z_lr)
         concat = Conditioning.stack([joined.drop(dropped) for dropped in branched.weights]).concat
-        conditioning = replace(branched.conditioning.repeat(len(z_lr) // branched.clips), concat=concat)
+        conditioning = replace(branched.conditioning.repeat(z_lr.shape[0] // branched.clips), concat=concat)
 
         def moments(z: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
             z_all, t_all = z.repeat(n, 1, 1), t.repeat(n)
@@ -261,12 +265,13 @@ class SuperResolver(nn.Module):
                 prediction = self.backbone(z_all, t_all, conditioning)
             velocities = self.objective.velocity(prediction.value.float(), z_all, t_all)
             velocity = combine(rearrange(velocities, "(n b) c f -> n b c f", n=n), branched.weights.values())
-            return velocity, None if prediction.variance is None else prediction.variance[: len(z)]
+            return velocity, None if prediction.variance is None else prediction.variance[: z.shape[0]]
 
         return GuidedVelocity(moments)
 
     def _autocast(self, device: torch.device) -> torch.autocast:
-        return torch.autocast(device.type, torch.bfloat16, enabled=has_fast_bfloat16(device.type))
+        enabled = self.mixed_precision and has_fast_bfloat16(device.type)
+        return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
     @torch.no_grad()
     def restore(

@@ -41,8 +41,8 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         plain = type(x) is Tensor and x.device.type == "cpu" and not torch.compiler.is_compiling()
         float32 = x.dtype == self.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-        many = x.numel() >= FEW_ROWS * self.in_features
-        if plain and float32 and many and mkl_is_slow():
+        # Sizes are looked at last: in a graph that is being exported they are not known.
+        if plain and float32 and x.numel() >= FEW_ROWS * self.in_features and mkl_is_slow():
             return linear(x.to_mkldnn(), self.weight, self.bias).to_dense()
         return super().forward(x)
 

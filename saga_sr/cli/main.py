@@ -22,7 +22,7 @@ VERBS = {
     "caption": "describe recordings in words, for models that read text",
     "compare": "put training runs side by side on a page",
     "inspect": "say what a model costs, or what a file of weights holds",
-    "export": "write a model package of a run or checkpoint, and publish it",
+    "export": "write a model package of a run or checkpoint, and publish it, or write graphs for other programs",
 }
 OK, FAILED, MISUSED, STOPPED = 0, 1, 2, 130
 

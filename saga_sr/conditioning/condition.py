@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from saga_sr.conditioning.types import ConditionRequest
+from saga_sr.conditioning.types import ConditionRequest, Port
 from saga_sr.core.errors import ConfigError
 from saga_sr.core.random_numbers import Generators
 
@@ -100,6 +100,11 @@ class Condition(nn.Module, ABC):
         Raises:
             ConfigError: what cannot be.
         """
+        return None
+
+    @property
+    def port(self) -> Port | None:
+        """The tensor [batch, ...] that an exported network is given as its value; None where it needs none."""
         return None
 
     @abstractmethod

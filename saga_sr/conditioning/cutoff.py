@@ -37,6 +37,10 @@ class CutoffCondition(NumbersCondition):
             raise ConfigError(f"conditioning.cutoff.scale={scale!r} is not known; choose {' or '.join(SCALES)}.")
         super().__init__(width, attended)
         self.scale = scale
+        low = f"{LOWEST_HZ:g} Hz"
+        self.meaning = "where the input's content ends: " + (
+            "f / Nyquist" if scale == "linear" else f"log(f / {low}) / log(Nyquist / {low})"
+        )
         self.dropout = probability("cutoff", dropout)
 
     def from_training(self, pairs: TrainingPairs) -> Tensor:

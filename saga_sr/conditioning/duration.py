@@ -30,6 +30,7 @@ class DurationCondition(NumbersCondition):
     ) -> None:
         super().__init__(width, attended)
         self.total_share = num_samples / sample_rate / max_seconds
+        self.meaning = f"always 0 and {self.total_share:.9g}"
 
     def from_training(self, pairs: TrainingPairs) -> Tensor:
         return self._of(len(pairs.captions))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from saga_sr.conditioning.condition import Condition, Dims, Embedding
+from saga_sr.conditioning.types import Port
 
 
 class NumberEmbedding(nn.Module):
@@ -40,9 +41,11 @@ class NumbersCondition(Condition):
 
     Attributes:
         numbers: their names, which their embeddings have in the weights.
+        meaning: what they are, in words.
     """
 
     numbers: ClassVar[tuple[str, ...]]
+    meaning: str = "each from 0 to 1"
 
     def __init__(self, width: int, attended: bool) -> None:
         super().__init__()
@@ -55,6 +58,10 @@ class NumbersCondition(Condition):
     def dims_of(cls, settings: Mapping[str, Any]) -> Dims:
         width = settings["width"]
         return Dims(width if settings["attended"] else None, len(cls.numbers) * width)
+
+    @property
+    def port(self) -> Port:
+        return Port(("batch", len(self.numbers)), self.meaning)
 
     def forward(self, value: Tensor) -> Embedding:
         """Embed numbers [b, number]: tokens [b, number, width] and columns [b, number * width]."""

@@ -56,6 +56,10 @@ class RolloffCondition(NumbersCondition):
         self.dropout = None if dropped_with_text else probability("rolloff", dropout)
         self.dropped_with = "text" if dropped_with_text else None
         self.spectrum = SPECTRA.index(spectrum)
+        self.meaning = (
+            f"spectral roll-off ({spectrum}) of the input, and the one wished for, as shares of Nyquist; the weights' "
+            "full_band asks for full band"
+        )
         self.register_buffer("full_band", torch.ones(()))
 
     @staticmethod

@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 
 from saga_sr.conditioning.condition import Condition, Dims, Embedding, TrainingPairs, probability
 from saga_sr.conditioning.t5 import CaptionReader
-from saga_sr.conditioning.types import ConditionRequest
+from saga_sr.conditioning.types import ConditionRequest, Port
 from saga_sr.core.errors import WeightsError
 from saga_sr.core.pretrained import PretrainedNetwork
 
@@ -25,7 +25,7 @@ class TextCondition(Condition):
     """Captions as tokens, by a frozen T5 encoder that runs once for each caption.
 
     Shorter captions are filled up with zeros, which are attended to, as in Stable Audio; no caption at all is the null
-    condition, nothing but zeros. Its value is the captions.
+    condition, nothing but zeros. Its value is the captions, or the tokens that became of them.
 
     Args:
         path: folder with a T5 model and its tokenizer, as `save_pretrained` writes them. Where None, there is no
@@ -64,12 +64,22 @@ class TextCondition(Condition):
     def from_request(self, request: ConditionRequest) -> Sequence[str]:
         return request.prompts
 
-    def forward(self, value: Sequence[str]) -> Embedding:
+    @property
+    def port(self) -> Port:
+        mapped = ", mapped by the weights' project" if self.project is not None else ""
+        return Port(
+            ("batch", self.max_tokens, self.width),
+            f"T5's tokens of the prompt{mapped}, with zeros where there are fewer; zeros alone for no prompt",
+        )
+
+    def forward(self, value: Sequence[str] | Tensor) -> Embedding:
         """Tokens [b, max_tokens, width] of captions.
 
         Raises:
             WeightsError: there are captions, and no encoder.
         """
+        if isinstance(value, Tensor):
+            return Embedding(value)
         if self.reader is None:
             return Embedding(self._unread(value))
         network = self.reader.network

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 PARTS = ("concat", "cross_attention", "cross_attention_mask", "global_")
 Span = tuple[int, int]
+
+
+class Port(NamedTuple):
+    """A tensor that goes into a network that was exported, or comes out of it.
+
+    Attributes:
+        shape: sizes, and the names of those that may be any.
+        meaning: in words, for whoever calls the network from another program.
+    """
+
+    shape: tuple[str | int, ...]
+    meaning: str
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ EXTRAS = {
     "PIL": "train",
     "tensorboard": "train",
     "diffusers": "saga",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
     "transformers": "saga",
     "wandb": "wandb",
 }

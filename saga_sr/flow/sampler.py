@@ -70,7 +70,7 @@ class Sampler:
     def __call__(self, velocity: Velocity | Moments, noise: Tensor, times: Tensor | None = None) -> Tensor:
         """Integrate from normal `noise` [b, ...] over `times`, 0 to 1 (the sampler's own grid if left out)."""
         times = self.times(noise.device) if times is None else times
-        z = torch.ones_like(noise).copysign(noise) if self.noise == "rademacher" else noise
+        z = 1 - 2 * (noise < 0).to(noise.dtype) if self.noise == "rademacher" else noise
         for t, t_next in pairwise(times):
             z = STEPS[self.solver](velocity, z, t, t_next - t)
         return z

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from saga_sr.core.errors import ConfigError, PackageError
 from saga_sr.core.run_folder import is_run, newest_whole, read_curves, read_record
+from saga_sr.model import SuperResolver
 from saga_sr.packages.card import exported_again, model_card, weights_facts
 from saga_sr.packages.checkpoint import KINDS, Trained, load_checkpoint
 from saga_sr.packages.finding import find_model
@@ -34,15 +37,11 @@ def export_package(
         PackageError: nothing to export, a target that holds something else, or a package that does not do what its
             source does.
     """
-    for word, given, known in (("weights", kind or "raw", KINDS), ("dtype", dtype, DTYPES)):
-        if given not in known:
-            raise ConfigError(f"{word}={given} is not known; choose one of {', '.join(known)}.")
+    if dtype not in DTYPES:
+        raise ConfigError(f"dtype={dtype} is not known; choose one of {', '.join(DTYPES)}.")
     check_target(target)
-    path = Path(source).expanduser()
-    found = (newest_whole(path / "checkpoints") if is_run(path) else None) or find_model(source)
+    found = find_source(source, kind)
     if found.is_dir():
-        if kind is not None:
-            raise ConfigError(f"weights={kind} is for runs and checkpoints; {found} holds one kind, so leave it out.")
         model, config = load_package(found), read_config(found)["model"]
         card = exported_again((found / "README.md").read_text() if (found / "README.md").is_file() else "", dtype)
         return save_package(model, config, target, card, DTYPES[dtype])
@@ -52,15 +51,44 @@ def export_package(
     )
 
 
-def check_target(folder: Path) -> None:
-    """See whether a package can take the place of what is at `folder`.
+def find_source(source: str | Path, kind: str | None = None) -> Path:
+    """The package's folder, or the checkpoint, that is exported: of a run that has checkpoints, the newest whole one.
 
     Raises:
-        PackageError: it holds what is no package's, and would be lost.
+        ConfigError: an unknown `kind` of weights, or one of a package.
+        PackageError: nothing to export.
+    """
+    if kind not in (None, *KINDS):
+        raise ConfigError(f"weights={kind} is not known; choose one of {', '.join(KINDS)}.")
+    path = Path(source).expanduser()
+    found = (newest_whole(path / "checkpoints") if is_run(path) else None) or find_model(source)
+    if found.is_dir() and kind is not None:
+        raise ConfigError(f"weights={kind} is for runs and checkpoints; {found} holds one kind, so leave it out.")
+    return found
+
+
+def read_source(source: str | Path, kind: str | None = None) -> tuple[SuperResolver, dict[str, Any]]:
+    """The model that is exported, with its configuration.
+
+    Raises:
+        ConfigError, PackageError: see `find_source`; or it cannot be read.
+    """
+    found = find_source(source, kind)
+    if found.is_dir():
+        return load_package(found), read_config(found)["model"]
+    trained = load_checkpoint(found, kind)
+    return trained.model, trained.config["model"]
+
+
+def check_target(folder: Path, files: Collection[str] = FILES) -> None:
+    """See whether an export of these `files` can take the place of what is at `folder`.
+
+    Raises:
+        PackageError: it holds what is no export's, and would be lost.
     """
     if not folder.exists():
         return
-    strangers = [path.name for path in folder.iterdir() if path.name not in FILES] if folder.is_dir() else [folder.name]
+    strangers = [path.name for path in folder.iterdir() if path.name not in files] if folder.is_dir() else [folder.name]
     if strangers:
         raise PackageError(
             f"{folder} is there already and holds {strangers[0]}, which is not a model package's and would be lost; "

@@ -10,8 +10,6 @@ package's model rooms, and a `path` can only lead into the package.
 from __future__ import annotations
 
 import importlib
-import shutil
-import uuid
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +23,7 @@ from saga_sr.core.errors import PackageError, SagaError
 from saga_sr.core.utf8_path import utf8_path
 from saga_sr.core.version import __version__
 from saga_sr.model import SuperResolver
+from saga_sr.packages.folders import taking_the_place_of
 from saga_sr.packages.layout import ASSETS
 from saga_sr.packages.verification import check_same
 
@@ -104,22 +103,14 @@ def save_package(
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     for name, _ in model.named_parameters():
         weights[name] = _stored(name, weights[name], dtype)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = folder.with_name(f".{folder.name}-{uuid.uuid4().hex[:8]}")
-    aside.mkdir()
-    try:
+    with taking_the_place_of(folder) as aside:
         with utf8_path(aside / "model.safetensors") as writable:
             save_file(weights, writable)
         settings = {"saga_sr": __version__, "model": _save_assets(model, config, aside)}
         (aside / "config.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
         (aside / "README.md").write_text(card)
-        _as_readable_as(aside / "README.md", aside)
         device = str(next(model.parameters()).device)
         check_same(model, load_package(aside, device), dtype)
-        _put_in_place(aside, folder)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
     return folder
 
 
@@ -140,28 +131,6 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
             "export with dtype=bfloat16 or float32."
         )
     return stored
-
-
-def _as_readable_as(file: Path, folder: Path) -> None:
-    """Give all files in `folder` the mode of `file`, by the user's umask; safetensors writes for the owner alone."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            shutil.copymode(file, path)
-
-
-def _put_in_place(aside: Path, folder: Path) -> None:
-    """Rename `aside` to `folder`; what was there before is gone only once the new one is in its place."""
-    if not folder.exists():
-        aside.rename(folder)
-        return
-    older = aside.with_name(f"{aside.name}-older")
-    folder.rename(older)
-    try:
-        aside.rename(folder)
-    except BaseException:
-        older.rename(folder)
-        raise
-    shutil.rmtree(older)
 
 
 def load_package(path: str | Path, device: str = "cpu") -> SuperResolver:
