@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch import Tensor
 
 from saga_sr.audio.damage import Damage
 from saga_sr.audio.not_finite import NotFinite
+from saga_sr.audio.pipes import as_file
 from saga_sr.audio.sndfile_reader import open_by_libsndfile
 from saga_sr.core.errors import AudioError
 
@@ -74,12 +77,15 @@ class AudioReader:
     """An open audio file that gives any stretch of itself.
 
     What kind of file it is follows from its content. What cannot be decoded is silent, so that all else is where it
-    belongs.
+    belongs. What comes through a pipe is read once.
 
     Args:
         flawless: whether a stretch that is damaged, or holds NaN or infinity, is refused.
         stream: which of several streams of audio, counted from 1; the first where left out.
         strict: whether files that are damaged or break off are refused.
+
+    Attributes:
+        file: where its bytes are: at `path`, or in a copy of what came through a pipe, as long as the reader is open.
 
     Raises:
         AudioError: the file is missing, empty, not audio, or holds no samples or no such stream; or it is damaged, and
@@ -91,17 +97,17 @@ class AudioReader:
     ) -> None:
         self.path, self.flawless = Path(path), flawless
         self._stream, self._strict = stream, strict
-        _check_exists(self.path)
-        self._source = self._opened()
-        try:
+        with ExitStack() as stack:
+            self.file = stack.enter_context(as_file(self.path))
+            _check_exists(self.file)
+            self._source = self._opened()
+            stack.callback(lambda: self._source.close())
             self.info = self._checked_info()
             self._refuse_damage()
-        except AudioError:
-            self._source.close()
-            raise
+            self._stack = stack.pop_all()
 
     def _opened(self) -> Source:
-        source = open_by_libsndfile(self.path)
+        source = open_by_libsndfile(self.file)
         if source is None:
             return self._opened_by_ffmpeg()
         if self._stream not in (None, 1):
@@ -113,7 +119,7 @@ class AudioReader:
         # Most files need no PyAV, which takes a while to import.
         from saga_sr.audio.ffmpeg_reader import FfmpegSource
 
-        return FfmpegSource(self.path, self._stream)
+        return FfmpegSource(self.file, self._stream)
 
     def _checked_info(self) -> AudioInfo:
         source = self._source
@@ -145,8 +151,10 @@ class AudioReader:
     def __enter__(self) -> AudioReader:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._source.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
 
     def read(self, start: int, frames: int) -> Tensor:
         """Samples [channels, frames] from `start` on, float32; fewer where the file ends.

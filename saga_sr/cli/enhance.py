@@ -72,6 +72,8 @@ def work(config: DictConfig) -> None:
             config.input = str(Path(folder) / "stdin")
             with Path(config.input).open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)
+                if not file.tell():
+                    raise UsageError("Nothing came through the pipe (-); see to the command that writes to it.")
         if to_pipe:
             config.output = str(Path(folder) / "stdout.wav")
         run(config)

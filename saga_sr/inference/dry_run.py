@@ -69,7 +69,7 @@ def look(enhancer: Enhancer, job: Job) -> tuple[float, float, str]:
     with AudioReader(
         job.source, flawless=False, stream=session.settings.stream, strict=session.settings.strict
     ) as file:
-        with Output(job.target, session.settings, file.info, enhancer.sample_rate):
+        with Output(job.target, session.settings, file.file, file.info, enhancer.sample_rate):
             pass  # what cannot be written is said
         recording = Recording(FiniteReader(file, session.settings.nan, str(job.source)), enhancer.sample_rate)
         seen = session.look(recording)

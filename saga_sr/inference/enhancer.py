@@ -179,7 +179,7 @@ class Enhancer:
             reader = FiniteReader(file, settings.nan, str(source))
             recording, info = Recording(reader, self.sample_rate), reader.info
             watch = Watch(progress, cancel, recording.length / self.sample_rate)
-            with Output(target, settings, info, self.sample_rate, self.name) as output:
+            with Output(target, settings, file.file, info, self.sample_rate, self.name) as output:
                 look = session.look(recording)
                 with output.writer() as writer:
                     way = session.settings.clip if writer.fixed_point else None
@@ -189,7 +189,7 @@ class Enhancer:
                         writer.write(block)
                     told: list[str] = []
                     if settings.tags and not settings.keep_video:  # films are told by what they are copied from
-                        tags, told = result_tags(info.path, info.sample_rate, output.rate, self.name)
+                        tags, told = result_tags(file.file, info.sample_rate, output.rate, self.name)
                         writer.metadata = tags.at_another_level() if way and full_scale.peak > 1 else tags
             notes = [*file.notes, *reader.notes, *full_scale.notes(str(target)), *told, *writer.notes]
         if not full_scale.peak:

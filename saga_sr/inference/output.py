@@ -21,7 +21,8 @@ class Output(ExitStack):
     """A file to be written as `settings` say, with the picture of the source if they keep it.
 
     Args:
-        info: what the source holds.
+        source: its file.
+        info: what it holds.
         model_hz: the model's rate.
         model: its name, for the tags of films.
 
@@ -35,14 +36,21 @@ class Output(ExitStack):
     """
 
     def __init__(
-        self, target: str | Path, settings: EnhanceSettings, info: AudioInfo, model_hz: int, model: str = ""
+        self,
+        target: str | Path,
+        settings: EnhanceSettings,
+        source: Path,
+        info: AudioInfo,
+        model_hz: int,
+        model: str = "",
     ) -> None:
         super().__init__()
-        self._target, self._settings, self._info = target, settings, info
+        self._target, self._info = target, info
         self._how = how = output_format(target, settings.keep_video)
         self.rate = how.rate(settings.rate, info.sample_rate, model_hz)
         self._depth = how.depth(settings.bits, info.bits, info.floats)
         self._kbps = how.bitrate(settings.bitrate, info.channels)
+        self._mask = read_mask(source, settings.stream, info.channels)
         self.length = -(-info.frames * self.rate // info.sample_rate)
         self.film: Film | None = None
         if settings.keep_video:
@@ -50,11 +58,16 @@ class Output(ExitStack):
             from saga_sr.audio.film import Film
 
             told = maker(model) if settings.tags else None
-            self.film = self.enter_context(Film(info.path, how.name, settings.stream, told))
+            self.film = self.enter_context(Film(source, how.name, settings.stream, told))
 
     def writer(self) -> AudioWriter:
         """What writes it."""
-        info, mask = self._info, read_mask(self._info.path, self._settings.stream, self._info.channels)
         return AudioWriter(
-            self._target, self.rate, info.channels, self._depth, mask=mask, kbps=self._kbps, film=self.film
+            self._target,
+            self.rate,
+            self._info.channels,
+            self._depth,
+            mask=self._mask,
+            kbps=self._kbps,
+            film=self.film,
         )

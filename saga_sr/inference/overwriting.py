@@ -57,7 +57,7 @@ def _found(job: Job, way: str, recipe: Recipe, record: Record) -> Made | None:
         if way == "newer":
             is_newer = job.source.stat().st_mtime_ns > job.target.stat().st_mtime_ns
             return None if is_newer else made or UNKNOWN
-        if made is None or made.recipe != recipe:
+        if made is None or made.recipe != recipe or not made.source.sha256:  # nothing is known of what came by pipe
             return None
         if made.source.looks_like(job.source):
             return made

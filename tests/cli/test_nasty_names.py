@@ -71,6 +71,11 @@ def test_pipes(package: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     again = program("infer.py", str(source), str(tmp_path / "b.wav"), f"model={package}", "seed=3")
     assert again.returncode == 0 and done.stdout == (tmp_path / "b.wav").read_bytes() != b""
+    said = f"{sys.executable} -m saga_sr enhance <(cat {source}) {tmp_path}/c.wav model={package} seed=3"
+    done = subprocess.run(["bash", "-c", said], capture_output=True, env=environment(), cwd=ROOT)
+    assert done.returncode == 0 and (tmp_path / "c.wav").read_bytes() == (tmp_path / "b.wav").read_bytes(), done.stderr
+    nothing = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment(), cwd=ROOT)
+    assert nothing.returncode != 0 and b"Nothing came through the pipe (-)" in nothing.stderr
 
 
 def test_several_files_and_patterns_go_to_a_folder(package: Path, tmp_path: Path) -> None:
