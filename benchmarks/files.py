@@ -29,10 +29,10 @@ PLANNED, RESTORED, SECONDS = 10_000, 1000, 1.0
 TINY = ["codec.latent_dim=64", "backbone.width=32", "backbone.depth=1", "backbone.heads=2", "backbone.kv_heads=1"]
 
 
-def write_model(folder: Path) -> Path:
+def write_model(folder: Path, *changes: str) -> Path:
     """A tiny package, untrained: what is measured is all else."""
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
-        config = OmegaConf.to_container(compose("train", [*TINY, "sampler.steps=1"]).model, resolve=True)
+        config = OmegaConf.to_container(compose("train", [*TINY, "sampler.steps=1", *changes]).model, resolve=True)
     assert isinstance(config, dict)
     return save_package(build(config), config, folder, "# Untrained\n")
 

@@ -159,6 +159,9 @@ def lying() -> dict[str, bytes]:
         "boxes in boxes": _boxes(b"moov " * 20_000, b""),
         "a WAV of 2^63 bytes": rf64 + b"data" + many + wav[data + 8 :],
         "2^32 cue points": wav + b"cue " + many + many + bytes(100),
+        "a text of 2 GB": _changed(
+            _changed(wav, b"LIST", 4, struct.pack("<I", 2**31 - 9)), b"ISFT", 4, struct.pack("<I", 2**31 - 99)
+        ),
         "a list of 4 GB": wav + b"LIST" + many + b"INFO",
         "an ID3 tag of 256 MB in a WAV": wav + b"id3 \x0e\0\0\0ID3\x04\0\0\x7f\x7f\x7f\x7fTI",
         "a chunk of nothing, 100,000 times": wav + b"LIST\0\0\0\0" * 100_000,

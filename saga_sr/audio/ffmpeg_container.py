@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import av
 import av.logging
 from av.container import InputContainer
 
-from saga_sr.audio.movie_header import unpacked_bytes
 from saga_sr.core.errors import AudioError
 
 # What is looked for in a file: media with sound, and nothing that leads to other files or to a network.
@@ -20,8 +21,8 @@ FORMATS = (
     "truehd,tta,voc,vqf,w64,wav,wavarc,webm,wsaud,wv,xwma"
 )
 OPTIONS = {"protocol_whitelist": "fd", "format_whitelist": FORMATS}
-# Compressed headers of more than this are no recording's.
-LARGEST_HEADER = 1 << 26
+# The most bytes that ffmpeg's libraries take at once, whatever a header says: the index of a day takes less.
+LARGEST_ALLOCATION = 1 << 28
 
 # By default PyAV hears nothing of what ffmpeg says, and its errors have no reasons. What `av.logging.Capture` does not
 # catch is passed over as before.
@@ -29,6 +30,9 @@ if av.logging.get_level() is None:
     av.logging.set_level(av.logging.WARNING)
     logging.getLogger("libav").propagate = False
     logging.getLogger("libav").addHandler(logging.NullHandler())
+# PyAV has no name for this; it is found where the system looks a symbol up in what a library depends on (not Windows).
+with suppress(AttributeError, OSError):
+    ctypes.CDLL(av.logging.__file__).av_max_alloc(ctypes.c_size_t(LARGEST_ALLOCATION))
 
 
 def open_container(path: Path) -> tuple[InputContainer, int]:
@@ -40,9 +44,6 @@ def open_container(path: Path) -> tuple[InputContainer, int]:
         AudioError: no format that is known.
     """
     descriptor = os.open(path, os.O_RDONLY)
-    if unpacked_bytes(descriptor) > LARGEST_HEADER:
-        os.close(descriptor)
-        raise AudioError(f"{path} cannot be read as audio (its compressed header is too large); convert it.")
     try:
         with av.logging.Capture() as said:
             container = av.open(
