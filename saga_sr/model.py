@@ -23,7 +23,7 @@ from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError
 from saga_sr.core.hardware import has_fast_bfloat16
 from saga_sr.core.random_numbers import Generators
-from saga_sr.flow.guidance import Branch, Guidance, branches, changed, combine
+from saga_sr.flow.guidance import Branch, Guidance, GuidedVelocity, branches, changed, combine
 from saga_sr.flow.objective import Estimate, FlowMatching
 from saga_sr.flow.sampler import Sampler
 
@@ -41,21 +41,6 @@ class BranchConditioning:
     weights: dict[Branch, float]
     conditioning: Conditioning
     clips: int
-
-
-@dataclass(frozen=True)
-class GuidedVelocity:
-    """The velocity field that sampling follows.
-
-    Attributes:
-        moments: the velocity at (z, t), and the variance of the data that the branch of most conditions states.
-    """
-
-    moments: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
-
-    def __call__(self, z: Tensor, t: Tensor) -> Tensor:
-        """The velocity at `z` [b, c, frame] and `t` [b]."""
-        return self.moments(z, t)[0]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ v_branch. Branches of weight 0 are not computed, and all others run as one batch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -120,3 +121,18 @@ def combine(velocities: Tensor, weights: Iterable[float]) -> Tensor:
     """The weighted sum [b, ...] of the branches' velocities [branch, b, ...]."""
     weighting = torch.tensor(list(weights), device=velocities.device, dtype=velocities.dtype)
     return torch.tensordot(weighting, velocities, dims=1)
+
+
+@dataclass(frozen=True)
+class GuidedVelocity:
+    """The velocity field that sampling follows.
+
+    Attributes:
+        moments: the velocity at (z, t), and the variance of the data that the branch of most conditions states.
+    """
+
+    moments: Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
+
+    def __call__(self, z: Tensor, t: Tensor) -> Tensor:
+        """The velocity at `z` [b, c, frame] and `t` [b]."""
+        return self.moments(z, t)[0]

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from saga_sr.backbones.backbone import Backbone
 from saga_sr.core.errors import ConfigError
+from saga_sr.flow.guidance import GuidedVelocity
 from saga_sr.inspection.measure import autocast, count_peak_bytes, count_saved_bytes, counting_flops
 from saga_sr.inspection.outline import Outline, outline
 from saga_sr.inspection.parts import frozen, parameters_by_part, trained
-from saga_sr.model import GuidedVelocity
 
 # What Lightning calls them; the weights stay in float32 in all of them. `auto` is what a GPU of today gets.
 PRECISIONS = {
