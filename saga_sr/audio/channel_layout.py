@@ -25,6 +25,19 @@ def layout_name(mask: int) -> str:
     return "+".join(name for bit, name in enumerate(SPEAKERS) if mask >> bit & 1)
 
 
+def is_told_as_usual(mask: int, channels: int) -> bool:
+    """Whether the speakers of `mask` are, in order, those that so many channels usually are for; 0 is not known.
+
+    Of a pair behind the listener, some say that it is at the sides.
+    """
+    return mask in (0, DEFAULT_MASKS.get(channels)) or _with_backs(mask) == _with_backs(DEFAULT_MASKS[channels])
+
+
+def _with_backs(mask: int) -> str:
+    name = layout_name(mask)
+    return name if "BL" in name else name.replace("SL", "BL").replace("SR", "BR")
+
+
 def read_mask(path: Path, stream: int | None, channels: int) -> int:
     """Which speakers the `channels` of the file at `path` are for; 0 where it does not tell.
 

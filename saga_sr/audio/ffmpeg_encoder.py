@@ -11,6 +11,7 @@ import av.error
 import numpy as np
 
 from saga_sr.audio.channel_layout import DEFAULT_MASKS, layout_name
+from saga_sr.audio.opus_order import opus_order
 
 if TYPE_CHECKING:
     from saga_sr.audio.film import Film
@@ -56,6 +57,7 @@ class FfmpegEncoder:
         own = {"M4A": timescale, "MP4": timescale, "MOV": timescale, "MP3": {"id3v2_version": "0"}}
         options = {"fflags": "+bitexact", **own.get(name, {})}
         self._layout = layout_name(DEFAULT_MASKS[channels])
+        self._order = opus_order(channels) if self._codec == "libopus" and channels > 2 else slice(None)
         self._film = film
         self._position = self._begin(film.sound_at_s) if film else 0
         self._file = path.open("w+b")
@@ -103,7 +105,7 @@ class FfmpegEncoder:
         if not len(samples):
             return
         kind = SAMPLES[samples.dtype.name]
-        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format=kind, layout=self._layout)
+        frame = av.AudioFrame.from_ndarray(samples[:, self._order].reshape(1, -1), kind, self._layout)
         frame.sample_rate, frame.pts = self._sample_rate, self._position
         self._position += len(samples)
         self._encode(frame)

@@ -22,6 +22,7 @@ class OutputFormat:
         depths: the bits that samples can be stored with; none where the format does not store samples.
         rates: in Hz, those that it takes; none where it takes all.
         pictures: whether it is for films, whose picture is kept.
+        speakers: whether so many channels are always for the same speakers.
     """
 
     name: str
@@ -31,6 +32,7 @@ class OutputFormat:
     rates: tuple[int, ...] = ()
     kbps: tuple[int, int, int] | None = None
     pictures: bool = False
+    speakers: bool = False
 
     def rate(self, asked: int | str | None, source_hz: int, model_hz: int) -> int:
         """The rate to write, in Hz.
@@ -107,23 +109,22 @@ class OutputFormat:
 _INTEGERS, _ALL_DEPTHS = (16, 24), (16, 24, "float")
 _MPEG_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _AAC_RATES, _AAC_KBPS = (*_MPEG_RATES, 88_200, 96_000), (16, 1024, 160)
-# ffmpeg 8 writes the channels of 5.0 and 6.1 in a wrong order.
-_OPUS_CHANNELS, _OPUS_RATES, _OPUS_KBPS = (1, 2, 3, 4, 6, 8), (48_000,), (6, 510, 128)
+_OPUS_RATES, _OPUS_KBPS = (48_000,), (6, 510, 128)
 FORMATS = {
     "wav": OutputFormat("WAV", (".wav",), range(1, 65), _ALL_DEPTHS),
     "flac": OutputFormat("FLAC", (".flac",), range(1, 9), _INTEGERS),
-    "ogg": OutputFormat("OGG", (".ogg",), range(1, 9)),
-    "opus": OutputFormat("Opus", (".opus",), _OPUS_CHANNELS, (), _OPUS_RATES, _OPUS_KBPS),
+    "ogg": OutputFormat("OGG", (".ogg",), range(1, 9), speakers=True),
+    "opus": OutputFormat("Opus", (".opus",), range(1, 9), (), _OPUS_RATES, _OPUS_KBPS, speakers=True),
     "mp3": OutputFormat("MP3", (".mp3",), (1, 2), (), _MPEG_RATES, (8, 320, 160)),
-    "m4a": OutputFormat("M4A", (".m4a",), range(1, 9), (), _AAC_RATES, _AAC_KBPS),
+    "m4a": OutputFormat("M4A", (".m4a",), range(1, 9), (), _AAC_RATES, _AAC_KBPS, speakers=True),
     "aiff": OutputFormat("AIFF", (".aiff", ".aif"), range(1, 65), _ALL_DEPTHS),
 }
 # Of films, with the sound that players of each expect: AAC in MP4 and MOV, Opus in WebM, FLAC in MKV.
 FILM_FORMATS = {
-    "mp4": OutputFormat("MP4", (".mp4", ".m4v"), range(1, 9), (), _AAC_RATES, _AAC_KBPS, pictures=True),
-    "mkv": OutputFormat("MKV", (".mkv",), range(1, 9), _INTEGERS, pictures=True),
-    "webm": OutputFormat("WebM", (".webm",), _OPUS_CHANNELS, (), _OPUS_RATES, _OPUS_KBPS, pictures=True),
-    "mov": OutputFormat("MOV", (".mov",), range(1, 9), (), _AAC_RATES, _AAC_KBPS, pictures=True),
+    "mp4": OutputFormat("MP4", (".mp4", ".m4v"), range(1, 9), (), _AAC_RATES, _AAC_KBPS, True, True),
+    "mkv": OutputFormat("MKV", (".mkv",), range(1, 9), _INTEGERS, pictures=True, speakers=True),
+    "webm": OutputFormat("WebM", (".webm",), range(1, 9), (), _OPUS_RATES, _OPUS_KBPS, True, True),
+    "mov": OutputFormat("MOV", (".mov",), range(1, 9), (), _AAC_RATES, _AAC_KBPS, True, True),
 }
 _BY_SUFFIX = {suffix: found for found in (*FORMATS.values(), *FILM_FORMATS.values()) for suffix in found.suffixes}
 

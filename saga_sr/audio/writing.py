@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 from torch import Tensor
 
-from saga_sr.audio.channel_layout import DEFAULT_MASKS
+from saga_sr.audio.channel_layout import DEFAULT_MASKS, is_told_as_usual, layout_name
 from saga_sr.audio.files import reason_of
 from saga_sr.audio.metadata import Metadata
 from saga_sr.audio.output_formats import Depth, OutputFormat, output_format
@@ -81,6 +81,12 @@ class AudioWriter:
         self._sample_rate, self._channels = sample_rate, channels
         self.metadata: Metadata | None = None
         self.notes: list[str] = film.notes if film else []
+        if how.speakers and mask and channels in how.channels and not is_told_as_usual(mask, channels):
+            usual = layout_name(DEFAULT_MASKS[channels])
+            self.notes.append(
+                f"{self.path} says {usual} of the channels {layout_name(mask)}, since {how.name} knows no other "
+                f"{channels}; .wav and .flac keep them."
+            )
         self._quantiser = Quantiser(self._depth)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

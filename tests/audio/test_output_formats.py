@@ -167,6 +167,21 @@ def test_channels_keep_their_order_and_speakers(tmp_path: Path, name: str, chann
         assert read_mask(path, None, channels) in (DEFAULT_MASKS[channels], {5: 0x607, 6: 0x60F}.get(channels))
 
 
+@pytest.mark.parametrize("name", ["opus", "ogg", "m4a", "wav"])
+def test_speakers_that_a_format_does_not_know_are_told(tmp_path: Path, name: str) -> None:
+    for channels, mask, known in (
+        (4, 0x107, False),
+        (4, 0x33, True),
+        (6, 0x60F, True),
+        (6, 0x3F, True),
+        (7, 0x13F, False),
+    ):
+        with AudioWriter(tmp_path / f"a.{name}", 48_000, channels, mask=mask) as writer:
+            writer.write(noise(channels, 1000))
+        assert bool(writer.notes) == (not known and name != "wav")
+        assert not writer.notes or ".wav and .flac keep them" in writer.notes[0]
+
+
 @pytest.mark.parametrize("mask", [0x60F, 0x3F, 0x707])
 def test_flac_keeps_a_mask(tmp_path: Path, mask: int) -> None:
     with AudioWriter(tmp_path / "a.flac", 44_100, 6, mask=mask) as writer:
