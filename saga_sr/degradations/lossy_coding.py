@@ -62,7 +62,7 @@ def _aac(kbps: int, edge_hz: float) -> Setting:
     return Setting(kbps, edge_hz, 1024, {"aac_coder": "fast"})
 
 
-def _opus(kbps: int, bandwidth_hz: int, edge_hz: float, delay: int, application: str = "audio") -> Setting:
+def _opus(kbps: int, bandwidth_hz: int, edge_hz: float, delay: int, application: str) -> Setting:
     return Setting(kbps, edge_hz, delay, {"cutoff": str(bandwidth_hz), "application": application})
 
 
@@ -80,15 +80,15 @@ CODERS = {
         (_aac(20, 4220), _aac(24, 6310), _aac(28, 8340), _aac(32, 9770), _aac(40, 13_380), _aac(48, 15_150),
          _aac(64, 16_630)),
     ),
-    # Its speech coder resamples by filters of its own, whose delay differs by a sample between bass and edge; above
-    # 8 kHz it is the transform coder alone, as of music.
+    # Calls go through its speech coder, which has filters of its own: their delay differs by a sample or two between
+    # bass and edge. Music goes through its transform coder, which is exact.
     "opus": Coder(
         "libopus",
         "libopus",
         "flt",
-        (_opus(12, 4000, 4260, 3), _opus(16, 6000, 6360, -2), _opus(20, 8000, 8510, -2), _opus(24, 8000, 8510, -2),
-         _opus(32, 12_000, 12_140, 0, "lowdelay"),
-         _opus(48, 12_000, 12_140, 0, "lowdelay")),
+        (_opus(12, 4000, 4260, 3, "voip"), _opus(20, 8000, 8490, -2, "voip"), _opus(16, 4000, 4060, 0, "lowdelay"),
+         _opus(24, 8000, 8100, 0, "lowdelay"), _opus(32, 12_000, 12_090, 0, "lowdelay"),
+         _opus(48, 12_000, 12_090, 0, "lowdelay")),
     ),
 }  # fmt: skip
 

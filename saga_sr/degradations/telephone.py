@@ -18,6 +18,8 @@ BANDS = {"narrow": (300.0, 3400.0, 8000), "wide": (50.0, 7000.0, 16_000)}
 LAWS = ("a", "mu")
 # The band-pass falls to nothing from its edges to these shares of them.
 FALL_BELOW, FALL_ABOVE = 0.6, 1.06
+# Where edges are measured then.
+EDGE = 1.04
 # Peaks in calls.
 PEAK_DB = (-30.0, -3.0)
 
@@ -50,7 +52,7 @@ class Telephone(ClipDegradation):
         if self.band == "narrow":
             gain = 10 ** (peak_db / 20) / max(float(call.abs().max()), 1e-9)
             call = companded(gain * call, law) / gain
-        return resample(call, rate, self.sample_rate)[:, : audio.shape[-1]], high
+        return resample(call, rate, self.sample_rate)[:, : audio.shape[-1]], EDGE * high
 
 
 def band_passed(audio: Tensor, low_hz: float, high_hz: float, sample_rate: int) -> Tensor:

@@ -25,7 +25,7 @@ def test_coded_sound_is_aligned_and_ends_at_its_edge(codec: str, setting: Settin
     spectra = torch.fft.rfft(torch.cat([audio, decoded]), 4 * rate)
     lags = torch.fft.irfft(spectra[1] * spectra[0].conj())
     # Opus codes speech through filters whose delay differs by a sample between bass and edge.
-    near = 1 if setting.options.get("application") == "audio" else 0
+    near = 1 if setting.options.get("application") == "voip" else 0
     assert int(lags.roll(near).argmax()) in range(2 * near + 1)
     assert content_edge_hz(decoded, rate) == pytest.approx(setting.edge_hz, rel=0.05)
 
