@@ -1,0 +1,53 @@
+"""Memory does not grow with a recording's length, but by what its measurement keeps of each second."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import soundfile
+from conftest import awake, model_config
+from programs import Running
+from recordings import sound
+from scipy.signal import butter, sosfilt
+
+from saga_sr.packages.package import build, save_package
+
+pytestmark = pytest.mark.slow
+RATE, MODEL_RATE, EDGE_HZ = 44_100, 8000, 3000
+MOST_MB, HOURS = 1500, 10
+
+
+def recorded(path: Path, minutes: int) -> Path:
+    """Stereo that ends at an edge."""
+    minute = sosfilt(butter(16, EDGE_HZ, fs=RATE, output="sos"), sound(0, 60 * RATE, 2, RATE), axis=0)
+    with soundfile.SoundFile(path, "w", RATE, 2, "PCM_16") as file:
+        for _ in range(minutes):
+            file.write(minute)
+    return path
+
+
+def peak_mb(*words: str) -> float:
+    """The most memory that a command holds."""
+    running, peak = Running("-m", "saga_sr", *words), 0
+    while running.poll() is None:
+        status = Path(f"/proc/{running.pid}/status").read_text()
+        peak = int(status.split("VmHWM:")[1].split()[0]) if "VmHWM:" in status else peak
+        time.sleep(0.05)
+    assert running.wait() == 0
+    return peak / 1024
+
+
+def test_ten_hours_take_little_memory_by_what_an_hour_takes_more_than_a_minute(tmp_path: Path) -> None:
+    config = model_config(
+        f"codec.sample_rate={MODEL_RATE}"
+    )  # what it restores costs time and is the same in each chunk
+    model = save_package(awake(build(config)), config, tmp_path / "model", "# A card\n")
+    peaks_mb = []
+    for minutes in (1, 60):
+        source, target = recorded(tmp_path / f"{minutes}.flac", minutes), tmp_path / f"{minutes} out.flac"
+        peaks_mb.append(peak_mb("enhance", str(source), str(target), f"model={model}", "steps=1"))
+        assert soundfile.info(target).frames == minutes * 60 * MODEL_RATE
+    minute_mb, hour_mb = peaks_mb
+    assert minute_mb + HOURS * (hour_mb - minute_mb) < MOST_MB
