@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 
 from saga_sr.audio.damage import Damage
+from saga_sr.audio.short_vorbis import is_short_vorbis
 
 # Subtypes in which a sample's place in the file is known: all of what libsndfile reads exactly.
 EXACT = re.compile(r"PCM_|FLOAT|DOUBLE|ULAW|ALAW|ALAC_")
@@ -61,16 +62,20 @@ class SndfileSource:
 def open_by_libsndfile(path: Path) -> SndfileSource | None:
     """The file at `path`, or None where ffmpeg's libraries are to read it.
 
-    Those are compressed files but FLAC, and FLAC whose last sample is not where the header tells.
+    Those are compressed files but FLAC and the shortest of Vorbis, and FLAC whose last sample is not where the header
+    tells.
     """
     with path.open("rb") as raw:
-        if not BEGINNINGS.match(raw.read(12)):
+        is_short = is_short_vorbis(raw)
+        raw.seek(0)
+        if not is_short and not BEGINNINGS.match(raw.read(12)):
             return None
     try:
         file = soundfile.SoundFile(os.fsencode(path))
     except (soundfile.SoundFileError, TypeError, OSError):
         return None
-    if EXACT.match(file.subtype) and file.frames > 0 and (file.format != "FLAC" or _reaches_its_end(file)):
+    is_exact = EXACT.match(file.subtype) or (is_short and file.channels <= 2)  # Vorbis has an order of its own for more
+    if is_exact and file.frames > 0 and (file.format not in ("FLAC", "OGG") or _reaches_its_end(file)):
         return SndfileSource(file)
     file.close()
     return None

@@ -14,6 +14,7 @@ from media import KINDS, decoded, decoded_by_program, encoded, music
 
 from saga_sr.audio.files import AudioReader, inspect_audio, read_audio
 from saga_sr.audio.finding import find_audio
+from saga_sr.audio.short_vorbis import is_short_vorbis
 from saga_sr.core.errors import AudioError
 
 RATE, OPUS_RATE, LENGTH = 44_100, 48_000, 100_000
@@ -116,6 +117,23 @@ def test_what_has_no_length_in_its_header_is_whole(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(data)
     with AudioReader(tmp_path / "a.wav") as reader:
         assert reader.info.frames == LENGTH and reader.notes == ()
+
+
+@pytest.mark.parametrize("length", [300, 5000, 10_000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_vorbis_on_a_single_page_is_read_to_its_end(tmp_path: Path, length: int, channels: int) -> None:
+    soundfile.write(tmp_path / "a.ogg", music(channels, length, RATE).T, RATE, format="OGG", subtype="VORBIS")
+    data = (tmp_path / "a.ogg").read_bytes()
+    assert data.count(b"OggS") == 3  # two of headers
+    audio, _ = read_audio(tmp_path / "a.ogg")
+    expected, _ = soundfile.read(tmp_path / "a.ogg", dtype="float32", always_2d=True)
+    assert audio.shape == (channels, length) and np.array_equal(audio.numpy(), expected.T)
+    assert torch.equal(read_audio(tmp_path / "a.ogg", 100, 100)[0], audio[:, 100:200])
+    (tmp_path / "cut.ogg").write_bytes(data[:-50])
+    (tmp_path / "two.ogg").write_bytes(data + data)
+    for name in ("cut.ogg", "two.ogg"):
+        with (tmp_path / name).open("rb") as file:
+            assert not is_short_vorbis(file)
 
 
 def test_chained_ogg_is_read_to_its_end(tmp_path: Path) -> None:
