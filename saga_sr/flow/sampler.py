@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from saga_sr.core.errors import ConfigError
-from saga_sr.flow.solvers import STEPS, Moments, Velocity
+from saga_sr.flow.solvers import EFFORTS, STEPS, Moments, Velocity
 
 NOISES = ("gaussian", "rademacher")
 
@@ -50,18 +50,28 @@ class Sampler:
         steps: int | None = None,
         power: float | None = None,
         noise: str | None = None,
+        effort: str | None = None,
     ) -> Sampler:
         """This sampler with what is not None.
 
+        Args:
+            effort: `fast`, `balanced` or `best`, where no `steps` are given: as many as the solver needs for that.
+
         Raises:
-            ConfigError: see the class.
+            ConfigError: an unknown effort; see the class.
         """
-        return Sampler(
+        other = Sampler(
             solver=self.solver if solver is None else solver,
             steps=self.steps if steps is None else steps,
             power=self.power if power is None else power,
             noise=self.noise if noise is None else noise,
         )
+        if effort is not None:
+            known = EFFORTS[other.solver]
+            if effort not in known:
+                raise ConfigError(f"sampler.effort={effort!r} is not known; choose one of {', '.join(known)}.")
+            other.steps = known[effort] if steps is None else steps
+        return other
 
     def times(self, device: torch.device | None = None) -> Tensor:
         """The grid, [steps + 1] from 0 to 1."""

@@ -76,3 +76,12 @@ STEPS: dict[str, Callable[..., Tensor]] = {
     "heun": heun_step,
     "gaussian": gaussian_step,
 }
+
+# How many steps each needs by how much work is allowed. `gaussian_step` has the spread at once (experiments/energy);
+# the others evaluate the network equally often.
+EFFORTS: dict[str, dict[str, int]] = {
+    "euler": {"fast": 4, "balanced": 16, "best": 32},
+    "midpoint": {"fast": 2, "balanced": 8, "best": 16},
+    "heun": {"fast": 2, "balanced": 8, "best": 16},
+    "gaussian": {"fast": 1, "balanced": 4, "best": 16},
+}

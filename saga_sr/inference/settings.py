@@ -32,6 +32,9 @@ class SamplerSettings:
 
     solver: str | None = _setting(None, "euler; gaussian; midpoint or heun, which evaluate the network twice a step")
     steps: int | None = _setting(None, "steps of the solver; more are slower")
+    effort: str | None = _setting(
+        None, "fast, balanced or best: as many steps as the solver needs for that, where steps is left out"
+    )
     power: float | None = _setting(None, "steps are finer near the noise above 1, near the data below 1")
     noise: str | None = _setting(None, "what sampling starts from: gaussian, or rademacher (its signs)")
 

@@ -78,7 +78,9 @@ def test_short_names_of_enhancing_stand_for_the_full_ones(tmp_path: Path) -> Non
     ]
     config = configured(enhance.COMMAND, read(enhance.COMMAND, words))
     assert (
-        config.enhance.wishes == {"mood": 2} and config.enhance.sampler.steps == 4 and config.enhance.cutoff_hz == 4000
+        config.enhance.wishes == {"mood": 2}
+        and config.enhance.sampler.effort == "fast"
+        and config.enhance.cutoff_hz == 4000
     )
     assert config.enhance.prompt == "a dog, [loud] ${x}" and config.model == "1"
     assert config.input == f"{tmp_path}/a.wav" and config.output == "enhanced"

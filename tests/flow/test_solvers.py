@@ -16,6 +16,7 @@ from scipy import optimize, stats
 
 from saga_sr.core.errors import ConfigError
 from saga_sr.flow.sampler import Sampler
+from saga_sr.flow.solvers import STEPS
 
 WEIGHTS, MEANS, STDS = (torch.tensor(v, dtype=torch.float64) for v in ([0.3, 0.7], [-1.0, 0.8], [0.5, 0.7]))
 NOISE = torch.linspace(-2, 2, 33, dtype=torch.float64)[:, None]
@@ -131,3 +132,15 @@ def test_signs_of_the_noise_leave_every_coefficient_at_its_level() -> None:
 def test_impossible_settings_are_refused(settings: dict) -> None:
     with pytest.raises(ConfigError):
         Sampler(**settings)
+
+
+@pytest.mark.parametrize("solver", STEPS)
+def test_presets_take_more_and_more_steps_and_few_where_the_energy_needs_few(solver: str) -> None:
+    own = Sampler(solver, steps=5)
+    fast, balanced, best = (own.changed(effort=effort).steps for effort in ("fast", "balanced", "best"))
+    assert fast < balanced < best and own.changed().steps == 5
+    assert own.changed(effort="best", steps=3).steps == 3
+    evaluations = {"midpoint": 2, "heun": 2}.get(solver, 1)
+    assert fast * evaluations == (1 if solver == "gaussian" else 4)
+    with pytest.raises(ConfigError, match="choose one of fast, balanced, best"):
+        own.changed(effort="slow")

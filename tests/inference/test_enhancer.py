@@ -118,12 +118,16 @@ def test_settings_by_short_and_full_names_and_presets(enhancer: Enhancer) -> Non
     assert torch.equal(steps, enhancer(audio, RATE, cutoff_hz=5000, **{"sampler.steps": 4})[0])
     assert torch.equal(steps, enhancer(audio, RATE, cutoff_hz=5000, preset="fast")[0])
     assert not torch.equal(steps, enhancer(audio, RATE, cutoff_hz=5000, preset="fast", steps=2)[0])
+    # As many as the solver needs.
+    one = enhancer(audio, RATE, cutoff_hz=5000, solver="gaussian", steps=1)[0]
+    assert torch.equal(one, enhancer(audio, RATE, cutoff_hz=5000, solver="gaussian", preset="fast")[0])
     assert enhancer.settings.sampler.steps is None
     for changes, message in (
         ({"stpes": 4}, "did you mean 'steps'"),
         ({"preset": "quick"}, "balanced, best, default, fast"),
         ({"cutoff_hz": "abc"}, "cutoff_hz='abc' is not possible"),
         ({"steps": 0}, "at least 1 step"),
+        ({"effort": "some"}, "fast, balanced, best"),
         ({"solver": "rk4"}, "euler, midpoint, heun"),
         ({"low_band": "soft"}, "crossfade, hard"),
         ({"text": 2.0}, "not a scale of ClassifierFree"),
