@@ -106,9 +106,15 @@ def held(what: str, process: int | str) -> float:
 
 
 class Server:
-    """A process that reads files, started again where one was too much for it."""
+    """A process that reads files, started again where one was too much for it.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: for it alone.
+        seconds: that it may take for a file.
+    """
+
+    def __init__(self, folder: Path, seconds: float = SECONDS) -> None:
+        self.seconds = seconds
         self.said, self.folder = folder / "said", folder / "files"
         self.folder.mkdir()
         self._process: subprocess.Popen[str] | None = None
@@ -121,7 +127,7 @@ class Server:
         assert process.stdin is not None
         print(json.dumps(str(path)), file=process.stdin, flush=True)
         begin = time.perf_counter()
-        line = self._line(process, SECONDS, MEGABYTES)
+        line = self._line(process, self.seconds, MEGABYTES)
         if line is None:
             seconds, peak = time.perf_counter() - begin, held("VmHWM", process.pid)
             report = Report(f"killed with status {process.poll()}", seconds, peak)
@@ -184,10 +190,10 @@ class Tally:
         self.seconds, self.megabytes = max(self.seconds, report.seconds), max(self.megabytes, report.megabytes)
 
 
-def fuzzed(count: int) -> Iterator[tuple[Hostile, Report]]:
-    """The first `count` hostile files, and what becomes of each."""
+def fuzzed(count: int, seconds: float = SECONDS) -> Iterator[tuple[Hostile, Report]]:
+    """The first `count` hostile files, and what becomes of each within so many seconds."""
     with TemporaryDirectory() as folder:
-        server = Server(Path(folder))
+        server = Server(Path(folder), seconds)
         try:
             for file in islice(hostile_files(), count):
                 yield file, server.report(file)

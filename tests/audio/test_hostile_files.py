@@ -39,5 +39,6 @@ def test_lies_that_would_cost_memory_or_time_are_refused(tmp_path: Path, lie: st
 
 def test_a_process_with_limits_reads_the_first_files_of_the_fuzzer() -> None:
     """Bombs of memory and of time among them; all 1,000 are in `benchmarks/files.md`."""
-    failed = [f"{file.way}: {report}" for file, report in fuzzed(60) if report.failed]
+    limit_s = 60.0  # a machine may have other work
+    failed = [f"{file.way}: {report}" for file, report in fuzzed(60, limit_s) if report.failed]
     assert not failed
