@@ -22,13 +22,13 @@ def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return torch.addcmul(shift[:, None], x, 1 + scale[:, None])
 
 
-def log_levels(z: Tensor) -> Tensor:
-    """Standardised log power of a latent `z` [b, c, frame], each smoothed over 9 channels and 3 frames.
+def log_levels(z: Tensor, frames: int = 3) -> Tensor:
+    """Standardised log power of a latent `z` [b, c, frame], each smoothed over 9 channels and so many `frames` (odd).
 
     What lies above a low-pass follows from the levels below it, almost linearly in decibels. A network that is given
     signed coefficients alone has to learn to square, smooth and take logarithms first.
     """
-    power = avg_pool1d(z.float().square(), 3, 1, 1, count_include_pad=False)
+    power = avg_pool1d(z.float().square(), frames, 1, frames // 2, count_include_pad=False)
     power = avg_pool1d(power.transpose(1, 2), 9, 1, 4, count_include_pad=False).transpose(1, 2)
     return torch.log10(power + 1e-5) / 1.2 + 1
 
@@ -68,11 +68,11 @@ class JaT(Backbone):
         head: `linear`, or `gaussian` (see `GaussianHead`).
         prediction: what the head predicts, `velocity` or `data`; must be the objective's.
         qk_norm: normalise queries and keys.
-        levels: also show the network the condition's `log_levels`.
+        levels: also show the network the condition's `log_levels`, smoothed over `level_frames`.
         global_dim: width of `Conditioning.global_`, which is joined to the time embedding; null leaves it out.
 
     Raises:
-        ConfigError: widths that the heads cannot divide, or an unknown head or prediction.
+        ConfigError: widths that the heads cannot divide, an even `level_frames`, or an unknown head or prediction.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class JaT(Backbone):
         prediction: str = "data",
         qk_norm: bool = True,
         levels: bool = False,
+        level_frames: int = 3,
         global_dim: int | None = None,
     ) -> None:
         super().__init__()
@@ -98,6 +99,9 @@ class JaT(Backbone):
             )
         if min(latent_dim, condition_dim, width, depth, heads, kv_heads) < 1:
             raise ConfigError("backbone: every width, depth and head count must be at least 1.")
+        if level_frames < 1 or level_frames % 2 == 0:
+            raise ConfigError(f"backbone.level_frames={level_frames} must be odd, so that frames stay in their places.")
+        self.level_frames = level_frames
         self.latent_dim = latent_dim
         self.global_dim = global_dim
         self.to_tokens = Linear(latent_dim + condition_dim, width)
@@ -123,7 +127,7 @@ class JaT(Backbone):
         z_lr = conditioning.concat
         x = self.to_tokens(torch.cat([z_t, z_lr], dim=1).transpose(1, 2))
         if self.level_tokens is not None:
-            x = x + self.level_tokens(log_levels(z_lr).transpose(1, 2))
+            x = x + self.level_tokens(log_levels(z_lr, self.level_frames).transpose(1, 2))
         time = self.time_embedding(t)
         if conditioning.global_ is not None and self.global_embedding is not None:
             time = time + self.global_embedding(conditioning.global_)
