@@ -13,6 +13,7 @@ from torch import Tensor
 from saga_sr.audio.degradation import FULL_BAND, cut_above
 from saga_sr.audio.edges import Edge
 from saga_sr.audio.low_band import checked_mode, replace_low_band
+from saga_sr.audio.pre_echo import pre_echo_gain
 from saga_sr.audio.reference_frame import TARGET_RMS, ReferenceFrame, level_context, level_step
 from saga_sr.audio.silence import presence
 from saga_sr.core.errors import ConfigError
@@ -233,13 +234,15 @@ class Session:
         """
         rate, recordings = self.model.sample_rate, len(part.frames)
         edge, knee = torch.tensor([part.cutoffs_hz, part.knees_hz]).repeat(1, len(stretches) // recordings)
+        # What a frame smears to before an attack lies within its window.
+        smear = 2 * self.model.codec.hop_length
         shown, levels, noise, own = [], [], [], []
         for i, stretch in enumerate(stretches):
             frame, audio = part.frames[i % recordings], stretch.audio[list(part.channels)]
             components = frame.components(cut_above(audio[None], edge[i : i + 1], rate)[0])
             level = frame.level(components)
             shown.append(stretch.cut_out(components * frame.gain(level)))
-            levels.append(stretch.cut_out(level))
+            levels.append(stretch.cut_out(level * pre_echo_gain(components, rate, smear)))
             own.append(stretch.cut_out(audio))
             first = stretch.span[0] // self.model.codec.hop_length
             noise += [(part.noise + component, first) for component in range(len(components))]
@@ -247,6 +250,7 @@ class Session:
             torch.cat(shown)[:, None].to(self.device),
             part.conditioning,
             lambda n: torch.stack([self.noise(component, first, n) for component, first in noise]),
+            edge.repeat_interleave(torch.tensor([len(x) for x in shown])),
             self.sampler,
         )[:, 0].cpu()
         restored = [

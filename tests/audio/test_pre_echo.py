@@ -1,0 +1,51 @@
+"""A generated band is held back before attacks, and nowhere else."""
+
+from __future__ import annotations
+
+import torch
+
+from saga_sr.audio.pre_echo import pre_echo_gain
+from saga_sr.synthesis.dataset import SyntheticAudio
+
+RATE, REACH = 44_100, 1024
+ATTACK = 20_000
+
+
+def attack(floor_db: float) -> torch.Tensor:
+    """A burst that begins at `ATTACK`, over noise that is so much quieter."""
+    noise = torch.randn(1, 2 * ATTACK, generator=torch.Generator().manual_seed(0))
+    noise[:, :ATTACK] *= 10 ** (floor_db / 20)
+    return 0.1 * noise
+
+
+def test_before_an_attack_the_gain_falls_by_twice_the_decibels_and_the_attack_has_all() -> None:
+    gain = pre_echo_gain(attack(-40), RATE, REACH)[0]
+    before = 20 * torch.log10(gain[ATTACK - 900 : ATTACK - 100])
+    assert float(before.median()) == float(torch.clamp(before.median(), -65, -45))  # 2 x (-40 + 14), and M is a maximum
+    assert (gain[: ATTACK - REACH - 200] > 0.9).all()
+    assert (gain[ATTACK + 100 :] > 0.9).all()
+
+
+def test_a_decay_a_steady_sound_and_silence_are_left_alone() -> None:
+    time = torch.arange(RATE) / RATE
+    tones = torch.stack([torch.sin(6.28318 * hz * time) for hz in (60, 440, 3000)])
+    assert torch.equal(pre_echo_gain(tones, RATE, REACH)[:, 500:-500], torch.ones(3, RATE - 1000))
+    decay = torch.randn(1, RATE, generator=torch.Generator().manual_seed(1)) * torch.exp(-time / 0.05)
+    assert (pre_echo_gain(decay, RATE, REACH) > 0.9).float().mean() > 0.99
+    assert torch.equal(pre_echo_gain(torch.zeros(2, 3000), RATE, REACH), torch.ones(2, 3000))
+
+
+def test_a_gain_of_the_recording_changes_nothing() -> None:
+    audio = SyntheticAudio(9, RATE, seed=3)[2]["hr"]
+    plain = pre_echo_gain(audio, RATE, REACH)
+    assert (plain < 0.5).any()
+    torch.testing.assert_close(pre_echo_gain(-1e-3 * audio, RATE, REACH), plain, rtol=1e-3, atol=1e-4)
+
+
+def test_it_depends_on_no_more_than_the_reach() -> None:
+    audio = attack(-40)
+    first, margin = 5000, 200
+    part = pre_echo_gain(audio[:, first:30_000], RATE, REACH)
+    whole = pre_echo_gain(audio, RATE, REACH)[:, first:30_000]
+    inside = slice(margin, -REACH - margin)
+    torch.testing.assert_close(part[:, inside], whole[:, inside], rtol=1e-3, atol=1e-5)
