@@ -264,6 +264,7 @@ class SuperResolver(nn.Module):
         lr: Tensor,
         conditioning: BranchConditioning,
         draw_noise: Callable[[int], Tensor],
+        cutoff_hz: Tensor,
         sampler: Sampler | None = None,
     ) -> Tensor:
         """Generate wide-band audio [b, c, time] for low-passed `lr` [b, c, time], low band and all.
@@ -272,16 +273,23 @@ class SuperResolver(nn.Module):
 
         Args:
             draw_noise: given a number of latent frames, the noise [b, latent_dim, frame] to start from.
+            cutoff_hz: where the content of each clip ends, [b].
             sampler: the model's own where left out.
+
+        Raises:
+            ConfigError: the codec cannot make the noise that the sampler starts from.
         """
         channels, length = lr.shape[1:]
         together = channels == self.codec.channels
         z_lr = self._encode(lr if together else rearrange(lr, "b c n -> (b c) 1 n"))
         noise = draw_noise(z_lr.shape[2]).to(z_lr.device)
         if not together:
-            noise = noise.repeat_interleave(channels, dim=0)
+            noise, cutoff_hz = (x.repeat_interleave(channels, dim=0) for x in (noise, cutoff_hz))
+        sampler = sampler or self.sampler
+        if sampler.noise == "replicated":
+            noise = self.codec.replicated(z_lr, cutoff_hz, noise)
         # One context for all steps: weights are cast once.
         with self._autocast(z_lr.device):
-            z = (sampler or self.sampler)(self.velocity(z_lr, conditioning), noise)
+            z = sampler(self.velocity(z_lr, conditioning), noise)
         output = self.codec.decode(z, length)
         return output if together else rearrange(output.mean(dim=1), "(b c) n -> b c n", c=channels)

@@ -98,7 +98,7 @@ def test_keys_and_values_of_the_text_are_computed_once_for_all_steps_and_chunks(
     conditioning = saga.prepare_conditioning(audio(1, 1, 9000), torch.tensor([4000.0]), ["a dog"], 0.8)
     for seed in range(3):
         lr = audio(2, 1, 9000, seed=seed)
-        saga.restore(lr, conditioning, noise_of(0, 2, saga))
+        saga.restore(lr, conditioning, noise_of(0, 2, saga), torch.full((2,), 4000.0))
     handle.remove()
     assert calls == [1]
 

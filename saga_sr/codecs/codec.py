@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saga_sr.codecs.statistics import ChannelSums
-from saga_sr.core.errors import DataError
+from saga_sr.core.errors import ConfigError, DataError
 
 
 class Codec(nn.Module, ABC):
@@ -49,6 +49,14 @@ class Codec(nn.Module, ABC):
         All of them, in a latent whose channels are no frequencies.
         """
         return torch.ones(len(edge_hz), self.latent_dim, 1, dtype=torch.bool, device=edge_hz.device)
+
+    def replicated(self, z: Tensor, cutoff_hz: Tensor, noise: Tensor) -> Tensor:
+        """Unit variance like that of `noise` [b, latent_dim, frame], but with the fine structure of `z` below the cutoff.
+
+        Raises:
+            ConfigError: the latent's channels are no frequencies.
+        """
+        raise ConfigError("sampler.noise=replicated needs codec=mdct, whose latent is a spectrum; choose gaussian.")
 
     def encode(self, audio: Tensor) -> Tensor:
         """Normalised latent [b, latent_dim, frame] of `audio` [b, c, time]; other channel counts are folded."""

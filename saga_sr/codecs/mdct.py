@@ -6,10 +6,17 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import avg_pool1d, pad
 
 from saga_sr.codecs.codec import Codec
 from saga_sr.core.errors import ConfigError
+
+# What is copied ends at this share of the cutoff, where filters have not begun to fall.
+FULL_SHARE = 0.94
+# Width over which what is copied is brought to one level: partials stay apart.
+FLATTEN_HZ = 700.0
+# How much of the variance is noise, so that what lies between partials is not empty.
+NOISE_SHARE = 0.3
 
 
 class MDCT(Codec):
@@ -46,8 +53,8 @@ class MDCT(Codec):
 
     def _typical_scale(self) -> Tensor:
         """Companded level per bin of programme material at about -20 dBFS, until `fit_statistics` measures it."""
-        bin_hz = (torch.arange(self.latent_dim) + 0.5) * self.sample_rate / 2 / self.latent_dim
-        return 0.55 * (1 + bin_hz / 400) ** -0.55
+        hz = (torch.arange(self.latent_dim) + 0.5) * self.bin_hz
+        return 0.55 * (1 + hz / 400) ** -0.55
 
     def channels_below(self, edge_hz: Tensor) -> Tensor:
         """Which coefficients lie up to `edge_hz` [b], bool [b, latent_dim, 1]."""
@@ -75,6 +82,41 @@ class MDCT(Codec):
         second = torch.cat([-p.flip(-1), -p], dim=-1) * fall
         overlapped = second[:, :-1] + first[:, 1:]
         return overlapped.flatten(1)[:, None, :length]
+
+    def replicated(self, z: Tensor, cutoff_hz: Tensor, noise: Tensor) -> Tensor:
+        """The octave below the cutoff copied up and flattened to unit variance, with some of the noise.
+
+        Each frame keeps its sound in time and the distances of its partials, which noise has not: an attack stays as
+        short as it is below the cutoff. Coefficients are moved by an even number, so that a tone keeps its phase's
+        advance from frame to frame.
+
+        Args:
+            z: latent [b, latent_dim, frame] of the low band, which ends at `cutoff_hz` [b].
+            noise: of unit variance, like `z`; all there is below the cutoff.
+
+        Source: Disch et al., "Intelligent Gap Filling in Perceptual Transform Coding of Audio" (2016).
+        """
+        start = noise.clone()
+        for hz in cutoff_hz.unique().tolist():
+            chosen = cutoff_hz == hz
+            end = int(FULL_SHARE * hz / self.bin_hz) // 4 * 4
+            source = z[chosen, end // 2 : end]
+            if source.shape[1] >= 2:
+                copies = self._flattened(source).repeat(1, -(-self.latent_dim // source.shape[1]) - 1, 1)
+                mixed = (1 - NOISE_SHARE) ** 0.5 * copies[:, : self.latent_dim - end]
+                start[chosen, end:] = mixed + NOISE_SHARE**0.5 * noise[chosen, end:]
+        return start
+
+    @property
+    def bin_hz(self) -> float:
+        """Width of a coefficient."""
+        return self.sample_rate / 2 / self.latent_dim
+
+    def _flattened(self, z: Tensor) -> Tensor:
+        """Coefficients [b, bin, frame] relative to the level of those around, a frame at a time."""
+        reach = max(round(FLATTEN_HZ / 2 / self.bin_hz), 1)
+        power = avg_pool1d(z.square().transpose(1, 2), 2 * reach + 1, 1, reach, count_include_pad=False).transpose(1, 2)
+        return z * power.clamp(min=1e-12).rsqrt()
 
     def _dct4(self, x: Tensor) -> Tensor:
         """Orthonormal DCT-IV of the last dimension, its own inverse, by a complex FFT of a quarter of the window."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from saga_sr.core.errors import ConfigError
 from saga_sr.flow.solvers import EFFORTS, STEPS, Moments, Velocity
 
-NOISES = ("gaussian", "rademacher")
+NOISES = ("gaussian", "rademacher", "replicated")
 
 
 class Sampler:
@@ -23,7 +23,8 @@ class Sampler:
         power: 1 is the uniform grid; above 1 steps are finer near the noise, below 1 near the data.
         noise: `gaussian` starts from the noise as it is drawn, `rademacher` from its signs. Both have unit variance,
             but signs leave every coefficient that is noise of known level at exactly this level, where Gaussian sizes
-            scatter by 10 dB around it, and by 20 dB once a codec has expanded its latents by squaring.
+            scatter by 10 dB around it, and by 20 dB once a codec has expanded its latents by squaring. `replicated`
+            starts from the low band copied up (see `MDCT.replicated`), which whoever calls the sampler gives for noise.
 
     Raises:
         ConfigError: an unknown solver or noise, or a step count or power that makes no grid.

@@ -49,13 +49,14 @@ def _restore(model: SuperResolver, clip: Tensor) -> Tensor:
     """What `model` generates for `clip` with few steps, always from the same noise."""
     device, training = next(model.parameters()).device, model.training
     generator = torch.Generator().manual_seed(0)
-    lr = clip.to(device)
+    lr, cutoff_hz = clip.to(device), torch.full((1,), CUTOFF_HZ)
     try:
         model.eval()
         output = model.restore(
             lr,
-            model.prepare_conditioning(lr, torch.full((1,), CUTOFF_HZ), [""]),
+            model.prepare_conditioning(lr, cutoff_hz, [""]),
             lambda frames: torch.randn(1, model.codec.latent_dim, frames, generator=generator),
+            cutoff_hz,
             model.sampler.changed(steps=STEPS),
         )
     finally:

@@ -76,3 +76,56 @@ def test_channels_below_an_edge_hold_all_that_is_below_it() -> None:
     energy = codec.analyse(tone)[0, :, 4:-4].square().sum(dim=1)
     assert float((energy * below[1, :, 0]).sum() / energy.sum()) > 0.99
     assert float((energy * below[2, :, 0]).sum() / energy.sum()) < 0.01
+
+
+RATE, CUTOFF = 44_100, 4000.0
+
+
+def replicated(audio: torch.Tensor, latent_dim: int = 1024) -> tuple[torch.Tensor, torch.Tensor]:
+    """What stands for noise for `audio` [time] that ends at the cutoff, and the noise, [latent_dim, frame] each."""
+    codec = MDCT(latent_dim=latent_dim)
+    z = codec.encode(audio[None, None])
+    noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(0))
+    return codec.replicated(z, torch.tensor([CUTOFF]), noise)[0], noise[0]
+
+
+def test_replicated_noise_has_unit_variance_above_the_cutoff_and_is_the_noise_below() -> None:
+    audio = SyntheticAudio(4, 2 * RATE, RATE, seed=1)[0]["hr"][0]
+    start, noise = replicated(audio)
+    below = int(0.9 * CUTOFF / RATE * 2 * 1024)
+    assert torch.equal(start[:below], noise[:below])
+    assert not torch.isclose(start[below + 40 :], noise[below + 40 :]).all(dim=1).any()
+    assert 0.8 < float(start[below + 40 :].square().mean()) < 1.2
+
+
+def test_replicated_noise_keeps_an_attack_short_where_noise_fills_the_frame() -> None:
+    codec, hop = MDCT(latent_dim=1024), 1024
+    audio = torch.zeros(16 * hop)
+    place = 8 * hop + 600
+    audio[place] = 1.0
+    start, noise = replicated(audio)
+    sounds = torch.zeros_like(start)
+    lasting = codec.encode(audio[None, None])[0, :170].square().mean(dim=0) > 1e-6  # the frames that hold the click
+    shares = []
+    for z in (start, noise):
+        sounds[300:] = z[300:] * lasting
+        energy = codec.decode(sounds[None], len(audio))[0, 0].square()
+        shares.append(float(energy[place - 100 : place + 100].sum() / energy.sum()))
+    assert shares[0] > 0.3
+    assert shares[1] < 0.15
+
+
+def test_replicated_noise_keeps_partials_apart_as_far_as_they_are() -> None:
+    time = torch.arange(RATE) / RATE
+    audio = sum(torch.sin(6.2831853 * 430.66 * k * time) for k in range(1, 9))  # every 20 coefficients
+    start, noise = replicated(torch.as_tensor(audio))
+    level = start[200:260, 5:-5].square().mean(dim=1)  # within one copy
+    assert level.reshape(3, 20).mean(dim=0).max() > 5 * level.median()
+    assert noise[200:260, 5:-5].square().mean(dim=1).max() < 2
+
+
+def test_latents_that_are_no_spectrum_cannot_be_replicated() -> None:
+    from saga_sr.codecs.codec import Codec
+
+    with pytest.raises(ConfigError, match=r"sampler\.noise=replicated needs codec=mdct"):
+        Codec.replicated(MDCT(), torch.zeros(1, 512, 4), torch.tensor([CUTOFF]), torch.zeros(1, 512, 4))

@@ -132,6 +132,7 @@ def restored(model: SuperResolver, **wishes: float) -> torch.Tensor:
         AUDIO,
         conditioned(model, **wishes),
         lambda frames: torch.randn(1, model.codec.latent_dim, frames, generator=torch.Generator().manual_seed(1)),
+        torch.tensor([4000.0]),
     )
 
 

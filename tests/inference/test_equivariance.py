@@ -56,7 +56,7 @@ ways = st.fixed_dictionaries(
     {
         "seed": st.integers(0, 5),
         "steps": st.integers(1, 4),
-        "noise": st.sampled_from(["gaussian", "rademacher"]),
+        "noise": st.sampled_from(["gaussian", "rademacher", "replicated"]),
         "chunk_s": st.sampled_from([0.5, 10.0]),
         "overlap_s": st.just(0.1),
         "low_band": st.sampled_from(["crossfade", "hard", "off"]),
