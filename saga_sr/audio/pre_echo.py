@@ -1,7 +1,7 @@
 """Quiet before attacks: a gain in time for a generated band, taken from the low band that it belongs to.
 
-A codec that generates whole frames fills them: what sounds in the second half of a frame is heard in its first half, too.
-The low band is not generated and knows better.
+A codec that generates whole frames fills them: what sounds in the second half of a frame is heard in its first half,
+too. The low band is not generated and knows better.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ EXPANSION = 2
 def pre_echo_gain(low_band: Tensor, sample_rate: int, reach: int) -> Tensor:
     """Gain [c, time] of what was generated above `low_band` [c, time]: at most 1, and less before attacks alone.
 
-    With e the level and M the greatest within `reach` samples ahead, min(1, e / (0.2 M))^2: nothing is held back that is
-    within 14 dB of what comes. The level is that of the difference of neighbouring samples, in which bass does not hide
-    what is near the cutoff. A gain of the recording changes nothing.
+    With e the level and M the greatest within `reach` samples ahead, min(1, e / (0.2 M))^2: nothing is held back that
+    is within 14 dB of what comes. The level is that of the difference of neighbouring samples, in which bass does not
+    hide what is near the cutoff. A gain of the recording changes nothing.
 
-    Source: the gain control of AAC-SSR and the temporal noise shaping of Herre & Johnston, "Enhancing the Performance of
-    Perceptual Audio Coders by Using Temporal Noise Shaping" (1996), which transmit what is measured here.
+    Source: temporal noise shaping transmits what is measured here (Herre & Johnston, "Enhancing the Performance of
+    Perceptual Audio Coders by Using Temporal Noise Shaping", 1996).
     """
     half = round(WINDOW_S * sample_rate / 2)
     window = torch.hann_window(2 * half + 1, periodic=False).to(low_band)

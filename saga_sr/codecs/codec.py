@@ -51,7 +51,7 @@ class Codec(nn.Module, ABC):
         return torch.ones(len(edge_hz), self.latent_dim, 1, dtype=torch.bool, device=edge_hz.device)
 
     def replicated(self, z: Tensor, cutoff_hz: Tensor, noise: Tensor) -> Tensor:
-        """Unit variance like that of `noise` [b, latent_dim, frame], but with the fine structure of `z` below the cutoff.
+        """Of unit variance as `noise` [b, latent_dim, frame] is, but with the fine structure of `z` below the cutoff.
 
         Raises:
             ConfigError: the latent's channels are no frequencies.

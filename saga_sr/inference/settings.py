@@ -36,7 +36,9 @@ class SamplerSettings:
         None, "fast, balanced or best: as many steps as the solver needs for that, where steps is left out"
     )
     power: float | None = _setting(None, "steps are finer near the noise above 1, near the data below 1")
-    noise: str | None = _setting(None, "what sampling starts from: gaussian, rademacher (its signs), or replicated (the low band copied up)")
+    noise: str | None = _setting(
+        None, "what sampling starts from: gaussian, rademacher (its signs), or replicated (the low band copied up)"
+    )
 
 
 @dataclass
