@@ -170,10 +170,12 @@ class SuperResolver(nn.Module):
         captions: Sequence[str],
         cutoff_hz: Tensor,
         measured: Mapping[str, Mapping[str, Tensor]],
+        edge_hz: Tensor,
     ) -> Pair:
         """The same of raw latents [b, latent_dim, frame] and what was `measured` (see `Conditioner.recall`) before."""
         values = self.conditioner.recall(measured, captions, self.sample_rate, cutoff_hz)
-        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), values)
+        known = self.codec.channels_below(edge_hz)
+        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), values, known)
 
     def estimate(self, pair: Pair, generators: Generators = None) -> Estimate:
         """What the network makes of a batch of pairs at random times, for a loss to judge."""

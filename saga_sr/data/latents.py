@@ -43,7 +43,8 @@ class LatentCrops(Dataset[dict[str, Any]]):
         self.window = window
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """`{"z_hr", "z_lr": raw [latent_dim, frames], "cutoff_hz", "measured", "index", "caption", "name"}`.
+        """`{"z_hr", "z_lr": raw [latent_dim, frames], "cutoff_hz", "edge_hz", "measured", "index", "caption",
+        "name"}`.
 
         `measured` is what conditions found in the wide-band clip and in the low-passed one, by name: `hr` and `lr`.
 
@@ -64,6 +65,7 @@ class LatentCrops(Dataset[dict[str, Any]]):
             "z_hr": crop[0].clone(),
             "z_lr": crop[version].clone(),
             "cutoff_hz": item["cutoff_hz"][version].clone(),
+            "edge_hz": item["cutoff_hz"][0].clone(),
             "measured": {
                 side: {name: found[row].clone() for name, found in item["measured"].items()}
                 for side, row in (("hr", 0), ("lr", version))
@@ -94,7 +96,7 @@ class HeldOutClips(Dataset[dict[str, Any]]):
         return self.size
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """`{"hr": [c, num_samples], "index", "caption", "name"}`.
+        """`{"hr": [c, num_samples], "edge_hz", "index", "caption", "name"}`.
 
         Raises:
             IndexError: no such item.
@@ -109,7 +111,8 @@ class HeldOutClips(Dataset[dict[str, Any]]):
         start = int(rng.integers(max(audio.shape[-1] - self.num_samples, 0) + 1))
         audio = audio[:, start : start + self.num_samples]
         hr = pad(audio, (0, self.num_samples - audio.shape[-1]))
-        return {"hr": hr, "index": index, "caption": item["caption"], "name": item["name"]}
+        edge_hz = torch.tensor(item["edge_hz"], dtype=torch.float32)
+        return {"hr": hr, "edge_hz": edge_hz, "index": index, "caption": item["caption"], "name": item["name"]}
 
 
 class LatentData(AudioData):

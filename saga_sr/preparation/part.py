@@ -248,9 +248,11 @@ def _item(clip: Clip, versions: Versions, i: int, sounding: int, settings: Setti
             "another output."
         )
     stored = latents.to(dtype).contiguous()
+    cutoff_hz = versions.cutoff_hz[i].clone()
+    cutoff_hz[0] = min(clip.edge_hz, float(cutoff_hz[0]))
     return {
         "latents": stored,
-        "cutoff_hz": versions.cutoff_hz[i].contiguous(),
+        "cutoff_hz": cutoff_hz,
         "measured": {name: found[i].contiguous() for name, found in versions.measured.items()},
         "sounding": sounding,
         "caption": clip.caption,
@@ -264,4 +266,10 @@ def _held_out(clip: Clip, audio: Tensor, settings: Settings) -> dict[str, Any]:
     data = io.BytesIO()
     soundfile.write(data, audio.clamp(-1, 1).T.numpy(), settings.sample_rate, format="FLAC", subtype="PCM_24")
     content = data.getvalue()
-    return {"audio": content, "caption": clip.caption, "name": as_text(clip.name), "checksum": checksum(content)}
+    return {
+        "audio": content,
+        "edge_hz": min(clip.edge_hz, settings.sample_rate / 2),
+        "caption": clip.caption,
+        "name": as_text(clip.name),
+        "checksum": checksum(content),
+    }

@@ -11,11 +11,13 @@ import errno
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from saga_sr.audio.files import AudioInfo
 from saga_sr.core.atomic_file import write_atomically
@@ -70,7 +72,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Clip:
-    """A stretch of a recording: `frames` of its samples from `start` on, at its own rate."""
+    """A stretch of a recording: `frames` of its samples from `start` on, at its own rate.
+
+    The recording's content ends at `edge_hz`, which is infinite where that is not told.
+    """
 
     number: int
     path: str
@@ -78,6 +83,7 @@ class Clip:
     start: int
     frames: int
     caption: str
+    edge_hz: float = math.inf
 
     @property
     def name(self) -> str:
@@ -135,7 +141,7 @@ def make_plan(
     parts: list[str] = []
     number, seconds = 0, 0.0
     for side, infos in ((TRAIN, split.train), (VALIDATION, split.validation)):
-        clips = cut(infos, settings, found, number)
+        clips = cut(infos, settings, found, number, every.edges_hz(infos))
         for i in itertools.count():
             together = list(itertools.islice(clips, clips_per_part))
             if not together:
@@ -156,16 +162,23 @@ def make_plan(
     return plan
 
 
-def cut(infos: Iterable[AudioInfo], settings: Settings, captions: Captions, first: int) -> Iterator[Clip]:
-    """The clips of the files `infos`, numbered from `first` on; the last of a file ends where the file ends."""
+def cut(
+    infos: Sequence[AudioInfo], settings: Settings, captions: Captions, first: int, edges_hz: np.ndarray | None = None
+) -> Iterator[Clip]:
+    """The clips of the files `infos`, numbered from `first` on; the last of a file ends where the file ends.
+
+    Args:
+        edges_hz: where the content of each file ends, if that is told.
+    """
     number = first
-    for info in infos:
+    for file, info in enumerate(infos):
+        edge_hz = math.inf if edges_hz is None else float(edges_hz[file])
         length = -(-settings.num_samples * info.sample_rate // settings.sample_rate)
         for i in range(max(1, math.ceil(info.frames / length - SHORTEST_REST))):
             start = max(0, min(i * length, info.frames - length))
             frames = min(length, info.frames)
             caption = captions.at(info.path, (start + frames / 2) / info.sample_rate)
-            yield Clip(number, str(info.path.absolute()), info.sample_rate, start, frames, caption)
+            yield Clip(number, str(info.path.absolute()), info.sample_rate, start, frames, caption, edge_hz)
             number += 1
 
 

@@ -140,7 +140,7 @@ class FlowMatchingModule(LightningModule):
     def _pair(self, batch: dict[str, Any], seeds: list[int]) -> Pair:
         if "hr" not in batch:
             return self.model.stored_pair(
-                batch["z_hr"], batch["z_lr"], batch["caption"], batch["cutoff_hz"], batch["measured"]
+                batch["z_hr"], batch["z_lr"], batch["caption"], batch["cutoff_hz"], batch["measured"], batch["edge_hz"]
             )
         hr, edge_hz = batch["hr"], batch.get("edge_hz")
         if "lr" in batch:

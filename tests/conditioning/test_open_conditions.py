@@ -191,7 +191,7 @@ def test_latents_are_prepared_for_conditions_and_trained_from(option: str, names
 
 def batch_of(data: LatentData) -> tuple[Any, ...]:
     batch = next(iter(data.train_dataloader()))
-    return tuple(batch[name] for name in ("z_hr", "z_lr", "caption", "cutoff_hz", "measured"))
+    return tuple(batch[name] for name in ("z_hr", "z_lr", "caption", "cutoff_hz", "measured", "edge_hz"))
 
 
 def test_latents_that_were_not_prepared_for_a_condition_are_refused(option: str, tmp_path: Path) -> None:

@@ -77,6 +77,20 @@ def test_stored_latents_are_those_of_the_clip_and_of_its_low_passed_versions(tmp
         assert item["name"] == clip.name and item["sounding"] == LENGTH
 
 
+def test_where_the_content_of_recordings_ends_is_stored(folder: Path, tmp_path: Path) -> None:
+    names = sorted(folder.rglob("song*"))
+    rows = [f"{name},{9000 if i else ''}" for i, name in enumerate(names)]
+    (tmp_path / "t.csv").write_text("\n".join(["path,edge_hz", *rows]))
+    made = prepared(tmp_path / "t.csv", tmp_path / "out")
+    items = list(StreamingDataset(str(made / "train"), batch_decode=0))
+    held_out = list(StreamingDataset(str(made / "validation"), batch_decode=0))
+    ends = [(item["name"], float(item["cutoff_hz"][0])) for item in items]
+    ends += [(item["name"], item["edge_hz"]) for item in held_out]
+    assert len(items) > 1 and held_out
+    for name, hz in ends:
+        assert hz == (RATE / 2 if name.startswith(f"{names[0].stem}@") else 9000)
+
+
 def test_files_are_split_and_nothing_is_on_both_sides(folder: Path, output: Path) -> None:
     names = {
         side: {str(item["name"]).partition("@")[0] for item in map(stream.__getitem__, range(len(stream)))}
