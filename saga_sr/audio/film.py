@@ -25,7 +25,8 @@ OF_THE_SOUND = ("language", "title", "handler_name")
 # Pictures that do not tell by themselves what shape their pixels have.
 SHAPELESS = ("vp8", "vp9", "av1")
 # What chapters and time codes are to a demuxer of MP4; they are written anew.
-MADE_ANEW = ("bin_data", "unknown")
+UNKNOWN = "an unknown kind"
+MADE_ANEW = ("bin_data", UNKNOWN)
 
 
 class Film:
@@ -228,7 +229,9 @@ def _is_picture(stream: Stream) -> bool:
 
 def _codec(stream: Stream) -> str:
     """What a stream is encoded in."""
-    return stream.codec_context.codec.canonical_name if stream.codec_context else stream.name or "unknown"
+    if stream.codec_context:
+        return stream.codec_context.codec.canonical_name
+    return getattr(stream, "name", None) or UNKNOWN
 
 
 def _time_s(packet: av.Packet) -> float:

@@ -128,6 +128,13 @@ def test_what_cannot_be_is_refused_in_a_sentence_before_anything_is_written(
     assert [path.name for path in tmp_path.iterdir()] == [source]
 
 
+def test_a_picture_of_an_unknown_kind_is_refused(enhancer: Enhancer, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "a.mkv")
+    film.write_bytes(film.read_bytes().replace(b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/XXX"))
+    with pytest.raises(AudioError, match="picture in an unknown kind, which MKV cannot hold; convert it first"):
+        kept(enhancer, film, tmp_path / "b.mkv")
+
+
 def test_a_film_is_only_written_where_its_picture_is_kept(enhancer: Enhancer, tmp_path: Path) -> None:
     film = write_film(tmp_path / "a.mp4")
     with pytest.raises(AudioError, match=r"b\.mp4 cannot be written without keep_video=true: choose .*\.wav"):
