@@ -15,6 +15,9 @@ from programs import ROOT
 import saga_sr.core.config  # the resolvers that configurations use
 import saga_sr.inference.schema  # noqa: F401  # of the group `enhance`
 from saga_sr.model import SuperResolver
+from saga_sr.packages.bundled import MODELS
+from saga_sr.packages.layout import is_package
+from saga_sr.packages.load import load_model
 from saga_sr.packages.package import build, save_package
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -84,6 +87,15 @@ def model_config(*overrides: str, tiny: list[str] = TINY) -> dict[str, Any]:
     config = OmegaConf.to_container(composed.model, resolve=True)
     assert isinstance(config, dict)
     return config
+
+
+# What holds for tiny models holds for those that come with the installation.
+BUNDLED = sorted(path.name for path in MODELS.glob("*") if is_package(path))
+
+
+def tiny_or_bundled(name: str, config: dict[str, Any]) -> SuperResolver:
+    """The bundled model called `name`, or else an awake one by `config`."""
+    return load_model(name) if name in BUNDLED else awake(build(config))
 
 
 def awake(model: SuperResolver) -> SuperResolver:

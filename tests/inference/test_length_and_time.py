@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import awake, model_config
+from conftest import BUNDLED, model_config, tiny_or_bundled
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saga_sr.inference.chunks import ChunkPlan, plan_chunks
 from saga_sr.inference.enhancer import Enhancer
-from saga_sr.packages.package import build
 
 RATE, EDGE = 44_100, 3500
 POINTS = 1 << 16  # of transforms, more than any result has
@@ -24,10 +23,10 @@ WAY: dict[str, Any] = {"cutoff_hz": EDGE, "chunk_s": 0.25, "overlap_s": 0.05, "s
 rates = st.sampled_from([8000, 11_025, 12_345, 16_000, 22_050, 44_099, RATE, 48_000, 96_000, 192_000])
 
 
-@pytest.fixture(scope="module")
-def enhancer() -> Enhancer:
+@pytest.fixture(scope="module", params=["tiny", *BUNDLED])
+def enhancer(request: pytest.FixtureRequest) -> Enhancer:
     torch.manual_seed(0)
-    return Enhancer(awake(build(model_config())))
+    return Enhancer(tiny_or_bundled(request.param, model_config()))
 
 
 @pytest.fixture(scope="module")

@@ -8,23 +8,22 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import TINY_SAGA, awake, model_config
+from conftest import BUNDLED, TINY_SAGA, model_config, tiny_or_bundled
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.inference.enhancer import Enhancer
-from saga_sr.packages.package import build
 
 RATE = 44_100
 SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 
 
-@pytest.fixture(scope="module", params=["jat", "saga"])
+@pytest.fixture(scope="module", params=["jat", "saga", *BUNDLED])
 def enhancer(request: pytest.FixtureRequest) -> Enhancer:
     torch.manual_seed(0)
     saga = model_config("conditioning=duration", tiny=TINY_SAGA)
-    return Enhancer(awake(build(model_config() if request.param == "jat" else saga)))
+    return Enhancer(tiny_or_bundled(request.param, saga if request.param == "saga" else model_config()))
 
 
 def sound(channels: int, length: int, rate: int) -> torch.Tensor:
