@@ -15,6 +15,13 @@ from saga_sr.flow.guidance import branches
 from saga_sr.flow.sampler import Sampler
 from saga_sr.model import BranchConditioning, SuperResolver
 
+# What sampling starts from; the graph takes the signs itself.
+NOISES = {
+    "gaussian": "independent normal numbers",
+    "rademacher": "independent normal numbers",
+    "replicated": "the low band copied up, with normal numbers: see MDCT.replicated in saga_sr/codecs/mdct.py",
+}
+
 
 class Graph(nn.Module, ABC):
     """A computation on tensors alone.
@@ -94,7 +101,7 @@ class SamplerGraph(Graph):
         super().__init__(model)
         self.sampler = sampler
         self.inputs = {
-            "noise": Port(self.latent, "independent normal numbers"),
+            "noise": Port(self.latent, NOISES[sampler.noise]),
             "z_lr": Port(self.latent, "the low-passed recording's latent"),
             **self.conditions,
         }

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from saga_sr.cli.main import dispatch
 from saga_sr.core.errors import ConfigError, ExtraError, PackageError
+from saga_sr.flow import sampler
 from saga_sr.model import SuperResolver
-from saga_sr.packages import onnx_export
+from saga_sr.packages import graphs, onnx_export
 from saga_sr.packages.export import check_target
 from saga_sr.packages.graphs import Graph, NetworkGraph, SamplerGraph
 from saga_sr.packages.onnx_export import FILES, check, export_onnx
@@ -84,9 +85,8 @@ def test_noise_and_the_inputs_latent_become_the_restored_latent_of_any_length_in
     model = in_float32(jat)
     lr, cutoff_hz = 0.1 * torch.randn(3, 1, length), torch.tensor([3000.0, 5000.0, 9000.0])
     noise = torch.randn(3, 64, length // 64 + 2)[..., : model.codec.encode(lr).shape[2]]
-    expected = model.restore(
-        lr, model.prepare_conditioning(lr, cutoff_hz, [""] * 3), lambda _: noise, model.sampler.changed(steps=1)
-    )
+    conditioning, one = model.prepare_conditioning(lr, cutoff_hz, [""] * 3), model.sampler.changed(steps=1)
+    expected = model.restore(lr, conditioning, lambda _: noise, cutoff_hz, one)
     scaled = torch.log(cutoff_hz / 100) / torch.log(torch.tensor(22_050 / 100))
     facts = json.loads((one_step / "model.json").read_text())
     assert facts["graphs"]["sampler"]["inputs"]["cutoff"]["meaning"].endswith("log(f / 100 Hz) / log(Nyquist / 100 Hz)")
@@ -149,7 +149,7 @@ def test_text_roll_offs_and_guidance_go_into_the_graph_of_sampling(saga: Path, t
     cutoff_hz = torch.tensor([3000.0, 5000.0])
     z_lr = model.codec.encode(lr)
     conditions = model.conditioner.conditions
-    expected = model.restore(lr, model.prepare_conditioning(lr, cutoff_hz, prompts), lambda _: noise)
+    expected = model.restore(lr, model.prepare_conditioning(lr, cutoff_hz, prompts), lambda _: noise, cutoff_hz)
     with torch.no_grad():
         text = conditions["text"](prompts).tokens
     rolloffs = torch.stack([conditions["rolloff"].measure(lr, 44_100, cutoff_hz)[:, 0], torch.ones(2)], dim=1)
@@ -158,6 +158,10 @@ def test_text_roll_offs_and_guidance_go_into_the_graph_of_sampling(saga: Path, t
     given = {name: given[name] for name in conditions if name in given}
     (z,) = run(tmp_path / "onnx" / "sampler.onnx", noise=noise, z_lr=z_lr, **given)
     assert_same(model.codec.decode(z, lr.shape[-1]), expected)
+
+
+def test_each_kind_of_noise_is_explained() -> None:
+    assert {*graphs.NOISES} == {*sampler.NOISES}
 
 
 def test_an_export_is_whole_or_absent(jat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
