@@ -6,6 +6,7 @@ MODEL is a package of the demo's recipe; what is called earlier is the same mode
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +27,14 @@ from saga_sr.synthesis.drums import hat
 RATE = 44_100
 CUTOFFS_HZ = (4000.0, 8000.0)
 ORDERS = (1.0, 2.0, 4.0)
-EARLIER = SamplerSettings("euler", 16, 0.33, "rademacher")
-NOW = SamplerSettings("gaussian", 4, 1.0, "rademacher")
+EARLIER = SamplerSettings(solver="euler", steps=16, power=0.33, noise="rademacher")
+NOW = SamplerSettings(solver="gaussian", steps=4, power=1.0, noise="rademacher")
 SAMPLERS = [
     EARLIER,
-    *(SamplerSettings("euler", steps, 1.0, "rademacher") for steps in (4, 16, 64)),
-    *(SamplerSettings("gaussian", steps, 1.0, "rademacher") for steps in (1, 2, 4, 16)),
-    SamplerSettings("gaussian", 4, 1.0, "gaussian"),
+    *(replace(NOW, solver="euler", steps=steps) for steps in (4, 16, 64)),
+    *(replace(NOW, steps=steps) for steps in (1, 2, 4, 16)),
+    replace(NOW, noise="gaussian"),
+    replace(NOW, noise="replicated"),
 ]
 
 
@@ -103,10 +105,13 @@ def signs_drawn(audio: Tensor, cutoff_hz: float) -> Tensor:
 
 
 def transient_table(model: Path) -> None:
-    print("\n| transient | cutoff | earlier | now | right levels, signs drawn |\n|---|---|---|---|---|")
+    """What stands before attacks; nothing holds back what has the right levels."""
+    print(
+        "\n| transient | cutoff | earlier | now | replicated | right levels, signs drawn |\n|---|---|---|---|---|---|"
+    )
     for name, (clips, attacks) in transients().items():
         for hz in CUTOFFS_HZ:
-            outputs = [restored(model, clips, hz, EARLIER), restored(model, clips, hz, NOW)]
+            outputs = [restored(model, clips, hz, way) for way in (EARLIER, NOW, replace(NOW, noise="replicated"))]
             cells = []
             for output in [*outputs, signs_drawn(clips, hz)]:
                 edge = torch.tensor([hz])

@@ -15,16 +15,18 @@ WINDOW_S = 0.003
 # How far below what is about to come, as an amplitude, the low band has to be for the generated band to be held back.
 # The level of noise stays above, and that between the pulses of a voice mostly.
 THRESHOLD = 0.2
-# A cymbal rises from room tone by twice as many decibels above 4 kHz as below, so that is what a rise below promises.
+# A cymbal rises from room tone by more decibels above 4 kHz than below: down to as far as the low band is below what
+# comes, what was generated falls by so many decibels a decibel.
 EXPANSION = 2
 
 
 def pre_echo_gain(low_band: Tensor, sample_rate: int, reach: int) -> Tensor:
     """Gain [c, time] of what was generated above `low_band` [c, time]: at most 1, and less before attacks alone.
 
-    With e the level and M the greatest within `reach` samples ahead, min(1, e / (0.2 M))^2: nothing is held back that
-    is within 14 dB of what comes. The level is that of the difference of neighbouring samples, in which bass does not
-    hide what is near the cutoff. A gain of the recording changes nothing.
+    With e the level, M the greatest within `reach` samples ahead and x = e / M, the gain is 1 from x = 0.2 on, so that
+    nothing is held back that is within 14 dB of what comes; below it is the greater of x and (x / 0.2)^2. The level is
+    that of the difference of neighbouring samples, in which bass does not hide what is near the cutoff. A gain of the
+    recording changes nothing.
 
     Source: temporal noise shaping transmits what is measured here (Herre & Johnston, "Enhancing the Performance of
     Perceptual Audio Coders by Using Temporal Noise Shaping", 1996).
@@ -34,5 +36,5 @@ def pre_echo_gain(low_band: Tensor, sample_rate: int, reach: int) -> Tensor:
     power = low_band.diff(dim=-1, prepend=low_band[:, :1]).square()
     level = conv1d(pad(power, (half, half))[:, None], (window / window.sum())[None, None])[:, 0].clamp(min=0).sqrt()
     ahead = max_pool1d(pad(level, (0, reach)), reach + 1, 1)
-    share = level / (THRESHOLD * ahead).clamp(min=torch.finfo(level.dtype).tiny)
-    return share.where(ahead > 0, 1.0).clamp(max=1) ** EXPANSION
+    share = (level / ahead.clamp(min=torch.finfo(level.dtype).tiny)).where(ahead > 0, 1.0)
+    return torch.maximum((share / THRESHOLD) ** EXPANSION, share).where(share < THRESHOLD, 1.0)

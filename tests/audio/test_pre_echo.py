@@ -18,10 +18,12 @@ def attack(floor_db: float) -> torch.Tensor:
     return 0.1 * noise
 
 
-def test_before_an_attack_the_gain_falls_by_twice_the_decibels_and_the_attack_has_all() -> None:
+def test_before_an_attack_the_gain_falls_to_what_the_low_band_promises_and_the_attack_has_all() -> None:
     gain = pre_echo_gain(attack(-40), RATE, REACH)[0]
     before = 20 * torch.log10(gain[ATTACK - 900 : ATTACK - 100])
-    assert float(before.median()) == float(torch.clamp(before.median(), -65, -45))  # 2 x (-40 + 14), and M is a maximum
+    assert -48 < float(before.median()) < -39  # M is a maximum
+    softer = 20 * torch.log10(pre_echo_gain(attack(-20), RATE, REACH)[0, ATTACK - 900 : ATTACK - 100])
+    assert -24 < float(softer.median()) < -11  # 2 x (-20 + 14)
     assert (gain[: ATTACK - REACH - 200] > 0.9).all()
     assert (gain[ATTACK + 100 :] > 0.9).all()
 
