@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool1d, silu
+from torch.nn.functional import avg_pool1d, pad, silu
 
 from saga_sr.backbones.backbone import Backbone, Prediction
 from saga_sr.backbones.heads import make_head
@@ -68,11 +68,13 @@ class JaT(Backbone):
         head: `linear`, or `gaussian` (see `GaussianHead`).
         prediction: what the head predicts, `velocity` or `data`; must be the objective's.
         qk_norm: normalise queries and keys.
-        levels: also show the network the condition's `log_levels`, smoothed over `level_frames`.
+        levels: also show the network the condition's `log_levels`, smoothed over `level_frames`, of each frame and of
+            `level_context` frames on either side of it: where a level rises or falls is where the band above it does.
         global_dim: width of `Conditioning.global_`, which is joined to the time embedding; null leaves it out.
 
     Raises:
-        ConfigError: widths that the heads cannot divide, an even `level_frames`, or an unknown head or prediction.
+        ConfigError: widths that the heads cannot divide, an even `level_frames`, a negative `level_context`, or an
+            unknown head or prediction.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class JaT(Backbone):
         qk_norm: bool = True,
         levels: bool = False,
         level_frames: int = 3,
+        level_context: int = 0,
         global_dim: int | None = None,
     ) -> None:
         super().__init__()
@@ -101,13 +104,19 @@ class JaT(Backbone):
             raise ConfigError("backbone: every width, depth and head count must be at least 1.")
         if level_frames < 1 or level_frames % 2 == 0:
             raise ConfigError(f"backbone.level_frames={level_frames} must be odd, so that frames stay in their places.")
-        self.level_frames = level_frames
+        if level_context < 0:
+            raise ConfigError(f"backbone.level_context={level_context} must be 0 or more frames.")
+        self.level_frames, self.level_context = level_frames, level_context
         self.latent_dim = latent_dim
         self.global_dim = global_dim
         self.to_tokens = Linear(latent_dim + condition_dim, width)
         # Two layers: the blocks' normalisation would take the level out of a linear map of levels.
         self.level_tokens = (
-            nn.Sequential(Linear(condition_dim, 2 * width), nn.SiLU(), Linear(2 * width, width)) if levels else None
+            nn.Sequential(
+                Linear((2 * level_context + 1) * condition_dim, 2 * width), nn.SiLU(), Linear(2 * width, width)
+            )
+            if levels
+            else None
         )
         self.time_embedding = TimeEmbedding(width)
         self.global_embedding = (
@@ -127,7 +136,7 @@ class JaT(Backbone):
         z_lr = conditioning.concat
         x = self.to_tokens(torch.cat([z_t, z_lr], dim=1).transpose(1, 2))
         if self.level_tokens is not None:
-            x = x + self.level_tokens(log_levels(z_lr, self.level_frames).transpose(1, 2))
+            x = x + self.level_tokens(self._levels(z_lr).transpose(1, 2))
         time = self.time_embedding(t)
         if conditioning.global_ is not None and self.global_embedding is not None:
             time = time + self.global_embedding(conditioning.global_)
@@ -138,3 +147,9 @@ class JaT(Backbone):
         shift, scale = self.to_modulation(embedding).chunk(2, dim=-1)
         x = modulate(self.norm_out(x), shift, scale)
         return self.head(x, z_t, t, z_lr)
+
+    def _levels(self, z_lr: Tensor) -> Tensor:
+        """The levels that each frame is shown, [b, (2 level_context + 1) c, frame]."""
+        levels, context = log_levels(z_lr, self.level_frames), self.level_context
+        padded = pad(levels, (context, context), mode="replicate") if context else levels
+        return torch.cat([padded[..., i : i + levels.shape[-1]] for i in range(2 * context + 1)], dim=1)
