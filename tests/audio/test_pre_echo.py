@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from torch.nn.functional import conv1d, max_pool1d, pad
 
+from saga_sr.audio import pre_echo
 from saga_sr.audio.pre_echo import pre_echo_gain
 from saga_sr.synthesis.dataset import SyntheticAudio
 
@@ -51,3 +54,13 @@ def test_it_depends_on_no_more_than_the_reach() -> None:
     whole = pre_echo_gain(audio, RATE, REACH)[:, first:30_000]
     inside = slice(margin, -REACH - margin)
     torch.testing.assert_close(part[:, inside], whole[:, inside], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("length", "reach"), [(1, 1), (63, 5), (4001, 1024), (500, 1024)])
+def test_level_and_maximum_are_those_of_a_convolution_and_a_pooling(length: int, reach: int) -> None:
+    power = torch.rand(2, length, generator=torch.Generator().manual_seed(4))
+    window = torch.linspace(1, 2, 133)
+    expected = conv1d(pad(power, (66, 66))[:, None], window[None, None])[:, 0]
+    torch.testing.assert_close(pre_echo.smoothed(power, window), expected)
+    expected = max_pool1d(pad(power, (0, reach)), reach + 1, 1)
+    assert torch.equal(pre_echo.greatest_ahead(power, reach), expected)
