@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.functional import pad
 
 from saga_sr.audio.low_band import replace_low_band
 from saga_sr.audio.spectrum import stft
@@ -83,3 +84,19 @@ def test_what_lies_below_is_the_inputs_to_100_db(cutoff: float) -> None:
     difference, base = (torch.fft.rfft(x[0, 0, 5000:55_000].double() * window).abs() for x in (joined - lr, lr))
     below = int(0.85 * cutoff / RATE * 50_000)
     assert 20 * torch.log10(difference[:below].norm() / base[:below].norm()) < -100
+
+
+@pytest.mark.parametrize("length", [3000, 40_000])
+def test_the_filter_by_blocks_is_a_convolution_and_each_example_has_its_own(length: int) -> None:
+    output, lr, cutoffs = noise(2, 2, 2, length), noise(3, 2, 2, length), torch.tensor([300.0, 9000.0])
+    joined = replace_low_band(output, lr, cutoffs, RATE)
+    for i, cutoff in enumerate(cutoffs):
+        # What passes of an impulse in the middle is the filter.
+        impulse = torch.zeros(1, 1, 2 * length - 1)
+        impulse[..., length - 1] = 1
+        kernel = replace_low_band(impulse, torch.zeros_like(impulse), cutoff[None], RATE)
+        padded = pad((output - lr)[i][:, None], (length - 1, length - 1)).double()
+        n = padded.shape[-1] + kernel.shape[-1]
+        product = torch.fft.rfft(padded, n) * torch.fft.rfft(kernel.double(), n)
+        expected = torch.fft.irfft(product, n)[:, 0, 2 * length - 2 :][:, :length]
+        assert float((joined[i] - lr[i] - expected).abs().max()) < 1e-4
