@@ -225,6 +225,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 SHOWN = {
     "lsd_hf": "LSD-HF",
+    "lsd_hf_audible": "audible LSD-HF",
     "lsd_lf": "LSD-LF",
     "lsd": "LSD",
     "level_hf_db": "HF level (dB)",

@@ -21,6 +21,9 @@ LIMIT_DB = 120.0
 SHORT_FFT, SHORT_HOP = 512, 128
 ONSET_BANDS = 8
 BEFORE_ATTACK_S = 0.02
+# What is heard: levels above the first, of a full-scale sine being 0, and no further than the second below the loudest
+# third-octave of the frame.
+HEARD_DBFS, MASKED_DB = -80.0, 60.0
 
 
 def lsd(output: Tensor, reference: Tensor) -> Tensor:
@@ -36,6 +39,20 @@ def lsd_band(output: Tensor, reference: Tensor, low_hz: Tensor, high_hz: Tensor,
     """`lsd` over the bins above `low_hz` [b] up to `high_hz` [b] alone; 0 where no bin lies there."""
     ratio = _log_ratio(_power(output), _power(reference))
     return _distance(ratio, _band(low_hz, high_hz, sample_rate))
+
+
+def lsd_hf_audible(
+    output: Tensor, reference: Tensor, cutoff_hz: Tensor, sample_rate: int, edge_hz: Tensor | None = None
+) -> Tensor:
+    """`lsd_band` from `cutoff_hz` to `edge_hz` [b] (Nyquist if left out) over what is heard of either signal alone.
+
+    Heard is a bin above -80 dBFS, and within 60 dB of the reference's loudest third-octave in the frame; what is below
+    in one of the signals counts as being just there. Levels are those of sines of as much power. The mean is over the
+    frames in which a bin of the band is heard; 0 where there are none.
+    """
+    powers = _power(output), _power(reference)
+    top = torch.full_like(cutoff_hz, sample_rate / 2) if edge_hz is None else edge_hz
+    return _audible_distance(*powers, _band(cutoff_hz, top, sample_rate), sample_rate)
 
 
 def si_sdr(output: Tensor, reference: Tensor) -> Tensor:
@@ -124,8 +141,8 @@ def measure(
 
     Args:
         cutoff_hz: divides the low band from the high one, [b].
-        edge_hz: where the content of the references ends, [b]: there the high band of `lsd_hf`, `level_hf_db` and
-            `energy_hf_db` ends; at Nyquist where left out.
+        edge_hz: where the content of the references ends, [b]: there the high band of `lsd_hf`, `lsd_hf_audible`,
+            `level_hf_db` and `energy_hf_db` ends; at Nyquist where left out.
     """
     powers = _power(output), _power(reference)
     ratio = _log_ratio(*powers)
@@ -135,6 +152,7 @@ def measure(
     return {
         "lsd": _distance(ratio, torch.ones_like(above)),
         "lsd_hf": _distance(ratio, high),
+        "lsd_hf_audible": _audible_distance(*powers, high, sample_rate),
         "lsd_lf": _distance(ratio, 1 - above),
         "level_hf_db": _mean_level(ratio, high),
         "energy_hf_db": _energy_ratio(*powers, high),
@@ -181,6 +199,31 @@ def _distance(ratio: Tensor, band: Tensor) -> Tensor:
     """Root of the mean over the bins of `band` of the squared `ratio` [b, c, bin, frame], mean over the rest."""
     square = (ratio.square() * band).sum(dim=-2) / band.sum(dim=-2).clamp(min=1)
     return square.sqrt().mean(dim=(1, 2))
+
+
+def _audible_distance(power: Tensor, reference: Tensor, band: Tensor, sample_rate: int) -> Tensor:
+    """See `lsd_hf_audible`, of powers [b, c, bin, frame] in the bins of `band` [b, 1, bin, 1]."""
+    thirds = _third_octaves(sample_rate).to(reference)
+    masked = (thirds @ reference).amax(dim=-2, keepdim=True) * 10 ** (-MASKED_DB / 10)
+    # The peak of a full-scale sine under a Hann window is a quarter of its length.
+    floor = masked.clamp(min=(N_FFT / 4) ** 2 * 10 ** (HEARD_DBFS / 10))
+    heard = band * ((power > floor) | (reference > floor)).float()
+    ratio = torch.log10(torch.maximum(power, floor) / torch.maximum(reference, floor))
+    count = heard.sum(dim=-2)
+    distance = ((ratio.square() * heard).sum(dim=-2) / count.clamp(min=1)).sqrt()
+    return distance.sum(dim=(1, 2)) / (count > 0).sum(dim=(1, 2)).clamp(min=1)
+
+
+@lru_cache(maxsize=4)
+def _third_octaves(sample_rate: int) -> Tensor:
+    """Levels of third-octaves from 50 Hz to Nyquist, [band, bin]; narrower ones than a bin have the nearest."""
+    hz = bin_frequencies(sample_rate)
+    lower = 50 * 2 ** (torch.arange(math.ceil(3 * math.log2(sample_rate / 2 / 50))) / 3)
+    inside = ((hz >= lower[:, None]) & (hz < lower[:, None] * 2 ** (1 / 3))).float()
+    nearest = (hz - lower[:, None] * 2 ** (1 / 6)).abs().argmin(dim=-1)
+    empty = inside.sum(dim=-1) == 0
+    inside[empty, nearest[empty]] = 1
+    return inside / 1.5  # a Hann window spreads a sine's power over as many bins
 
 
 def _mean_level(ratio: Tensor, band: Tensor) -> Tensor:

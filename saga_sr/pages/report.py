@@ -18,7 +18,15 @@ from saga_sr.pages.page import AIMS, number, page, picture, player
 from saga_sr.pages.spectrograms import COLOURS, RANGE_DB, loudest_db, spectrogram_panel
 
 # Whether less is better; the rest is better the nearer to 0.
-LESS_IS_BETTER = {"lsd_hf": True, "lsd_lf": True, "lsd": True, "onset_hf_db": True, "mel_l1": True, "si_sdr": False}
+LESS_IS_BETTER = {
+    "lsd_hf": True,
+    "lsd_hf_audible": True,
+    "lsd_lf": True,
+    "lsd": True,
+    "onset_hf_db": True,
+    "mel_l1": True,
+    "si_sdr": False,
+}
 NAMES = {
     "input": "before (input)",
     "band_replication": "band replication",

@@ -15,7 +15,7 @@ from saga_sr.evaluation.metrics import measure
 
 RATE = 44_100
 METRICS = {
-    *("lsd", "lsd_hf", "lsd_lf", "level_hf_db", "energy_hf_db", "onset_hf_db"),
+    *("lsd", "lsd_hf", "lsd_hf_audible", "lsd_lf", "level_hf_db", "energy_hf_db", "onset_hf_db"),
     *("si_sdr", "snr", "correlation", "rmse", "mel_l1", "mel_l2"),
 }
 

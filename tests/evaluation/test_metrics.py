@@ -45,12 +45,39 @@ def test_lsd_agrees_with_numpy_whole_and_by_band() -> None:
 def test_a_gain_moves_every_bin_alike() -> None:
     reference = noise(0, 1.0)
     assert metrics.lsd(2 * reference, reference) == pytest.approx([math.log10(4)] * 2, rel=1e-3)
+    assert metrics.lsd_hf_audible(2 * reference, reference, CUTOFF, RATE) == pytest.approx(
+        [math.log10(4)] * 2, rel=1e-3
+    )
     assert metrics.mel_l1(2 * reference, reference, RATE) == pytest.approx([20 * math.log10(2)] * 2, rel=1e-3)
     assert metrics.mel_l2(2 * reference, reference, RATE) == pytest.approx([20 * math.log10(2)] * 2, rel=1e-3)
     assert metrics.level_hf_db(2 * reference, reference, CUTOFF, RATE) == pytest.approx([6.02] * 2, abs=0.01)
     assert metrics.energy_hf_db(2 * reference, reference, CUTOFF, RATE) == pytest.approx([6.02] * 2, abs=0.01)
     assert metrics.correlation(-2 * reference, reference) == pytest.approx([-1.0] * 2, abs=1e-5)
     assert metrics.si_sdr(2 * reference + noise(1, 0.01), reference) == pytest.approx([46.0] * 2, abs=0.2)
+
+
+def tones(low: float, high: float) -> torch.Tensor:
+    """A sine of each amplitude, in the middle of the bins 100 and 600."""
+    time = torch.arange(40 * 2048 + 1, dtype=torch.float64) * (2 * math.pi / 2048)
+    return (low * torch.cos(100 * time) + high * torch.cos(600 * time)).float()[None, None]
+
+
+@pytest.mark.parametrize(
+    ("low", "reference_db", "output_db", "expected"),
+    [
+        (0.5, -30, -40, 1.0),  # a bel in each bin of the sine
+        (0.5, -40, -200, math.sqrt((2.0**2 + 2 * (2 - math.log10(4)) ** 2) / 3)),  # 20 dB above what is heard
+        (0.5, -200, -40, math.sqrt((2.0**2 + 2 * (2 - math.log10(4)) ** 2) / 3)),
+        (0.5, -61, -90, 0.0),  # masked
+        (1e-3, -21, -40, 0.0),  # below -80 dBFS
+        (1e-3, -10, -40, math.sqrt((1.0**2 + 2 * (1 - math.log10(4)) ** 2) / 3)),  # at -70 dBFS, and 10 dB above
+    ],
+)
+def test_audible_distance_of_sines(low: float, reference_db: float, output_db: float, expected: float) -> None:
+    reference, output = (tones(low, low * 10 ** (db / 20)) for db in (reference_db, output_db))
+    found = metrics.lsd_hf_audible(output, reference, CUTOFF[:1], RATE)
+    assert float(found) == pytest.approx(expected, abs=2e-3)
+    assert float(metrics.lsd_hf_audible(output, reference, CUTOFF[:1], RATE, CUTOFF[:1] + 2000)) == 0
 
 
 def test_ratios_agree_with_torchmetrics() -> None:
@@ -186,6 +213,7 @@ def test_measure_says_what_each_metric_says() -> None:
     alone = {
         "lsd": metrics.lsd(x, y),
         "lsd_hf": metrics.lsd_band(x, y, CUTOFF, nyquist, RATE),
+        "lsd_hf_audible": metrics.lsd_hf_audible(x, y, CUTOFF, RATE),
         "lsd_lf": metrics.lsd_band(x, y, CUTOFF * 0 - 1, CUTOFF, RATE),
         "level_hf_db": metrics.level_hf_db(x, y, CUTOFF, RATE),
         "energy_hf_db": metrics.energy_hf_db(x, y, CUTOFF, RATE),
@@ -240,6 +268,6 @@ def test_what_lies_above_a_references_own_edge_is_not_judged_there() -> None:
     whole, own = (metrics.measure(output, reference, CUTOFF, RATE, edge) for edge in (None, edge_hz))
     assert float(whole["lsd_hf"][0]) > 2 and float(own["lsd_hf"][0]) < 0.3
     assert float(own["energy_hf_db"][0]) == pytest.approx(0, abs=0.3)
-    for name in ("lsd_hf", "energy_hf_db", "level_hf_db"):
+    for name in ("lsd_hf", "lsd_hf_audible", "energy_hf_db", "level_hf_db"):
         assert float(own[name][1]) == float(whole[name][1])
     assert all(torch.equal(own[name], whole[name]) for name in ("lsd", "lsd_lf", "mel_l1", "si_sdr"))

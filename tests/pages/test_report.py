@@ -101,8 +101,8 @@ def test_the_best_of_each_column_is_marked() -> None:
         result.rows.append(Row("a", 4000, method, values | changed))
     lines = re.findall(r"<td>(.*?)</td>((?:<td.*?</td>)+)", report._table(result))
     best = {name: re.findall(r"<td class=best>(.*?)</td>", cells) for name, cells in lines}
-    assert best["after (output)"] == ["1.23", "1.00", "1.00", "3.00", "1.00", "1.00", "1.00"]
-    assert best["before (input)"] == ["1.00", "1.00", "1.00", "1.00", "20.00", "1.00"]
+    assert best["after (output)"] == ["1.23", "1.00", "1.00", "1.00", "3.00", "1.00", "1.00", "1.00"]
+    assert best["before (input)"] == ["1.00", "1.00", "1.00", "1.00", "1.00", "20.00", "1.00"]
 
 
 def test_level_stereo_and_low_band_have_a_table_that_says_what_is_right(written: Path) -> None:
