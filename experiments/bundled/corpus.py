@@ -7,7 +7,8 @@ Words and single hits are joined into clips of about ten seconds, all is resampl
 edge of the narrowest of its files. What is there already is not made again, so the command goes on where it was ended.
 
 Args:
-    FOLDER: gets `packages/`, the clips in `train/` and `validation/` with a table of each, and a card.
+    FOLDER: gets `packages/`, the clips in `train/` and `validation/` with a table of each, `licences/`
+        and a card.
     PACKAGES: a folder of .deb files that were fetched by other means, where there is no apt.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -69,12 +71,14 @@ def main(folder: Path, packages: Path | None) -> None:
     names = sorted({file.package for files in lists.values() for file in files})
     packages = packages or folder / "packages"
     fetch(names, packages)
+    for name in names:
+        write_licence(name, packages, folder / "licences")
     for side, files in lists.items():
         clips = list(plan_clips(files))
         for package, mine in groupby(sorted(clips, key=lambda clip: clip[0].package), key=lambda clip: clip[0].package):
             make_clips(list(mine), packages, package, folder / side)
         write_manifest(folder / f"{side}.tsv", clips)
-    write_atomically(folder / "README.md", card(lists, packages))
+    write_atomically(folder / "README.md", card(lists, packages, folder / "licences"))
 
 
 def read_list(path: Path) -> list[File]:
@@ -96,6 +100,27 @@ def fetch(names: Iterable[str], folder: Path) -> None:
     if shutil.which("apt-get") is None:
         sys.exit(f"apt-get is not there; fetch {' '.join(missing)} elsewhere and give their folder as the second word.")
     subprocess.run(["apt-get", "download", *missing], cwd=folder, check=True)
+
+
+def write_licence(name: str, packages: Path, folder: Path) -> None:
+    """Write what the package called `name` says of its licences, if that is not there."""
+    if (folder / name).is_file():
+        return
+    (deb,) = packages.glob(f"{name}_*.deb")
+    with TemporaryDirectory() as unpacked:
+        contents = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE)
+        wanted = f"./usr/share/doc/{name}/copyright"
+        subprocess.run(["tar", "-x", "-C", unpacked, wanted], stdin=contents.stdout, check=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / name, (Path(unpacked) / wanted).read_text(encoding="utf-8"))
+
+
+def licences_in(text: str) -> str:
+    """The licences that a copyright file names, in the order of their names."""
+    named = re.findall(
+        r"^License: *(\S+)|\b(L?GPL(?:-[\d.]+)?|GFDL|CC[ -]BY(?:-SA)?(?: [\d.]+)?)\b", text, re.MULTILINE
+    )
+    return ", ".join(sorted({(field or word).rstrip(",") for field, word in named}))
 
 
 def plan_clips(files: Iterable[File]) -> Iterator[tuple[File, ...]]:
@@ -197,7 +222,7 @@ def write_manifest(path: Path, clips: list[tuple[File, ...]]) -> None:
     write_atomically(path, "\n".join(lines) + "\n")
 
 
-def card(lists: dict[str, list[File]], packages: Path) -> str:
+def card(lists: dict[str, list[File]], packages: Path, licences: Path) -> str:
     """Hours by kind and package, and the packages as they were fetched."""
     lines = ["# Corpus", "", "| side | kind | package | files | minutes |", "|---|---|---|---|---|"]
     for side, files in lists.items():
@@ -206,7 +231,10 @@ def card(lists: dict[str, list[File]], packages: Path) -> str:
             heard = list(mine)
             minutes = sum(file.seconds for file in heard) / 60
             lines.append(f"| {side} | {kind} | {package} | {len(heard)} | {minutes:.1f} |")
-    lines += ["", "Licences stand in `usr/share/doc/PACKAGE/copyright` of each package.", "", "```"]
+    lines += ["", "| package | licences that its copyright file names (`licences/`) |", "|---|---|"]
+    for licence in sorted(licences.iterdir()):
+        lines.append(f"| {licence.name} | {licences_in(licence.read_text(encoding='utf-8'))} |")
+    lines += ["", "```"]
     for deb in sorted(packages.glob("*.deb")):
         lines.append(f"{hashlib.sha256(deb.read_bytes()).hexdigest()}  {deb.name}")
     return "\n".join([*lines, "```", ""])
