@@ -66,6 +66,7 @@ class SuperResolver(nn.Module):
         objective: reads the prediction as a velocity, and makes the training examples.
         sampler, guidance: what restoring uses unless it is given others.
         low_band: how the enhancer takes the output's low band from the input, see `replace_low_band`.
+        continue_level: whether what is generated goes on at the level that the low band ends with (`MDCT.continued`).
 
     Attributes:
         mixed_precision: whether sampling runs the network in bfloat16 where the processor is fast at it.
@@ -83,6 +84,7 @@ class SuperResolver(nn.Module):
         sampler: Sampler,
         guidance: Guidance,
         low_band: str = "crossfade",
+        continue_level: bool = False,
     ) -> None:
         super().__init__()
         self.codec = codec.requires_grad_(False)
@@ -91,7 +93,7 @@ class SuperResolver(nn.Module):
         self.objective = objective
         self.sampler = sampler
         self.guidance = guidance
-        self.low_band = checked_mode(low_band)
+        self.low_band, self.continue_level = checked_mode(low_band), continue_level
         self.mixed_precision = True
         self._check()
 
@@ -271,7 +273,7 @@ class SuperResolver(nn.Module):
     ) -> Tensor:
         """Generate wide-band audio [b, c, time] for low-passed `lr` [b, c, time], low band and all.
 
-        Channels beyond the codec's own are restored side by side from the same noise, so that the stereo picture stays.
+        Channels beyond the codec's own are restored side by side from the same noise.
 
         Args:
             draw_noise: given a number of latent frames, the noise [b, latent_dim, frame] to start from.
@@ -287,11 +289,12 @@ class SuperResolver(nn.Module):
         noise = draw_noise(z_lr.shape[2]).to(z_lr.device)
         if not together:
             noise, cutoff_hz = (x.repeat_interleave(channels, dim=0) for x in (noise, cutoff_hz))
-        sampler = sampler or self.sampler
-        if sampler.noise == "replicated":
+        if (sampler := sampler or self.sampler).noise == "replicated":
             noise = self.codec.replicated(z_lr, cutoff_hz, noise)
         # One context for all steps: weights are cast once.
         with self._autocast(z_lr.device):
             z = sampler(self.velocity(z_lr, conditioning), noise)
+        if self.continue_level:
+            z = self.codec.continued(z, z_lr, cutoff_hz)
         output = self.codec.decode(z, length)
         return output if together else rearrange(output.mean(dim=1), "(b c) n -> b c n", c=channels)

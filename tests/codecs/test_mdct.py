@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.mdct import MDCT
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.synthesis.dataset import SyntheticAudio
@@ -124,8 +125,29 @@ def test_replicated_noise_keeps_partials_apart_as_far_as_they_are() -> None:
     assert noise[200:260, 5:-5].square().mean(dim=1).max() < 2
 
 
-def test_latents_that_are_no_spectrum_cannot_be_replicated() -> None:
-    from saga_sr.codecs.codec import Codec
+def test_a_generated_band_goes_on_at_the_level_that_the_low_band_ends_with() -> None:
+    codec, edge = MDCT(latent_dim=1024), int(CUTOFF / RATE * 2 * 1024)
+    generator = torch.Generator().manual_seed(0)
+    swing = torch.linspace(0.5, 2, 60)  # of the low band, from frame to frame
+    z_lr = swing * torch.randn(1, 1024, 60, generator=generator)
+    z_lr[:, edge:] = 0
+    z = z_lr.clone()
+    z[:, edge:] = 0.8 * torch.randn(1, 1024 - edge, 60, generator=generator)
+    result = codec.continued(z, z_lr, torch.tensor([CUTOFF]))
+    assert torch.equal(result[:, :edge], z[:, :edge])
+    level = result[0, edge:].square().mean(dim=0).sqrt()
+    error = (level / swing.clamp(max=1.6)).log()  # at most doubled
+    assert float(error.abs().mean()) < 0.15
+    assert abs(float(error.mean())) < 0.05
+    louder = codec.continued(10 * z, 10 * z_lr, torch.tensor([CUTOFF]))
+    torch.testing.assert_close(louder, 10 * result, rtol=1e-3, atol=1e-5)
+    top = torch.tensor([21_000.0])  # nothing above it to measure
+    assert torch.equal(codec.continued(z, z_lr, top), z)
 
+
+def test_latents_that_are_no_spectrum_are_neither_replicated_nor_continued() -> None:
+    z, cutoff_hz = torch.zeros(1, 512, 4), torch.tensor([CUTOFF])
     with pytest.raises(ConfigError, match=r"sampler\.noise=replicated needs codec=mdct"):
-        Codec.replicated(MDCT(), torch.zeros(1, 512, 4), torch.tensor([CUTOFF]), torch.zeros(1, 512, 4))
+        Codec.replicated(MDCT(), z, cutoff_hz, z)
+    with pytest.raises(ConfigError, match="continue_level needs codec=mdct"):
+        Codec.continued(MDCT(), z, z, cutoff_hz)

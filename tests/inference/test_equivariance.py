@@ -87,6 +87,16 @@ def test_gain_polarity_and_order_where_the_edge_is_measured(enhancer: Enhancer, 
     assert error_db(changed / gain, plain) < -60
 
 
+def test_gain_polarity_and_order_where_the_level_is_continued() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("saga_sr.model.has_fast_bfloat16", lambda kind: False)
+        enhancer = Enhancer(awake(build(model_config("codec.latent_dim=128", "continue_level=true"))))
+        audio = dull(1, 2, 3)
+        ways = {"cutoff_hz": CUTOFF, "noise": "replicated"}
+        plain, changed = enhancer(audio, RATE, **ways)[0], enhancer(-0.01 * audio.flip(0), RATE, **ways)[0]
+    assert error_db(changed.flip(0) / -0.01, plain) < -60
+
+
 def test_gain_in_bfloat16() -> None:
     enhancer = Enhancer(awake(build(model_config("codec.latent_dim=128"))))
     audio = dull(1, 2, 1)
