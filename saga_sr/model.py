@@ -289,12 +289,12 @@ class SuperResolver(nn.Module):
         noise = draw_noise(z_lr.shape[2]).to(z_lr.device)
         if not together:
             noise, cutoff_hz = (x.repeat_interleave(channels, dim=0) for x in (noise, cutoff_hz))
+        z_lr = self.codec.without_rounding(z_lr, cutoff_hz)
         if (sampler := sampler or self.sampler).noise == "replicated":
             noise = self.codec.replicated(z_lr, cutoff_hz, noise)
         # One context for all steps: weights are cast once.
         with self._autocast(z_lr.device):
             z = sampler(self.velocity(z_lr, conditioning), noise)
-        if self.continue_level:
-            z = self.codec.continued(z, z_lr, cutoff_hz)
+        z = self.codec.continued(z, z_lr, cutoff_hz) if self.continue_level else z
         output = self.codec.decode(z, length)
         return output if together else rearrange(output.mean(dim=1), "(b c) n -> b c n", c=channels)

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.core.errors import ConfigError, DataError
 
+# A cutoff's filter has fallen here, relative to it.
+TRANSITION = 1.03
+
 
 class Codec(nn.Module, ABC):
     """Waveform [b, channels, time] <-> latent [b, latent_dim, frame] of roughly unit variance.
@@ -49,6 +52,14 @@ class Codec(nn.Module, ABC):
         All of them, in a latent whose channels are no frequencies.
         """
         return torch.ones(len(edge_hz), self.latent_dim, 1, dtype=torch.bool, device=edge_hz.device)
+
+    def without_rounding(self, z: Tensor, cutoff_hz: Tensor) -> Tensor:
+        """A latent `z` of audio that ends at `cutoff_hz` [b], with nothing where there is nothing.
+
+        What rounding leaves above is far below any sound, but a network that is shown levels sees it, and it changes
+        with the gain of a recording.
+        """
+        return z * self.channels_below(TRANSITION * cutoff_hz.to(z.device))
 
     def replicated(self, z: Tensor, cutoff_hz: Tensor, noise: Tensor) -> Tensor:
         """Of unit variance as `noise` [b, latent_dim, frame] is, but with the fine structure of `z` below the cutoff.

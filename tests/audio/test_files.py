@@ -75,7 +75,7 @@ def test_bad_files_are_named_with_reason_and_mend(tmp_path: Path, name: str, rea
         ("a.wav", "PCM_16", "WAV", "PCM_16", False),
         ("a.wav", "FLOAT", "WAV", "FLOAT", True),
         ("a.flac", "PCM_24", "FLAC", "PCM_24", False),
-        ("a.ogg", "VORBIS", "ogg", "vorbis", False),
+        ("a.ogg", "VORBIS", "OGG", "VORBIS", False),
     ],
 )
 def test_the_header_tells_how_samples_are_held(

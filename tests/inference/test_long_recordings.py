@@ -16,7 +16,8 @@ from saga_sr.packages.package import build, save_package
 
 pytestmark = pytest.mark.slow
 RATE, MODEL_RATE, EDGE_HZ = 44_100, 8000, 3000
-MOST_MB, HOURS = 1500, 10
+# An hour of stereo is 1.2 GB as floats; what it takes more than a minute wavers by 50 MB. 10 h: benchmarks/files.md.
+MOST_MORE_MB = 250
 
 
 def recorded(path: Path, minutes: int) -> Path:
@@ -39,10 +40,9 @@ def peak_mb(*words: str) -> float:
     return peak / 1024
 
 
-def test_ten_hours_take_little_memory_by_what_an_hour_takes_more_than_a_minute(tmp_path: Path) -> None:
-    config = model_config(
-        f"codec.sample_rate={MODEL_RATE}"
-    )  # what it restores costs time and is the same in each chunk
+def test_an_hour_takes_little_more_memory_than_a_minute(tmp_path: Path) -> None:
+    # What it restores costs time and is the same in each chunk.
+    config = model_config(f"codec.sample_rate={MODEL_RATE}")
     model = save_package(awake(build(config)), config, tmp_path / "model", "# A card\n")
     peaks_mb = []
     for minutes in (1, 60):
@@ -50,4 +50,4 @@ def test_ten_hours_take_little_memory_by_what_an_hour_takes_more_than_a_minute(t
         peaks_mb.append(peak_mb("enhance", str(source), str(target), f"model={model}", "steps=1"))
         assert soundfile.info(target).frames == minutes * 60 * MODEL_RATE
     minute_mb, hour_mb = peaks_mb
-    assert minute_mb + HOURS * (hour_mb - minute_mb) < MOST_MB
+    assert hour_mb < minute_mb + MOST_MORE_MB

@@ -26,6 +26,7 @@ NYQUIST = RATE / 2
 
 @pytest.fixture(scope="module")
 def enhancer() -> Enhancer:
+    torch.manual_seed(0)
     return Enhancer(awake(build(model_config("codec.latent_dim=128"))))
 
 

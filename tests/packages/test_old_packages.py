@@ -47,6 +47,6 @@ def test_a_package_of_version_0_1_0_enhances_as_it_did(
     lr = 0.1 * wave((1, 1, 8000), 0.5)
     rolloff = 0.8 if written["config"]["model"]["conditioner"]["rolloff"] else 1.0
     conditioning = model.prepare_conditioning(lr, torch.tensor([4000.0]), [""], rolloff)
-    output = model.restore(lr, conditioning, lambda frames: wave((1, 64, frames), 1.5), torch.tensor([4000.0]))
+    output = model.restore(lr, conditioning, lambda frames: wave((1, 64, frames), 1.5), torch.tensor([22_050.0]))
     expected = torch.tensor(written["output"])
     torch.testing.assert_close(output[0, 0, 500::1000], expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
