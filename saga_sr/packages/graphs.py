@@ -77,7 +77,10 @@ class NetworkGraph(Graph):
         self.inputs = {
             "z_t": Port(self.latent, "the point on the path, (1 - t) noise + t z"),
             "t": Port(("batch",), "time, 0 at the noise and 1 at the data"),
-            "z_lr": Port(self.latent, "the low-passed recording's latent"),
+            "z_lr": Port(
+                self.latent,
+                "the low-passed recording's latent, 0 above 1.03 x its cutoff where channels are frequencies",
+            ),
             **self.conditions,
         }
         self.outputs = {"velocity": Port(self.latent, "of the path, z - noise; the data is z_t + (1 - t) velocity")}
@@ -102,7 +105,10 @@ class SamplerGraph(Graph):
         self.sampler = sampler
         self.inputs = {
             "noise": Port(self.latent, NOISES[sampler.noise]),
-            "z_lr": Port(self.latent, "the low-passed recording's latent"),
+            "z_lr": Port(
+                self.latent,
+                "the low-passed recording's latent, 0 above 1.03 x its cutoff where channels are frequencies",
+            ),
             **self.conditions,
         }
         self.outputs = {"z": Port(self.latent, "the restored recording's latent")}
