@@ -66,7 +66,7 @@ class SuperResolver(nn.Module):
         objective: reads the prediction as a velocity, and makes the training examples.
         sampler, guidance: what restoring uses unless it is given others.
         low_band: how the enhancer takes the output's low band from the input, see `replace_low_band`.
-        continue_level: whether what is generated goes on at the level that the low band ends with (`MDCT.continued`).
+        continue_level: whether the network is shown nothing above the cutoff, and goes on at its level (`MDCT.continued`).
 
     Attributes:
         mixed_precision: whether sampling runs the network in bfloat16 where the processor is fast at it.
@@ -289,7 +289,7 @@ class SuperResolver(nn.Module):
         noise = draw_noise(z_lr.shape[2]).to(z_lr.device)
         if not together:
             noise, cutoff_hz = (x.repeat_interleave(channels, dim=0) for x in (noise, cutoff_hz))
-        z_lr = self.codec.without_rounding(z_lr, cutoff_hz)
+        z_lr = self.codec.without_rounding(z_lr, cutoff_hz) if self.continue_level else z_lr
         if (sampler := sampler or self.sampler).noise == "replicated":
             noise = self.codec.replicated(z_lr, cutoff_hz, noise)
         # One context for all steps: weights are cast once.

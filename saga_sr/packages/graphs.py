@@ -79,7 +79,7 @@ class NetworkGraph(Graph):
             "t": Port(("batch",), "time, 0 at the noise and 1 at the data"),
             "z_lr": Port(
                 self.latent,
-                "the low-passed recording's latent, 0 above 1.03 x its cutoff where channels are frequencies",
+                "the low-passed recording's latent",
             ),
             **self.conditions,
         }
@@ -107,7 +107,7 @@ class SamplerGraph(Graph):
             "noise": Port(self.latent, NOISES[sampler.noise]),
             "z_lr": Port(
                 self.latent,
-                "the low-passed recording's latent, 0 above 1.03 x its cutoff where channels are frequencies",
+                "the low-passed recording's latent",
             ),
             **self.conditions,
         }
