@@ -66,7 +66,7 @@ class SuperResolver(nn.Module):
         objective: reads the prediction as a velocity, and makes the training examples.
         sampler, guidance: what restoring uses unless it is given others.
         low_band: how the enhancer takes the output's low band from the input, see `replace_low_band`.
-        continue_level: whether the network is shown nothing above the cutoff, and goes on at its level (`MDCT.continued`).
+        continue_level: nothing above the cutoff is shown, and its level is continued (`MDCT.continued`).
 
     Attributes:
         mixed_precision: whether sampling runs the network in bfloat16 where the processor is fast at it.
