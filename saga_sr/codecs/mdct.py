@@ -111,7 +111,7 @@ class MDCT(Codec):
         return start
 
     def continued(self, z: Tensor, z_lr: Tensor, cutoff_hz: Tensor) -> Tensor:
-        """A generated latent whose high band goes on, frame by frame, at the level that the low band ends with.
+        """A latent of which what was generated goes on, frame by frame, at the level that the low band ends with.
 
         Latents are levels relative to those of programme material at each frequency, so a recording whose level just
         above the cutoff differs from that just below is rare, and a network's error is mostly one of all its band.
@@ -126,7 +126,7 @@ class MDCT(Codec):
             if end > first and above < last <= self.latent_dim:
                 levels = [_level(x) for x in (z_lr[chosen, first:end], z[chosen, above:last])]
                 gain = ((levels[0] + 1e-6) / (levels[1] + 1e-6)).sqrt().clamp(LEAST, MOST)
-                result[chosen, int(cutoff) :] *= gain
+                result[chosen] = z_lr[chosen] + gain * (z[chosen] - z_lr[chosen])
         return result
 
     @property

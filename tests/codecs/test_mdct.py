@@ -139,6 +139,11 @@ def test_a_generated_band_goes_on_at_the_level_that_the_low_band_ends_with() -> 
     error = (level / swing.clamp(max=1.6)).log()  # at most doubled
     assert float(error.abs().mean()) < 0.15
     assert abs(float(error.mean())) < 0.05
+    dimmed = z.clone()
+    dimmed[:, edge - 20 : edge] += 0.5  # generated where the recording begins to fall
+    there = codec.continued(dimmed, z_lr, torch.tensor([CUTOFF])) - z_lr
+    gain = result[0, edge:] / z[0, edge:]
+    torch.testing.assert_close(there[0, edge - 20 : edge], 0.5 * gain[:20], rtol=1e-3, atol=1e-5)
     louder = codec.continued(10 * z, 10 * z_lr, torch.tensor([CUTOFF]))
     torch.testing.assert_close(louder, 10 * result, rtol=1e-3, atol=1e-5)
     top = torch.tensor([21_000.0])  # nothing above it to measure
