@@ -21,6 +21,9 @@ NOISES = {
     "rademacher": "independent normal numbers",
     "replicated": "the low band copied up, with normal numbers: see MDCT.replicated in saga_sr/codecs/mdct.py",
 }
+# What is done around the graphs of a model with `continue_level`.
+EMPTIED = ", 0 above 1.03 times the cutoff"
+CONTINUED = "; then see MDCT.continued in saga_sr/codecs/mdct.py, which brings it to the low band's level"
 
 
 class Graph(nn.Module, ABC):
@@ -45,6 +48,7 @@ class Graph(nn.Module, ABC):
         super().__init__()
         self.model = model
         self.latent = ("batch", model.codec.latent_dim, "frames")
+        self.z_lr = Port(self.latent, f"the low-passed recording's latent{EMPTIED if model.continue_level else ''}")
         self.conditions: dict[str, Port] = {}
         for name, condition in model.conditioner.conditions.items():
             if condition.port is not None:
@@ -77,10 +81,7 @@ class NetworkGraph(Graph):
         self.inputs = {
             "z_t": Port(self.latent, "the point on the path, (1 - t) noise + t z"),
             "t": Port(("batch",), "time, 0 at the noise and 1 at the data"),
-            "z_lr": Port(
-                self.latent,
-                "the low-passed recording's latent",
-            ),
+            "z_lr": self.z_lr,
             **self.conditions,
         }
         self.outputs = {"velocity": Port(self.latent, "of the path, z - noise; the data is z_t + (1 - t) velocity")}
@@ -105,13 +106,11 @@ class SamplerGraph(Graph):
         self.sampler = sampler
         self.inputs = {
             "noise": Port(self.latent, NOISES[sampler.noise]),
-            "z_lr": Port(
-                self.latent,
-                "the low-passed recording's latent",
-            ),
+            "z_lr": self.z_lr,
             **self.conditions,
         }
-        self.outputs = {"z": Port(self.latent, "the restored recording's latent")}
+        around = CONTINUED if model.continue_level else ""
+        self.outputs = {"z": Port(self.latent, f"the restored recording's latent{around}")}
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         noise, z_lr, *values = given

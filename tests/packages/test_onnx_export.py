@@ -141,6 +141,15 @@ def test_a_graph_that_does_not_do_what_the_model_does_is_not_passed(jat: Path, o
         check(NetworkGraph(model), one_step / "network.onnx")
 
 
+def test_what_is_done_around_the_graphs_is_told() -> None:
+    continued, plain = (build(model_config(f"continue_level={on}", "sampler.noise=replicated")) for on in (True, False))
+    for model, emptied in ((continued, True), (plain, False)):
+        graph = SamplerGraph(model, model.sampler)
+        assert "copied up" in graph.inputs["noise"].meaning
+        assert ("0 above 1.03 times" in graph.inputs["z_lr"].meaning) is emptied
+        assert ("MDCT.continued" in graph.outputs["z"].meaning) is emptied
+
+
 @pytest.mark.slow
 def test_text_roll_offs_and_guidance_go_into_the_graph_of_sampling(saga: Path, tmp_path: Path) -> None:
     assert export_onnx(saga, tmp_path / "onnx") == []
