@@ -8,6 +8,7 @@ exit status of their own. `fresh` starts an interpreter instead, as a user does.
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import multiprocessing
 import os
 import runpy
@@ -16,11 +17,15 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
+
 ROOT = Path(__file__).resolve().parent.parent
 ENDS_WITHIN_S = 300
+ENDS_AFTER_ABORT_S = 10
 NOWHERE = Path(os.devnull)
 
 SERVER = multiprocessing.get_context("forkserver")
@@ -50,6 +55,7 @@ def environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "PYTHONWARNINGS": "ignore",
         "WANDB_MODE": "offline",
+        "PYTHONFAULTHANDLER": "1",
     }
 
 
@@ -57,7 +63,7 @@ class Running:
     """A program that runs; its output is added to the files `stdout` and `stderr`."""
 
     def __init__(self, *arguments: str, stdout: Path = NOWHERE, stderr: Path = NOWHERE, cwd: Path = ROOT) -> None:
-        self.arguments = arguments
+        self.arguments, self._stderr = arguments, stderr
         self._process = SERVER.Process(target=_become, args=(arguments, cwd, environment(), stdout, stderr))
         self._process.start()
         assert self._process.pid is not None
@@ -69,12 +75,17 @@ class Running:
         return self._process.exitcode
 
     def wait(self, timeout: float = ENDS_WITHIN_S) -> int:
-        """Its exit status; it is killed if it takes longer than `timeout` seconds."""
+        """Its exit status; if it takes longer than `timeout` seconds, it and what it started tell where, and end."""
         self._process.join(timeout)
         status = self.poll()
         if status is None:
-            self._process.kill()
-            raise subprocess.TimeoutExpired(self.arguments, timeout)
+            for process in (*psutil.Process(self.pid).children(recursive=True), psutil.Process(self.pid)):
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGABRT)
+            self._process.join(ENDS_AFTER_ABORT_S)
+            self.kill()
+            said = self._stderr.read_text() if self._stderr.is_file() else ""
+            raise subprocess.TimeoutExpired(self.arguments, timeout, stderr=said) from AssertionError(said)
         return status
 
     def send_signal(self, number: int) -> None:
@@ -113,6 +124,7 @@ def _become(arguments: tuple[str, ...], cwd: Path, variables: dict[str, str], st
     os.environ.clear()
     os.environ.update(variables)
     warnings.simplefilter("ignore")
+    faulthandler.enable(2)
     # What an interpreter of its own would have read from its variables, and what this one was started with.
     sys.modules["torch"].set_num_threads(int(variables["OMP_NUM_THREADS"]))
     multiprocessing.set_start_method(None, force=True)
