@@ -47,12 +47,14 @@ class BranchConditioning:
 class Pair:
     """Clips with their whole band and without: latents [b, latent_dim, frame], and the values of their conditions.
 
-    `known` is which channels of `z_hr` losses may look at, bool [b, latent_dim, 1]; None where that is all.
+    Which channels tell of what is `below` the cutoff alone, and which of `z_hr` are `known` (None: all), for losses to
+    look at, is bool [b, latent_dim, 1].
     """
 
     z_hr: Tensor
     z_lr: Tensor
     values: ConditionValues
+    below: Tensor
     known: Tensor | None = None
 
 
@@ -90,9 +92,7 @@ class SuperResolver(nn.Module):
         self.codec = codec.requires_grad_(False)
         self.backbone = backbone
         self.conditioner = conditioner
-        self.objective = objective
-        self.sampler = sampler
-        self.guidance = guidance
+        self.objective, self.sampler, self.guidance = objective, sampler, guidance
         self.low_band, self.continue_level = checked_mode(low_band), continue_level
         self.mixed_precision = True
         self._check()
@@ -157,13 +157,13 @@ class SuperResolver(nn.Module):
             edge_hz: where that of `hr` ends, [b]: what is above teaches nothing. Nowhere where left out.
         """
         with torch.autocast(hr.device.type, enabled=False):
-            if cutoff_hz is None:
-                cutoff_hz = bandwidth_hz(lr, self.sample_rate)
+            cutoff_hz = bandwidth_hz(lr, self.sample_rate) if cutoff_hz is None else cutoff_hz
             values = self.conditioner.measure(hr, lr, captions, self.sample_rate, cutoff_hz)
             # As enhancing shows them.
             gain = reference_gain(lr, self.sample_rate)
         known = None if edge_hz is None else self.codec.channels_below(edge_hz)
-        return Pair(self._encode(gain * hr), self._encode(gain * lr), values, known)
+        below = self.codec.channels_below(cutoff_hz)
+        return Pair(self._encode(gain * hr), self._encode(gain * lr), values, below, known)
 
     def stored_pair(
         self,
@@ -176,12 +176,12 @@ class SuperResolver(nn.Module):
     ) -> Pair:
         """The same of raw latents [b, latent_dim, frame] and what was `measured` (see `Conditioner.recall`) before."""
         values = self.conditioner.recall(measured, captions, self.sample_rate, cutoff_hz)
-        known = self.codec.channels_below(edge_hz)
-        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), values, known)
+        below, known = (self.codec.channels_below(hz) for hz in (cutoff_hz, edge_hz))
+        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), values, below, known)
 
     def estimate(self, pair: Pair, generators: Generators = None) -> Estimate:
         """What the network makes of a batch of pairs at random times, for a loss to judge."""
-        example = self.objective.corrupt(pair.z_hr, generators)
+        example = self.objective.corrupt(pair.z_hr, generators, self.objective.start(pair.z_lr, pair.below))
         conditioning = self.conditioner(pair.z_lr, pair.values, generators)
         prediction = self.backbone(example.z_t, example.t, conditioning)
         estimate = self.objective.estimate(prediction.value, example, pair.z_lr, prediction.variance)
@@ -292,9 +292,9 @@ class SuperResolver(nn.Module):
         z_lr = self.codec.without_rounding(z_lr, cutoff_hz) if self.continue_level else z_lr
         if (sampler := sampler or self.sampler).noise == "replicated":
             noise = self.codec.replicated(z_lr, cutoff_hz, noise)
-        # One context for all steps: weights are cast once.
-        with self._autocast(z_lr.device):
-            z = sampler(self.velocity(z_lr, conditioning), noise)
+        start = self.objective.start(z_lr, self.codec.channels_below(cutoff_hz.to(z_lr.device)))
+        with self._autocast(z_lr.device):  # one context for all steps: weights are cast once
+            z = sampler(self.velocity(z_lr, conditioning), noise, start=start)
         z = self.codec.continued(z, z_lr, cutoff_hz) if self.continue_level else z
         output = self.codec.decode(z, length)
         return output if together else rearrange(output.mean(dim=1), "(b c) n -> b c n", c=channels)

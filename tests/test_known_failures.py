@@ -51,7 +51,7 @@ def test_the_time_convention_of_loaded_weights_is_not_reversed() -> None:
     def network(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         return (z - data) / t[:, None, None].clamp(min=1e-3)  # noise - data, seen from (z, t') with t' = 1 noise
 
-    target = example.z_hr - example.noise
+    target = example.z_hr - example.z_0
     z, t = enter(example.z_t, example.t, "rectified_flow")
     converted = leave(network(z, t), example.z_t, example.t, "rectified_flow")
     assert float((converted - target).square().mean()) < 1e-2

@@ -119,6 +119,26 @@ def test_the_gaussian_solver_takes_the_variance_that_the_head_states(head: str) 
             assert torch.equal(end, Sampler("euler", steps)(model.velocity(z_lr, conditioning), noise))
 
 
+@pytest.mark.parametrize("solver", ["gaussian", "euler"])
+@torch.no_grad()
+def test_restoring_starts_where_training_did(solver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An untrained model adds nothing: the Gaussian solver leaves z_lr with its noise, Euler's one step z_lr."""
+    monkeypatch.setattr("saga_sr.model.has_fast_bfloat16", lambda kind: False)
+    settings = ["objective.prior=low_resolution", "objective.prior_width=0.2", "conditioning.acoustic.dropout=0"]
+    model = build(model_config(*settings, f"sampler.solver={solver}", "sampler.steps=1"))
+    lr, cutoff_hz = audio(2, 1, 9000), torch.tensor([4000.0, 9000.0])
+    pair = model.pair(lr, lr, ["", ""], cutoff_hz)
+    below = model.codec.channels_below(cutoff_hz)
+    noise = torch.randn(pair.z_lr.shape, generator=torch.Generator().manual_seed(1))
+    width = torch.where(below, 0.2, 1.0)
+    assert torch.allclose(model.objective.start(pair.z_lr, pair.below).at(noise), pair.z_lr + width * noise)
+    end = []
+    monkeypatch.setattr(model.codec, "decode", lambda z, length: end.append(z) or lr)
+    model.restore(lr, model.prepare_conditioning(lr, cutoff_hz, ["", ""]), lambda _: noise, cutoff_hz)
+    spread = width * noise if solver == "gaussian" else 0
+    assert torch.allclose(end[0], model.codec.encode(lr) + spread, atol=1e-5)
+
+
 def test_parts_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"backbone\.latent_dim=32 differs from codec\.latent_dim=64"):
         build(model_config("backbone.latent_dim=32", "backbone.head=linear"))

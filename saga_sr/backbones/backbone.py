@@ -15,7 +15,8 @@ class Prediction(NamedTuple):
 
     Attributes:
         value: [b, c, frame], velocity or data.
-        variance: [b, c, frame], how uncertain the data estimate is, from heads that say so.
+        variance: [b, c, frame], how uncertain the data estimate is, from heads that say so, in units of the noise that
+            paths start with.
     """
 
     value: Tensor

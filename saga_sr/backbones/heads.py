@@ -41,22 +41,25 @@ class GaussianHead(nn.Module):
         Var[z | z_t] = (1 - t)^2 q.
 
     For the same reason mu is a share of z_lr plus what the network adds: mu = gate z_lr + m. What the network gives
-    (m, log sigma, gate - 1) starts at zero.
+    (m, log sigma, gate - 1) starts at zero. Paths that start at z_lr are the same of z - z_lr, with sigma and the
+    variance in units of their noise (see `Start` in `saga_sr/flow/prior.py`).
 
     Args:
         width: of the tokens.
         latent_dim: channels of z_t and of z_lr.
         prediction: `velocity` or `data`.
+        prior: what paths start from, `noise` or `low_resolution`.
 
     Raises:
         ConfigError: an unknown prediction.
     """
 
-    def __init__(self, width: int, latent_dim: int, prediction: str) -> None:
+    def __init__(self, width: int, latent_dim: int, prediction: str, prior: str = "noise") -> None:
         super().__init__()
         if prediction not in ("velocity", "data"):
             raise ConfigError(f"backbone.prediction={prediction!r} is not known; choose velocity or data.")
         self.prediction = prediction
+        self.from_z_lr = prior == "low_resolution"
         self.to_moments = _zeroed(Linear(width, 3 * latent_dim))
 
     def forward(self, tokens: Tensor, z_t: Tensor, t: Tensor, z_lr: Tensor) -> Prediction:
@@ -70,18 +73,22 @@ class GaussianHead(nn.Module):
     def _posterior(self, moments: Tensor, z_t: Tensor, t: Tensor, z_lr: Tensor) -> Prediction:
         # These tensors are large: one quotient, and products that are added in the same pass.
         mean, log_sigma, gate = moments.chunk(3, dim=1)
-        mu = torch.addcmul(mean + z_lr, gate, z_lr)
+        mu = torch.addcmul(mean if self.from_z_lr else mean + z_lr, gate, z_lr)
         # sigma within e^-5 and e^3: latents have unit variance, and the quotient must not vanish at t = 1.
         precision = torch.exp(-2 * log_sigma.clamp(-5, 3))
         q = torch.reciprocal(precision * (1 - t) ** 2 + t**2)
         gain = t * q if self.prediction == "data" else (t - (1 - t) * precision) * q
-        return Prediction(torch.addcmul(mu, gain, z_t - t * mu), (1 - t) ** 2 * q)
+        shown = z_t - z_lr if self.from_z_lr else z_t
+        value = torch.addcmul(mu, gain, shown - t * mu)
+        if self.from_z_lr and self.prediction == "data":
+            value = value + z_lr
+        return Prediction(value, (1 - t) ** 2 * q)
 
 
 HEADS = ("linear", "gaussian")
 
 
-def make_head(name: str, width: int, latent_dim: int, prediction: str) -> LinearHead | GaussianHead:
+def make_head(name: str, width: int, latent_dim: int, prediction: str, prior: str) -> LinearHead | GaussianHead:
     """The head called `name`.
 
     Raises:
@@ -89,4 +96,4 @@ def make_head(name: str, width: int, latent_dim: int, prediction: str) -> Linear
     """
     if name not in HEADS:
         raise ConfigError(f"backbone.head={name!r} is not known; choose one of {', '.join(HEADS)}.")
-    return LinearHead(width, latent_dim) if name == "linear" else GaussianHead(width, latent_dim, prediction)
+    return LinearHead(width, latent_dim) if name == "linear" else GaussianHead(width, latent_dim, prediction, prior)

@@ -67,6 +67,7 @@ class JaT(Backbone):
         heads, kv_heads: query heads, and the key-value heads that they share.
         head: `linear`, or `gaussian` (see `GaussianHead`).
         prediction: what the head predicts, `velocity` or `data`; must be the objective's.
+        prior: what paths start from, `noise` or `low_resolution`; must be the objective's.
         qk_norm: normalise queries and keys.
         levels: also show the network the condition's `log_levels`, smoothed over `level_frames`, of each frame and of
             `level_context` frames on either side of it: where a level rises or falls is where the band above it does.
@@ -87,6 +88,7 @@ class JaT(Backbone):
         kv_heads: int,
         head: str = "linear",
         prediction: str = "data",
+        prior: str = "noise",
         qk_norm: bool = True,
         levels: bool = False,
         level_frames: int = 3,
@@ -127,7 +129,7 @@ class JaT(Backbone):
         self.to_modulation = Linear(width, 2 * width)
         nn.init.zeros_(self.to_modulation.weight)
         nn.init.zeros_(self.to_modulation.bias)
-        self.head = make_head(head, width, latent_dim, prediction)
+        self.head = make_head(head, width, latent_dim, prediction, prior)
         self.head_width = width // heads
 
     def forward(self, z_t: Tensor, t: Tensor, conditioning: Conditioning) -> Prediction:

@@ -1,6 +1,6 @@
-"""The straight path from noise (t = 0) to data (t = 1), and what a network may predict along it.
+"""The straight path from its start z_0 (noise, see also `prior.py`) to data, and what a network may predict along it.
 
-    z_t = (1 - t) noise + t z,    v = dz_t / dt = z - noise
+    z_t = (1 - t) z_0 + t z,    v = dz_t / dt = z - z_0
 
 Source: Lipman et al., "Flow Matching for Generative Modeling" (2023), and Liu et al., "Flow Straight and Fast" (2023).
 """
@@ -15,10 +15,10 @@ def expand_time(t: Tensor, like: Tensor) -> Tensor:
     return t.reshape(t.shape[0], *[1] * (like.ndim - 1))
 
 
-def interpolate(noise: Tensor, z: Tensor, t: Tensor) -> Tensor:
-    """The point z_t of the path; `noise` and `z` are [b, ...], `t` is [b]."""
+def interpolate(z_0: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """The point z_t of the path; `z_0` and `z` are [b, ...], `t` is [b]."""
     t = expand_time(t, z)
-    return (1 - t) * noise + t * z
+    return (1 - t) * z_0 + t * z
 
 
 def velocity_from_data(data: Tensor, z_t: Tensor, t: Tensor, min_noise: float = 1e-4) -> Tensor:

@@ -1,4 +1,4 @@
-"""Sampling: carry noise at t = 0 to data at t = 1 along a velocity field."""
+"""Sampling: carry a start at t = 0 to data at t = 1 along a velocity field."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from saga_sr.core.errors import ConfigError
+from saga_sr.flow.prior import PURE_NOISE, Start
 from saga_sr.flow.solvers import EFFORTS, STEPS, Moments, Velocity
 
 NOISES = ("gaussian", "rademacher", "replicated")
@@ -78,10 +79,17 @@ class Sampler:
         """The grid, [steps + 1] from 0 to 1."""
         return torch.linspace(0, 1, self.steps + 1, device=device) ** self.power
 
-    def __call__(self, velocity: Velocity | Moments, noise: Tensor, times: Tensor | None = None) -> Tensor:
-        """Integrate from normal `noise` [b, ...] over `times`, 0 to 1 (the sampler's own grid if left out)."""
+    def __call__(
+        self, velocity: Velocity | Moments, noise: Tensor, times: Tensor | None = None, start: Start = PURE_NOISE
+    ) -> Tensor:
+        """Integrate from normal `noise` [b, ...] over `times`, 0 to 1 (the sampler's own grid if left out).
+
+        Args:
+            start: what the noise is that of; pure noise if left out.
+        """
         times = self.times(noise.device) if times is None else times
-        z = 1 - 2 * (noise < 0).to(noise.dtype) if self.noise == "rademacher" else noise
+        y = 1 - 2 * (noise < 0).to(noise.dtype) if self.noise == "rademacher" else noise
+        field = start.in_units(velocity)
         for t, t_next in pairwise(times):
-            z = STEPS[self.solver](velocity, z, t, t_next - t)
-        return z
+            y = STEPS[self.solver](field, y, t, t_next - t)
+        return start.at(y)

@@ -23,7 +23,10 @@ class Moments(Protocol):
 
     @property
     def moments(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]:
-        """Of `z` [b, ...] and `t` [b]: the velocity, and Var[data | z] by coefficient, None where it is not known."""
+        """Of `z` [b, ...] and `t` [b]: the velocity, and Var[data | z] by coefficient, None where it is not known.
+
+        The variance is in units of the noise that paths start with (see `Start`).
+        """
 
 
 def euler_step(velocity: Velocity, z: Tensor, t: Tensor, h: Tensor) -> Tensor:

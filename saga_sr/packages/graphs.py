@@ -12,6 +12,7 @@ from saga_sr.conditioning import Conditioning
 from saga_sr.conditioning.types import ConditionValues, Port
 from saga_sr.core.errors import PackageError
 from saga_sr.flow.guidance import branches
+from saga_sr.flow.prior import PURE_NOISE, Start
 from saga_sr.flow.sampler import Sampler
 from saga_sr.model import BranchConditioning, SuperResolver
 
@@ -21,6 +22,10 @@ NOISES = {
     "rademacher": "independent normal numbers",
     "replicated": "the low band copied up, with normal numbers: see MDCT.replicated in saga_sr/codecs/mdct.py",
 }
+WIDTH = (
+    "how wide the noise is that is added to z_lr: {prior_width:g}, and {prior_width_above:g} in channels that tell of "
+    "frequencies above the cutoff"
+)
 # What is done around the graphs of a model with `continue_level`.
 EMPTIED = ", 0 above 1.03 times the cutoff"
 CONTINUED = "; then see MDCT.continued in saga_sr/codecs/mdct.py, which brings it to the low band's level"
@@ -49,6 +54,10 @@ class Graph(nn.Module, ABC):
         self.model = model
         self.latent = ("batch", model.codec.latent_dim, "frames")
         self.z_lr = Port(self.latent, f"the low-passed recording's latent{EMPTIED if model.continue_level else ''}")
+        self.z_0, self.width = "noise", dict[str, Port]()
+        if model.objective.prior == "low_resolution":
+            self.z_0 = "(z_lr + width noise)"
+            self.width["width"] = Port(("batch", model.codec.latent_dim, 1), WIDTH.format(**vars(model.objective)))
         self.conditions: dict[str, Port] = {}
         for name, condition in model.conditioner.conditions.items():
             if condition.port is not None:
@@ -79,15 +88,17 @@ class NetworkGraph(Graph):
     def __init__(self, model: SuperResolver) -> None:
         super().__init__(model)
         self.inputs = {
-            "z_t": Port(self.latent, "the point on the path, (1 - t) noise + t z"),
-            "t": Port(("batch",), "time, 0 at the noise and 1 at the data"),
+            "z_t": Port(self.latent, f"the point on the path, (1 - t) {self.z_0} + t z"),
+            "t": Port(("batch",), "time, 0 at the start and 1 at the data"),
             "z_lr": self.z_lr,
             **self.conditions,
         }
-        self.outputs = {"velocity": Port(self.latent, "of the path, z - noise; the data is z_t + (1 - t) velocity")}
+        meaning = f"of the path, z - {self.z_0}; the data is z_t + (1 - t) velocity"
+        self.outputs = {"velocity": Port(self.latent, meaning)}
         with torch.no_grad():
             if len(self(*examples(self, 1, 2))) > 1:
-                self.outputs["variance"] = Port(self.latent, "how uncertain the data is")
+                units = ", in units of width^2" if self.width else ""
+                self.outputs["variance"] = Port(self.latent, f"how uncertain the data is{units}")
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         z_t, t, z_lr, *values = given
@@ -107,6 +118,7 @@ class SamplerGraph(Graph):
         self.inputs = {
             "noise": Port(self.latent, NOISES[sampler.noise]),
             "z_lr": self.z_lr,
+            **self.width,
             **self.conditions,
         }
         around = CONTINUED if model.continue_level else ""
@@ -114,11 +126,12 @@ class SamplerGraph(Graph):
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         noise, z_lr, *values = given
+        start = Start(z_lr, values.pop(0)) if self.width else PURE_NOISE
         described = self.describe(z_lr, tuple(values))
         weights = branches(self.model.guidance.weights, self.model.conditioner.droppable)
         stacked = Conditioning.stack([described.drop(dropped) for dropped in weights])
         prepared = BranchConditioning(weights, self.model.backbone.prepare(stacked), z_lr.shape[0])
-        return (self.sampler(self.model.velocity(z_lr, prepared), noise),)
+        return (self.sampler(self.model.velocity(z_lr, prepared), noise, start=start),)
 
 
 def examples(graph: Graph, batch: int, frames: int) -> tuple[Tensor, ...]:

@@ -31,6 +31,7 @@ def describe_model(
         "codec": config["codec"],
         "latent_mean": codec.latent_mean[:, 0].tolist(),
         "latent_scale": codec.latent_scale[:, 0].tolist(),
+        "prior": {name: getattr(model.objective, name) for name in ("prior", "prior_width", "prior_width_above")},
         "sampler": {**vars(sampler), "times": sampler.times().tolist()},
         "graphs": {
             graph.name: {
@@ -67,7 +68,8 @@ The codec is `{type(codec).__module__}.{type(codec).__name__}` with the settings
 1. resample the recording to {codec.sample_rate} Hz, measure where its content ends, and low-pass it there;
 2. bring it to the level that the network knows (`saga_sr/audio/reference_frame.py`);
 3. encode it, take away `latent_mean` and divide by `latent_scale`: this is `z_lr`;
-4. run `sampler.onnx`, where it is there ({steps}), or step through `network.onnx` from noise at t = 0 to data at t = 1;
+4. run `sampler.onnx`, where it is there ({steps}), or step through `network.onnx` from {graphs[0].z_0} at t = 0
+   to data at t = 1;
 5. multiply by `latent_scale`, add `latent_mean`, decode, undo the level;
 6. take what lies below the edge from the recording (`saga_sr/audio/low_band.py`).
 

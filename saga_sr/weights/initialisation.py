@@ -61,6 +61,8 @@ def initialise(model: nn.Module, path: Path, folder: Path) -> Report:
         raise ConfigError("init_from reads Stable Audio's weights, which need backbone=saga_small or saga_full.")
     if backbone.convention != "velocity" and objective.prediction != "velocity":
         raise ConfigError("Converted weights predict a velocity; add objective=velocity, or init_as=raw.")
+    if backbone.convention != "velocity" and objective.prior != "noise":
+        raise ConfigError("Converted weights start from pure noise; add objective.prior=noise, or init_as=raw.")
     weights = read_weights(path)
     _check_depth(weights, len(backbone.blocks), path)
     report = Report(ignored=list(weights.ignored))

@@ -35,6 +35,24 @@ def test_it_is_the_posterior_of_a_gaussian() -> None:
     assert torch.allclose(said.variance, rest.var().float().expand_as(said.variance), rtol=0.01)
 
 
+def test_it_is_the_posterior_where_paths_start_at_z_lr_too() -> None:
+    """By Bayes' rule on (z, z_t), which are jointly Gaussian; sigma and the variance are in units of the width."""
+    delta, sigma, width, t, z_lr = 0.5, 1.7, 0.3, 0.35, -0.8
+    probe = torch.tensor([-1.0, 0.0, 2.0])
+    variance_t = (t * sigma) ** 2 + ((1 - t) * width) ** 2
+    residual = probe - (z_lr + t * delta)
+    data = z_lr + delta + t * sigma**2 / variance_t * residual
+    left = sigma**2 - (t * sigma**2) ** 2 / variance_t
+    for prediction, expected in (("data", data), ("velocity", (data - probe) / (1 - t))):
+        head = GaussianHead(4, 1, prediction, "low_resolution")
+        with torch.no_grad():
+            head.to_moments.bias.copy_(torch.tensor([delta, math.log(sigma / width), 0.0]))
+        said = head(torch.zeros(1, 3, 4), probe[None, None], torch.tensor([t]), torch.full((1, 1, 3), z_lr))
+        assert torch.allclose(said.value[0, 0], expected, atol=1e-5)
+        assert said.variance is not None
+        assert torch.allclose(said.variance * width**2, torch.tensor(left), atol=1e-5)
+
+
 def test_both_predictions_say_the_same() -> None:
     tokens, z_t, t, z_lr = (
         torch.randn(3, 5, 4),

@@ -35,14 +35,14 @@ def test_a_perfect_network_has_no_error_and_gives_the_same_velocity(prediction: 
     objective = FlowMatching(prediction)
     z = torch.randn(64, 2, 3, generator=generator())
     example = objective.corrupt(z, generator(1))
-    output = z if prediction == "data" else z - example.noise
+    output = z if prediction == "data" else z - example.z_0
     estimate = objective.estimate(output, example, torch.zeros_like(z))
     assert torch.allclose(estimate.velocity, estimate.target_velocity, atol=1e-5)
     assert torch.allclose(estimate.data, z, atol=1e-5)
     early = example.t < 0.9
-    assert torch.allclose(estimate.target_velocity[early], (z - example.noise)[early], atol=1e-4)
+    assert torch.allclose(estimate.target_velocity[early], (z - example.z_0)[early], atol=1e-4)
     assert torch.allclose(
-        objective.velocity(output, example.z_t, example.t)[early], (z - example.noise)[early], atol=1e-4
+        objective.velocity(output, example.z_t, example.t)[early], (z - example.z_0)[early], atol=1e-4
     )
 
 

@@ -22,10 +22,11 @@ RATE, CUTOFF = 44_100, 4000
 SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
 
 
-@pytest.fixture(scope="module", params=["jat", "saga", *BUNDLED])
+@pytest.fixture(scope="module", params=["jat", "informed", "saga", *BUNDLED])
 def enhancer(request: pytest.FixtureRequest) -> Iterator[Enhancer]:
     """In float32: in bfloat16 the rounding of the signal decides now and then how a product is rounded."""
     jat, saga = ["codec.latent_dim=128"], ["conditioning=duration", "codec.latent_dim=128"]
+    jat += ["objective.prior=low_resolution"] if request.param == "informed" else []
     config = model_config(*saga, tiny=TINY_SAGA) if request.param == "saga" else model_config(*jat)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("saga_sr.model.has_fast_bfloat16", lambda kind: False)

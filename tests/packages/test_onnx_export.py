@@ -97,6 +97,26 @@ def test_noise_and_the_inputs_latent_become_the_restored_latent_of_any_length_in
 
 
 @pytest.mark.slow
+def test_graphs_of_an_informed_start_take_its_width(tmp_path: Path) -> None:
+    package = packaged(tmp_path / "model", [*JAT, "objective.prior=low_resolution", "objective.prior_width=0.2"])
+    assert export_onnx(package, tmp_path / "onnx") == []
+    model = in_float32(package)
+    lr, noise, cutoff_hz = 0.1 * torch.randn(2, 1, 64 * 40), torch.randn(2, 64, 41), torch.tensor([3000.0, 9000.0])
+    expected = model.restore(lr, model.prepare_conditioning(lr, cutoff_hz, ["", ""]), lambda _: noise, cutoff_hz)
+    width = torch.where(model.codec.channels_below(cutoff_hz), 0.2, 1.0)
+    cutoff = (torch.log(cutoff_hz / 100) / torch.log(torch.tensor(220.5)))[:, None]
+    z_lr = model.codec.encode(lr)
+    (z,) = run(tmp_path / "onnx" / "sampler.onnx", noise=noise, z_lr=z_lr, width=width, cutoff=cutoff)
+    assert_same(model.codec.decode(z, lr.shape[-1]), expected)
+    facts = json.loads((tmp_path / "onnx" / "model.json").read_text())
+    assert facts["prior"] == {"prior": "low_resolution", "prior_width": 0.2, "prior_width_above": 1.0}
+    graphs = facts["graphs"]
+    assert "0.2, and 1 in channels" in graphs["sampler"]["inputs"]["width"]["meaning"]
+    assert "(1 - t) (z_lr + width noise) + t z" in graphs["network"]["inputs"]["z_t"]["meaning"]
+    assert "from (z_lr + width noise) at t = 0" in (tmp_path / "onnx" / "README.md").read_text()
+
+
+@pytest.mark.slow
 def test_one_evaluation_of_the_network_gives_velocity_and_variance(jat: Path, one_step: Path) -> None:
     model = in_float32(jat)
     z_t, z_lr, t, cutoff_hz = torch.randn(2, 64, 50), torch.randn(2, 64, 50), torch.tensor([0.2, 0.8]), 4000.0

@@ -173,6 +173,9 @@ def test_weights_that_do_not_fit_are_refused_in_one_sentence(tmp_path: Path, tex
             initialise(our_model(text, *overrides), path, tmp_path)
     with pytest.raises(ConfigError, match="predict a velocity; add objective=velocity"):
         initialise(our_model(text, "backbone.convention=v_prediction", "objective=x_prediction"), path, tmp_path)
+    with pytest.raises(ConfigError, match=r"from pure noise; add objective\.prior=noise"):
+        informed = our_model(text, "backbone.convention=v_prediction", "objective.prior=low_resolution")
+        initialise(informed, path, tmp_path)
     with pytest.raises(ConfigError, match="need backbone=saga_small"):
         initialise(build(model_config()), path, tmp_path)
 
