@@ -62,7 +62,8 @@ def test_the_wheel_holds_every_module_and_configuration_a_model_and_says_that_it
     configurations = {f"saga_sr/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     held = {name for name in contents(wheel) if ".dist-info/" not in name}
     model = {f"saga_sr/models/{DEFAULT}/{name}" for name in ("config.yaml", "model.safetensors", "README.md")}
-    assert held == modules | configurations | model | {"saga_sr/py.typed"}
+    static = {str(path.relative_to(ROOT)) for path in (ROOT / "saga_sr" / "app" / "static").iterdir()}
+    assert held == modules | configurations | model | static | {"saga_sr/py.typed"}
 
 
 def test_the_source_distribution_makes_the_same_wheel(source: Path, wheel: Path, tmp_path: Path) -> None:
