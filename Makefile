@@ -26,6 +26,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(INSTALL) --no-compile -e '.[dev]'
 	$(INSTALL) --no-compile --no-deps descript-audio-codec descript-audiotools
 	@$(RUN) -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true  # on all cores; pip takes one
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -q && apt-get install -y -q chromium; } || echo "without chromium, tests of the app are left out"
 	@touch $@
 
 demo: $(INSTALLED)

@@ -23,9 +23,6 @@ from saga_sr.packages.package import build, save_package
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # workers share the cores
 
-# A browser, and pages for it.
-pytest_plugins = ["browser"]
-
 TINY = [
     "codec.latent_dim=64",
     "backbone.width=32",

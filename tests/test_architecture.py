@@ -10,10 +10,13 @@ from pathlib import Path
 
 from programs import ROOT
 
+from saga_sr.cli.main import VERBS
+from saga_sr.cli.main import module_of as module_of_verb
+
 PACKAGE = "saga_sr"
 LONGEST = 300
 # Pairs of rooms of which one imports the other, programs, experiments and benchmarks included.
-ARROWS = 101
+ARROWS = 106
 
 # The rooms, ground floor first, and what each may import: rooms above it, none below. A loose module is its own room.
 ROOMS: dict[str, set[str]] = {
@@ -46,6 +49,7 @@ ROOMS: dict[str, set[str]] = {
         *("inference", "inspection", "training"),
     },
     "__main__": {"cli"},
+    "app": {"core", "audio", "inference", "packages", "cli"},
 }
 # Outside the package: programs import a room, nothing imports them.
 OUTSIDE = {"train": {"cli"}, "infer": {"cli"}, "experiments": {*ROOMS}, "benchmarks": {*ROOMS}}
@@ -198,8 +202,8 @@ def named_modules(path: Path) -> Iterator[str]:
             names += imports(ROOT / text)
         elif text == PACKAGE:  # python -m saga_sr
             names.append(f"{PACKAGE}.__main__")
-        elif f"{PACKAGE}.cli.{text}" in modules():
-            names.append(f"{PACKAGE}.cli.{text}")
+        elif text in VERBS:
+            names.append(module_of_verb(text))
     for name in names:
         module = module_of(name)
         if module is not None:

@@ -1,4 +1,4 @@
-"""The command `saga-sr VERB ...`: each verb is the module of its name beside this one."""
+"""The command `saga-sr VERB ...`: each verb is the module of its name beside this one, or one of `ELSEWHERE`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from saga_sr.core.errors import SagaError, UsageError
 from saga_sr.core.imports import extras_named, importing
 from saga_sr.core.version import __version__
 
-# A verb is `saga_sr/cli/VERB.py` with `run(words)`; it is imported when it is asked for.
+# A verb is `saga_sr/cli/VERB.py` with `run(words)`, or stands in ELSEWHERE; it is imported when it is asked for.
 VERBS = {
     "train": "train a model, or a sweep of them",
     "enhance": "restore the high frequencies of recordings",
@@ -23,7 +23,10 @@ VERBS = {
     "compare": "put training runs side by side on a page",
     "inspect": "say what a model costs, or what a file of weights holds",
     "export": "write a model package of a run or checkpoint, and publish it, or write graphs for other programs",
+    "app": "hear and see all of this in a browser",
 }
+# Its room is built on this one.
+ELSEWHERE = {"app": "saga_sr.app.command"}
 OK, FAILED, MISUSED, STOPPED = 0, 1, 2, 130
 
 
@@ -57,12 +60,17 @@ def dispatch(words: list[str]) -> None:
         # enhancing up to eight times as slow (benchmarks/startup.md).
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         with extras_named(), importing():
-            module = importlib.import_module(f"saga_sr.cli.{verb}")
+            module = importlib.import_module(module_of(verb))
         module.run(rest)
     else:
         near = difflib.get_close_matches(verb, VERBS, 1, 0.4)
         mend = f"did you mean {near[0]}?" if near else f"the verbs are {', '.join(VERBS)}."
         raise UsageError(f"There is no verb {verb!r}; {mend}")
+
+
+def module_of(verb: str) -> str:
+    """The module of a verb."""
+    return ELSEWHERE.get(verb, f"saga_sr.cli.{verb}")
 
 
 def overview() -> str:

@@ -13,6 +13,7 @@ PATHS = frozenset(
     (
         *("path", "validation_path", "captions", "cache", "model", "input", "output", "source", "file", "folders"),
         *("text_encoder", "init_from", "resume", "json", "picture", "manifest"),
+        *("models", "read", "write"),
     )
 )
 TEXTS = PATHS | {"prompt", "push", "license", "name"}

@@ -10,6 +10,9 @@ from saga_sr.core.errors import ExtraError
 
 # Which extra of the installation (pyproject.toml) brings a module.
 EXTRAS = {
+    "fastapi": "app",
+    "gradio": "app",
+    "uvicorn": "app",
     "lightning": "train",
     "litdata": "train",
     "matplotlib": "train",
@@ -20,6 +23,7 @@ EXTRAS = {
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
     "transformers": "saga",
+    "starlette": "app",
     "wandb": "wandb",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,18 @@ import torch
 from torch import Tensor
 
 from saga_sr.audio.edges import Edge
-from saga_sr.audio.files import AudioReader
 from saga_sr.audio.full_scale import FullScale
 from saga_sr.core.errors import AudioError
 from saga_sr.inference.arrays import as_batch, is_fixed_point
-from saga_sr.inference.chunks import CrossFade
 from saga_sr.inference.finite import FiniteReader
 from saga_sr.inference.jobs import plan_files
 from saga_sr.inference.measurement import Heard
 from saga_sr.inference.notes import warn
 from saga_sr.inference.output import Output
-from saga_sr.inference.output_rate import at_rate
 from saga_sr.inference.progress import CancelToken, Progress, Watch
 from saga_sr.inference.recordings import ArrayReader, Recording
-from saga_sr.inference.result_tags import result_tags
-from saga_sr.inference.session import Look, Session
+from saga_sr.inference.restored_file import RestoredFile
+from saga_sr.inference.session import Session
 from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.inference.stream import EnhancedStream
 from saga_sr.model import SuperResolver
@@ -173,29 +170,33 @@ class Enhancer:
             ConfigError: settings that are not possible.
             Cancelled: `cancel` was set.
         """
-        session = Session(self.model, self.settings.changed(**changes))
-        settings = session.settings
-        with AudioReader(source, flawless=False, stream=settings.stream, strict=settings.strict) as file:
-            reader = FiniteReader(file, settings.nan, str(source))
-            recording, info = Recording(reader, self.sample_rate), reader.info
-            watch = Watch(progress, cancel, recording.length / self.sample_rate)
-            with Output(target, settings, file.file, info, self.sample_rate, self.name) as output:
-                look = session.look(recording)
-                with output.writer() as writer:
-                    way = session.settings.clip if writer.fixed_point else None
-                    full_scale = FullScale(way, output.rate, writer.path.parent)
-                    restored = _restored(session, recording, look, watch)
-                    for block in full_scale.fit(at_rate(restored, self.sample_rate, output.rate, output.length)):
-                        writer.write(block)
-                    told: list[str] = []
-                    if settings.tags and not settings.keep_video:  # films are told by what they are copied from
-                        tags, told = result_tags(file.file, info.sample_rate, output.rate, self.name)
-                        writer.metadata = tags.at_another_level() if way and full_scale.peak > 1 else tags
-            notes = [*file.notes, *reader.notes, *full_scale.notes(str(target)), *told, *writer.notes]
-        if not full_scale.peak:
-            notes.append(f"{source} is silent, and so is {target}.")
+        with self.open(source, progress=progress, cancel=cancel, **changes) as opened:
+            settings = self.settings.changed(**changes)
+            with Output(target, settings, opened.source, opened.info, self.sample_rate, self.name) as output:
+                look = opened.look
+                saved = output.save(opened.blocks())
+            notes = [*opened.notes, *saved]
         warn(notes)
-        return Enhanced(recording.length / self.sample_rate, look.edges, look.restores, tuple(notes), look.heard)
+        return Enhanced(opened.duration_s, look.edges, look.restores, tuple(notes), look.heard)
+
+    def open(
+        self,
+        source: str | Path,
+        *,
+        progress: Progress | None = None,
+        cancel: CancelToken | None = None,
+        **changes: Any,
+    ) -> RestoredFile:
+        """The file `source` to be restored block by block, by whoever does not only want a file.
+
+        Args:
+            progress, cancel, changes: see `__call__`.
+
+        Raises:
+            AudioError: the source cannot be read.
+            ConfigError: settings that are not possible.
+        """
+        return RestoredFile(Session(self.model, self.settings.changed(**changes)), source, progress, cancel)
 
     def folder(self, source: str | Path, target: str | Path, **changes: Any) -> dict[Path, Enhanced]:
         """Restore every audio file below `source` into the same place below `target`; what was done, by file.
@@ -233,14 +234,6 @@ def checked_rate(sample_rate: int) -> int:
     if isinstance(sample_rate, bool) or int(sample_rate) != sample_rate or sample_rate < 1:
         raise AudioError(f"sample_rate={sample_rate} is not possible; give the audio's samples per second.")
     return int(sample_rate)
-
-
-def _restored(session: Session, recording: Recording, look: Look, watch: Watch) -> Iterator[Tensor]:
-    """The result of a recording, [c, time] by [c, time]."""
-    fade = CrossFade(session.plan)
-    for (_, end), chunk in session.chunks([recording], look):
-        yield fade.join(chunk[0], end == recording.length)
-        watch.at(end / session.model.sample_rate)
 
 
 def clip_names(count: int) -> list[str]:

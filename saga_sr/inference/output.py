@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch import Tensor
+
 from saga_sr.audio.channel_layout import read_mask
 from saga_sr.audio.files import AudioInfo
+from saga_sr.audio.full_scale import FullScale
 from saga_sr.audio.output_formats import output_format
 from saga_sr.audio.writing import AudioWriter
-from saga_sr.inference.result_tags import maker
+from saga_sr.inference.output_rate import at_rate
+from saga_sr.inference.result_tags import maker, result_tags
 from saga_sr.inference.settings import EnhanceSettings
 
 if TYPE_CHECKING:
@@ -46,6 +51,7 @@ class Output(ExitStack):
     ) -> None:
         super().__init__()
         self._target, self._info = target, info
+        self._settings, self._source, self._model_hz, self._model = settings, source, model_hz, model
         self._how = how = output_format(target, settings.keep_video)
         self.rate = how.rate(settings.rate, info.sample_rate, model_hz)
         self._depth = how.depth(settings.bits, info.bits, info.floats)
@@ -60,8 +66,31 @@ class Output(ExitStack):
             told = maker(model) if settings.tags else None
             self.film = self.enter_context(Film(source, how.name, settings.stream, told))
 
-    def writer(self) -> AudioWriter:
-        """What writes it."""
+    def save(self, blocks: Iterable[Tensor]) -> list[str]:
+        """Write the result, [c, time] by [c, time] at the model's rate, with tags; it appears only when it is whole.
+
+        Returns:
+            What should be known of it, a sentence each.
+
+        Raises:
+            AudioError: it cannot be written.
+        """
+        settings = self._settings
+        told: list[str] = []
+        with self._writer() as writer:
+            way = settings.clip if writer.fixed_point else None
+            full_scale = FullScale(way, self.rate, writer.path.parent)
+            for block in full_scale.fit(at_rate(blocks, self._model_hz, self.rate, self.length)):
+                writer.write(block)
+            if settings.tags and not self.film:  # films are told by what they are copied from
+                tags, told = result_tags(self._source, self._info.sample_rate, self.rate, self._model)
+                writer.metadata = tags.at_another_level() if way and full_scale.peak > 1 else tags
+        notes = [*full_scale.notes(str(self._target)), *told, *writer.notes]
+        if not full_scale.peak:
+            notes.append(f"{self._info.path} is silent, and so is {self._target}.")
+        return notes
+
+    def _writer(self) -> AudioWriter:
         return AudioWriter(
             self._target,
             self.rate,

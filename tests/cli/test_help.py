@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from saga_sr.cli.help import comments
-from saga_sr.cli.main import VERBS, dispatch
+from saga_sr.cli.main import VERBS, dispatch, module_of
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -16,7 +16,7 @@ def test_each_verb_says_what_it_takes(verb: str, capsys: pytest.CaptureFixture[s
     dispatch([verb, "--help"])
     said = capsys.readouterr().out
     assert said.splitlines()[0].lower().startswith(VERBS[verb]) and f"usage: saga-sr {verb} " in said
-    assert importlib.import_module(f"saga_sr.cli.{verb}").__doc__
+    assert importlib.import_module(module_of(verb)).__doc__
 
 
 def test_defaults_units_and_required_settings(capsys: pytest.CaptureFixture[str]) -> None:

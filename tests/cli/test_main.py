@@ -9,7 +9,7 @@ import sys
 import pytest
 from programs import ROOT, environment
 
-from saga_sr.cli.main import FAILED, MISUSED, OK, STOPPED, VERBS, dispatch, main, status_of
+from saga_sr.cli.main import FAILED, MISUSED, OK, STOPPED, VERBS, dispatch, main, module_of, status_of
 from saga_sr.core.errors import AudioError, SagaError, UsageError
 from saga_sr.core.version import __version__
 
@@ -24,7 +24,7 @@ def test_alone_it_lists_its_verbs_with_a_line_each(words: list[str], capsys: pyt
     lines = capsys.readouterr().out.splitlines()
     for verb, purpose in VERBS.items():
         assert [verb, purpose] in [line.strip().split(maxsplit=1) for line in lines]
-        assert importlib.util.find_spec(f"saga_sr.cli.{verb}") is not None
+        assert importlib.util.find_spec(module_of(verb)) is not None
 
 
 def test_the_list_imports_neither_torch_nor_hydra() -> None:

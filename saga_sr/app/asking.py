@@ -1,0 +1,56 @@
+"""Who asks for something, and how they are told what is wrong."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from saga_sr.core.errors import SagaError
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asks for something.
+
+    Attributes:
+        session: what the page, or the program, calls itself; nobody else knows it.
+        user: the address that it comes from.
+    """
+
+    session: str
+    user: str
+
+
+def asked_by(request: gr.Request) -> Asked:
+    """Who sent a request."""
+    return Asked(request.session_hash or "", request.client.host if request.client else "")
+
+
+def as_gradio_errors(work: Callable[..., Any]) -> Callable[..., Any]:
+    """`work`, whose `SagaError`s pages and programs are told as sentences."""
+
+    @functools.wraps(work)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        with _told():
+            return work(*args, **kwargs)
+
+    @functools.wraps(work)
+    def told_each(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with _told():
+            yield from work(*args, **kwargs)
+
+    return told_each if inspect.isgeneratorfunction(work) else told
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except SagaError as error:
+        raise gr.Error(str(error), print_exception=False) from error

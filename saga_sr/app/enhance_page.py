@@ -1,0 +1,222 @@
+"""The page Enhance: recordings are dropped, heard, restored, compared and saved."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from saga_sr.app.asking import Asked, as_gradio_errors, asked_by
+from saga_sr.app.recording_rows import player_value, rows
+from saga_sr.app.saving import SAME, written_as
+from saga_sr.app.service import Service
+from saga_sr.app.settings_form import changes_of, command_line, fields
+from saga_sr.app.words import Words
+from saga_sr.audio.output_formats import FILM_FORMATS, FORMATS
+from saga_sr.core.errors import SagaError
+from saga_sr.inference.settings import EnhanceSettings, presets
+
+DROP_JS = """
+const drop = element.querySelector('saga-drop');
+const show = () => { drop.data = props.value; };
+show(); watch('value', show);
+drop.addEventListener('added', (event) => trigger('upload', event.detail));
+"""
+ROWS_JS = """
+const list = element.querySelector('saga-recordings');
+const show = () => { list.data = props.value; };
+show(); watch('value', show);
+list.addEventListener('choose', (event) => trigger('select', event.detail));
+list.addEventListener('remove', (event) => trigger('delete', event.detail));
+"""
+PLAYER_JS = """
+const player = element.querySelector('saga-player');
+const show = () => { player.data = props.value; };
+show(); watch('value', show);
+player.addEventListener('edgechange', (event) => trigger('input', event.detail));
+"""
+# The effort that most want first.
+PRESETS = sorted(presets(), key=["default", "fast", "balanced", "best"].index)
+
+
+class EnhancePage:
+    """The page, in the Gradio container that it is made in.
+
+    Args:
+        upload: where the browser sends files.
+    """
+
+    def __init__(self, service: Service, words: Words, upload: str) -> None:
+        self._service, self._words, self._upload = service, words, upload
+        self._chosen = gr.State(None)
+        self._drop = _element("saga-drop", DROP_JS, self._drop_value(False))
+        self._path_row(words)
+        self._rows = _element("saga-recordings", ROWS_JS, None)
+        with gr.Row(visible=False, elem_classes="saga-narrow") as self._work:
+            self._model = gr.Dropdown(service.models.names, label=words("model"), visible=len(service.models.names) > 1)
+            choices = [(words(f"preset_{name}"), name) for name in PRESETS]
+            self._preset = gr.Dropdown(choices, value="default", label=words("preset"))
+            self._run = gr.Button(words("run"), variant="primary", size="lg")
+            self._cancel = gr.Button(words("cancel"), size="lg", visible=False)
+        self._player = _element("saga-player", PLAYER_JS, None)
+        with gr.Row(visible=False, elem_classes="saga-narrow") as self._results:
+            self._format = gr.Dropdown(self._formats(), value=SAME, label=words("format"))
+            self._save = gr.Button(words("save"), variant="primary", size="lg")
+            self._save_all = gr.Button(words("save_all"), size="lg")
+        with gr.Accordion(words("advanced"), open=False, visible=False) as self._advanced:
+            self._fields = fields(words)
+            self._command = gr.Textbox(
+                label=words("command"), buttons=["copy"], interactive=False, elem_classes="saga-command"
+            )
+        self._address = gr.Textbox(visible="hidden")
+        self._shown = [self._drop, self._rows, self._player, self._work, self._run, self._cancel, self._results,
+                       self._advanced, self._chosen]  # fmt: skip
+        self._wire()
+
+    def _path_row(self, words: Words) -> None:
+        with gr.Row(visible=bool(self._service.settings.read), elem_classes="saga-narrow"):
+            self._path = gr.Textbox(label=words("path"), scale=4)
+            self._path_add = gr.Button(words("path_add"), scale=1)
+
+    def _formats(self) -> list[tuple[str, str]]:
+        return [(self._words("same"), SAME), *((how.name, name) for name, how in (FORMATS | FILM_FORMATS).items())]
+
+    def _drop_value(self, compact: bool) -> dict[str, Any]:
+        mb = self._service.settings.upload_mb
+        said = {key: self._words(key) for key in ("drop", "drop_more", "choose_files", "choose_folder", "uploading")}
+        said |= {
+            "too_large": self._words("too_large", name="{name}", mb=f"{mb:g}"),
+            "upload_failed": self._words("upload_failed", name="{name}"),
+        }
+        return {"words": said, "compact": compact, "upload": self._upload, "mb": mb}
+
+    # -- what happens --------------------------------------------------------------------------------------------------
+
+    def _wire(self) -> None:
+        ways = [self._model, self._preset, *self._fields.values()]
+        quiet: dict[str, Any] = {
+            "show_progress": "hidden",
+            "api_visibility": "private",
+            "concurrency_limit": None,
+            "trigger_mode": "multiple",
+        }
+        self._drop.upload(self._added, [self._chosen], self._shown, **(quiet | {"concurrency_limit": 2}))
+        self._path_add.click(self._added_from, [self._path, self._chosen], self._shown, **quiet)
+        self._rows.select(self._chose, None, self._shown, **quiet)
+        self._rows.delete(self._removed, [self._chosen], self._shown, **quiet)
+        self._player.input(self._corrected, [self._chosen], self._shown, **quiet)
+        self._run.click(self._enhanced, [self._chosen, *ways], self._shown, **quiet)
+        self._cancel.click(self._cancelled, None, None, **quiet)
+        # By a link: whoever navigates away from the page loses it.
+        go = "(at) => { if (at) Object.assign(document.createElement('a'), {href: at, download: ''}).click(); }"
+        for button, work in ((self._save, self._saved), (self._save_all, self._saved_all)):
+            button.click(work, [self._chosen, self._format, *ways], self._address, **quiet).then(
+                None, self._address, None, js=go
+            )
+        gr.on(
+            [one.change for one in (*ways, self._format, self._chosen)],
+            self._commanded, [self._chosen, self._format, *ways], self._command, **quiet,
+        )  # fmt: skip
+
+    def _show(self, asked: Asked, chosen: str | None) -> list[Any]:
+        """All that is shown of the recordings, as `_shown` lists it."""
+        space = self._service.space(asked)
+        entries = [*space.entries.values()]
+        if chosen not in space.entries:
+            chosen = entries[0].key if entries else None
+        states = [entry.enhancement for entry in entries if entry.enhancement is not None]
+        busy = any(not state.is_over for state in states)
+        done = any(state.state == "done" for state in states)
+        there = any(entry.measurement for entry in entries)
+        shown = space.entries.get(chosen or "")
+        return [
+            self._drop_value(bool(entries)),
+            {"chosen": chosen, "rows": rows(self._service, entries, self._words)},
+            player_value(shown, self._words.language) if shown else None,
+            gr.Row(visible=there),
+            gr.Button(visible=not busy),
+            gr.Button(visible=busy),
+            gr.Row(visible=done),
+            gr.Accordion(visible=there),
+            chosen,
+        ]
+
+    @as_gradio_errors
+    def _added(self, chosen: str | None, event: gr.EventData, request: gr.Request) -> list[Any]:
+        asked = asked_by(request)
+        entry = self._service.add_upload(asked, str(event.path), str(event.name))
+        return self._show(asked, chosen or entry.key)
+
+    @as_gradio_errors
+    def _added_from(self, path: str, chosen: str | None, request: gr.Request) -> Iterator[list[Any]]:
+        asked = asked_by(request)
+        for entry in self._service.add_from(asked, path):
+            chosen = chosen or entry.key
+            yield self._show(asked, chosen)
+
+    @as_gradio_errors
+    def _chose(self, event: gr.EventData, request: gr.Request) -> list[Any]:
+        return self._show(asked_by(request), str(event.key))
+
+    @as_gradio_errors
+    def _removed(self, chosen: str | None, event: gr.EventData, request: gr.Request) -> list[Any]:
+        self._service.remove(asked_by(request), str(event.key))
+        return self._show(asked_by(request), chosen)
+
+    @as_gradio_errors
+    def _corrected(self, chosen: str | None, event: gr.EventData, request: gr.Request) -> list[Any]:
+        self._service.correct(asked_by(request), str(event.id), event.edges)
+        return self._show(asked_by(request), chosen)
+
+    @as_gradio_errors
+    def _enhanced(
+        self, chosen: str | None, model: str, preset: str, request: gr.Request, *values: Any
+    ) -> Iterator[Any]:
+        asked = asked_by(request)
+        settings = EnhanceSettings().changed(preset, **changes_of(values))
+        entries = self._service.start(asked, model, settings)
+        for _ in self._service.follow(entries):
+            yield self._show(asked, chosen)
+
+    @as_gradio_errors
+    def _cancelled(self, request: gr.Request) -> None:
+        self._service.cancel(asked_by(request))
+
+    @as_gradio_errors
+    def _saved(self, chosen: str, suffix: str, model: str, preset: str, request: gr.Request, *values: Any) -> str:
+        path = self._service.save(asked_by(request), chosen, suffix, EnhanceSettings().changed(**changes_of(values)))
+        return f"/saga/download/{self._service.downloads.offer(path)}"
+
+    @as_gradio_errors
+    def _saved_all(self, chosen: str, suffix: str, model: str, preset: str, request: gr.Request, *values: Any) -> str:
+        path = self._service.save_all(asked_by(request), suffix, EnhanceSettings().changed(**changes_of(values)))
+        return f"/saga/download/{self._service.downloads.offer(path)}"
+
+    def _commanded(
+        self, chosen: str | None, suffix: str, model: str, preset: str, request: gr.Request, *values: Any
+    ) -> str:
+        space = self._service.space(asked_by(request))
+        try:
+            changes = changes_of(values)
+            source = self._service.models.source(model)
+        except SagaError as error:
+            return str(error)
+        lines: dict[str, list[str]] = {}
+        for entry in space.entries.values():
+            own = changes | ({"cutoff_hz": entry.cutoffs_hz} if entry.edges else {})
+            words = command_line(written_as(entry, suffix), source, preset, own)
+            lines.setdefault(words, []).append(entry.name)
+        return "\n".join(f"saga-sr enhance {shlex.join(names)} {words}" for words, names in lines.items())
+
+
+def _element(name: str, script: str, value: Any) -> gr.HTML:
+    """An element of our own, whose `data` is the component's value."""
+    return gr.HTML(value, html_template=f"<{name}></{name}>", js_on_load=script, apply_default_css=False)
+
+
+def enhance_page(service: Service, words: Words, upload: str) -> Callable[[], None] | None:
+    """Make the page."""
+    EnhancePage(service, words, upload)
+    return None

@@ -1,0 +1,152 @@
+"""The whole app: its pages in each language, joined into one site and served."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from gradio import processing_utils
+
+from saga_sr.app.audio_routes import PREFIX, audio_routes
+from saga_sr.app.enhance_page import enhance_page
+from saga_sr.app.enhance_words import WORDS as ENHANCE_WORDS
+from saga_sr.app.guard import Guard
+from saga_sr.app.service import Service
+from saga_sr.app.setting_words import WORDS as SETTING_WORDS
+from saga_sr.app.settings import AppSettings
+from saga_sr.app.site_words import WORDS as SITE_WORDS
+from saga_sr.app.words import LANGUAGES, Table, Words
+from saga_sr.core.errors import AudioError, ConfigError
+
+STATIC = Path(__file__).parent / "static"
+# Where each language is.
+PATHS = {"en": "/", "zh": "/zh"}
+# What makes a page in the Gradio container that it is called in, the words of the page, and the key of its title.
+Page = tuple[Callable[[Service, Words, str], object], Table, str]
+PAGES: Sequence[Page] = ((enhance_page, ENHANCE_WORDS, "enhance"),)
+
+SYSTEM_FONTS = (
+    "system-ui",
+    "-apple-system",
+    "Segoe UI",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "sans-serif",
+)
+HEAD = (
+    '<script type="module" src="{static}/player.js"></script><script type="module" src="{static}/drop.js"></script>'
+    '<script type="module" src="{static}/recordings.js"></script>'
+    '<script>document.documentElement.lang = "{code}";</script>'
+)
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's plainest, in fonts of the system's."""
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.indigo, neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_lg, font=SYSTEM_FONTS, font_mono=("ui-monospace", "Consolas", "monospace"),
+    )  # fmt: skip
+
+
+def site(service: Service, password: str | None = None) -> Guard:
+    """The app, for a server to run.
+
+    Args:
+        password: that everybody has to give; None for none.
+    """
+    processing_utils.async_ssrf_protected_download = _fetch_nothing
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(audio_routes(service))
+    app.mount(f"{PREFIX}/static", StaticFiles(directory=STATIC))
+    # The page at / takes all that is not another's.
+    for language in sorted(PATHS, key=lambda language: PATHS[language] == "/"):
+        gr.mount_gradio_app(
+            app, pages(service, language), PATHS[language],
+            footer_links=[], run_history=False, show_error=True, ssr_mode=False, pwa=False, mcp_server=False,
+            max_file_size=int(service.settings.upload_mb * 1e6), theme=theme(), css_paths=[STATIC / "site.css"],
+            head=HEAD.format(static=f"{PREFIX}/static", code=LANGUAGES[language][1]),
+        )  # fmt: skip
+    return Guard(app, password, service.settings.is_public)
+
+
+def pages(service: Service, language: str) -> gr.Blocks:
+    """All pages in one language."""
+    words = Words(language, SITE_WORDS, SETTING_WORDS, *(table for _, table, _ in PAGES))
+    upload = f"{PATHS[language].rstrip('/')}/gradio_api/upload"
+    with gr.Blocks(title=words("title"), analytics_enabled=False, fill_width=False) as blocks:
+        gr.HTML(_header(words, language), apply_default_css=False)
+        with gr.Tabs():
+            for make, _, title in PAGES:
+                with gr.Tab(words(title)):
+                    make(service, words, upload)
+
+        def left(request: gr.Request) -> None:
+            service.leave(request.session_hash or "")
+
+        blocks.unload(left)
+    blocks.queue(default_concurrency_limit=8)
+    return blocks
+
+
+def _header(words: Words, language: str) -> str:
+    def link(other: str, name: str, code: str) -> str:
+        current = ' aria-current="true"' if other == language else ""
+        return f'<a href="{PATHS[other].rstrip("/")}/?lang" lang="{code}"{current}>{name}</a>'
+
+    links = " ".join(link(other, name, code) for other, (name, code) in LANGUAGES.items())
+    return (
+        f'<header class="saga-head"><h1>{words("title")}</h1><p>{words("claim")}</p>'
+        f'<nav aria-label="{words("language")}">{links}</nav></header>'
+    )
+
+
+async def _fetch_nothing(url: str, cache_dir: str) -> str:
+    """In the place of what Gradio would fetch for whoever names an address as a file.
+
+    Raises:
+        AudioError: always.
+    """
+    raise AudioError("This app fetches nothing from elsewhere; upload the file.")
+
+
+def serve(settings: AppSettings, password: str | None, root: Path) -> None:
+    """Serve the app until the process is told to end.
+
+    Args:
+        root: an empty folder for the files of users.
+
+    Raises:
+        ConfigError: the address cannot be used.
+    """
+    listening = _listening(settings)
+    port = listening.getsockname()[1]
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    app = site(Service(settings, root), password)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
+    print(f"saga-sr app is at {address} (Ctrl+C ends it).", flush=True)
+    if settings.open:
+        threading.Timer(0.5, webbrowser.open, [address]).start()
+    server.run(sockets=[listening])
+
+
+def _listening(settings: AppSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"host={settings.host} port={settings.port} cannot be used ({error.strerror or error}); another app may "
+            "have it: give another port=, or port=0 for any that is free."
+        ) from error
+    return listening

@@ -1,0 +1,29 @@
+"""What pages say, in the languages that they say it in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# Each language with its own name and its code for browsers.
+LANGUAGES = {"en": ("English", "en"), "zh": ("中文", "zh-CN")}
+# By key, what it is called in each of the LANGUAGES in turn; `{name}` is filled in.
+Table = Mapping[str, tuple[str, str]]
+
+
+class Words:
+    """The words of pages in one language.
+
+    Args:
+        language: a key of `LANGUAGES`.
+        tables: of the pages; each key is in one of them.
+    """
+
+    def __init__(self, language: str, *tables: Table) -> None:
+        self.language = language
+        self._column = [*LANGUAGES].index(language)
+        self._table = {key: said for table in tables for key, said in table.items()}
+
+    def __call__(self, key: str, **values: object) -> str:
+        """What `key` is called, with `values` in it."""
+        said = self._table[key][self._column]
+        return said.format(**values) if values else said
