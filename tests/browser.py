@@ -1,153 +1,102 @@
-"""The app as a program of its own, and Debian's chromium to look at it."""
+"""A real browser, and a server for pages that tests make up."""
 
 from __future__ import annotations
 
-import importlib.util
-import re
-import shutil
-import time
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from programs import Running
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-CHROMIUM = shutil.which("chromium")
-STARTS_WITHIN_S, SHOWS_WITHIN_S = 120, 60
-ADDRESS = re.compile(r"http://\S+/")
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--disable-gpu"]
+TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".wav": "audio/wav"}
 
 
-def lacking() -> str:
-    """Why the app cannot be tried here, in words; nothing if it can."""
-    missing = [name for name in ("gradio", "playwright") if importlib.util.find_spec(name) is None]
-    if missing:
-        return f"{' and '.join(missing)} are not installed (pip install -e '.[dev]' -c constraints.txt)"
-    return "" if CHROMIUM else "there is no chromium (apt-get install chromium)"
-
-
-needs_browser = pytest.mark.skipif(bool(lacking()), reason=lacking())
-
-
-@dataclass
-class App:
-    """A running app.
-
-    Attributes:
-        folder: that it may read from and write to.
-    """
-
-    address: str
-    folder: Path
-    process: Running
-    log: Path
-
-
-@contextmanager
-def running_app(folder: Path, *words: str) -> Iterator[App]:
-    """`saga-sr app WORDS` at a free port, ended afterwards."""
-    log, shared = folder / "app.log", folder / "shared"
-    shared.mkdir()
-    log.touch()
-    process = Running(
-        "-m", "saga_sr", "app", "open=false", "port=0", f"read={shared}", f"write={shared}", *words,
-        stdout=log, stderr=log,
-    )  # fmt: skip
-    try:
-        within(STARTS_WITHIN_S, lambda: process.poll() is not None or ADDRESS.search(log.read_text()))
-        found = ADDRESS.search(log.read_text())
-        assert found, log.read_text()
-        yield App(found[0], shared, process, log)
-    finally:
-        process.kill()
-
-
-def within(seconds: float, happened: Callable[[], object]) -> None:
-    """Wait until something has `happened`.
-
-    Raises:
-        AssertionError: it has not, so late.
-    """
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, f"nothing after {seconds} s"
-        time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    with running_app(tmp_path_factory.mktemp("app")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium, driven by Playwright."""
+    if find_spec("playwright") is None:
+        pytest.skip("needs a browser: pip install playwright")
+    if not CHROMIUM.exists():
+        pytest.skip("needs a browser: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
 
 
-@dataclass
-class Visit:
-    """A page of the app, open in a window of its own.
+@pytest.fixture(scope="session")
+def serious_findings() -> Callable[[Any], list[str]]:
+    """What axe finds on a page that is serious or critical, a line each."""
+    if find_spec("axe_playwright_python") is None:
+        pytest.skip("needs axe: pip install axe-playwright-python")
+    script = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
+
+    def find(page: Any) -> list[str]:
+        page.evaluate(script)
+        findings = page.evaluate("() => axe.run(document)")["violations"]
+        return [
+            f"{finding['id']}: {finding['help']}: {[node['html'] for node in finding['nodes']]}"
+            for finding in findings
+            if finding["impact"] in ("serious", "critical")
+        ]
+
+    return find
+
+
+class Site:
+    """What a server gives out by path, and which paths it was asked for.
 
     Attributes:
-        requests: all addresses that it asked for.
-        errors: of its scripts, and what its console calls errors.
+        files: content by path; what is called with the path where it is a function; folders by a path that ends in `/`.
     """
 
-    page: Page
-    requests: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.files: dict[str, bytes | Callable[[str], bytes] | Path] = {}
+        self.asked: list[str] = []
+        site = self
 
-    def add(self, *files: Path) -> None:
-        """Choose files, and wait until they are there."""
-        before = self.page.locator("saga-recordings li").count()
-        self.page.locator("saga-drop input.files").set_input_files(files)
-        self.page.locator("saga-recordings li").nth(before + len(files) - 1).wait_for()
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path = self.path.partition("?")[0]
+                site.asked.append(path)
+                content = site.content(path)
+                self.send_response(404 if content is None else 200)
+                self.send_header("Content-Type", TYPES.get(Path(path).suffix or ".html", "application/octet-stream"))
+                self.send_header("Content-Length", str(len(content or b"")))
+                self.end_headers()
+                self.wfile.write(content or b"")
 
-    def press(self, name: str) -> None:
-        """Press the button called `name`."""
-        self.page.get_by_role("button", name=name, exact=True).click()
+            def log_message(self, *_: Any) -> None:
+                pass
 
-    def see(self, text: str | re.Pattern[str]) -> None:
-        """Wait until `text` is there to be seen."""
-        self.page.get_by_text(text).first.wait_for()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
 
-    def saved(self, name: str, folder: Path) -> Path:
-        """What is downloaded by the button called `name`."""
-        with self.page.expect_download() as download:
-            self.press(name)
-        path = folder / download.value.suggested_filename
-        download.value.save_as(path)
-        return path
+    def content(self, path: str) -> bytes | None:
+        """What lies at a path; None for nothing."""
+        folder = next((folder for folder in self.files if folder.endswith("/") and path.startswith(folder)), "")
+        found = self.files.get(path, self.files.get(folder))
+        if isinstance(found, Path):
+            file = found / path.removeprefix(folder)
+            return file.read_bytes() if file.is_file() else None
+        return found(path) if callable(found) else found
 
 
 @pytest.fixture
-def visits(app: App, browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Opens a page of the app in a new window; its keywords are those of Playwright's contexts."""
-    contexts = []
-
-    def visit(path: str = "", **settings: Any) -> Visit:
-        context = browser.new_context(**{"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **settings})
-        context.set_default_timeout(1000 * SHOWS_WITHIN_S)
-        contexts.append(context)
-        visit = Visit(context.new_page())
-        visit.page.on("request", lambda request: visit.requests.append(request.url))
-        visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
-        visit.page.on("console", lambda said: visit.errors.append(said.text) if said.type == "error" else None)
-        visit.page.goto(app.address + path)
-        visit.page.locator("saga-drop button").first.wait_for()
-        return visit
-
-    yield visit
-    for context in contexts:
-        context.close()
+def site() -> Iterator[Site]:
+    """A server on this machine, as long as a test runs."""
+    site = Site()
+    thread = threading.Thread(target=site.server.serve_forever, daemon=True)
+    thread.start()
+    yield site
+    site.server.shutdown()
+    site.server.server_close()
+    thread.join()

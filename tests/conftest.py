@@ -23,6 +23,9 @@ from saga_sr.packages.package import build, save_package
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # workers share the cores
 
+# A browser, pages for it, and the app.
+pytest_plugins = ["browser", "running_app"]
+
 TINY = [
     "codec.latent_dim=64",
     "backbone.width=32",

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browser import Visit, app, browser, needs_browser, visits
 from media import encoded, music
+from running_app import Visit
 
 import saga_sr
 
-pytestmark = [needs_browser, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 LENGTH_S = 2
 

@@ -1,0 +1,161 @@
+// <saga-player>: a restored recording beside what it was made of, to hear and to see.
+//
+// `player.data = {...}` shows a recording; CustomEvents tell what was done with it.
+
+import { element } from "./element.js";
+import { Recording } from "./recording.js";
+import { wordsFor } from "./words.js";
+
+const STYLE = new URL("./player.css", import.meta.url).href;
+const SEEK_S = 2;
+
+class SagaPlayer extends HTMLElement {
+  #data = null;
+  #recording = null;
+  #language = null;
+  #themed = new MutationObserver(() => this.#theme());
+  #sized = new ResizeObserver(() => this.#recording?.redraw());
+  #dark = matchMedia("(prefers-color-scheme: dark)");
+
+  constructor() {
+    super();
+    this.attachShadow({ mode: "open" }).append(element("link", { rel: "stylesheet", href: STYLE }));
+    this.shadowRoot.firstChild.addEventListener("load", () => this.#recording?.redraw());
+    this.shadowRoot.addEventListener("keydown", (event) => this.#key(event));
+    this.#dark.addEventListener("change", () => this.#theme());
+  }
+
+  connectedCallback() {
+    for (const root of [document.documentElement, document.body]) {
+      this.#themed.observe(root, { attributes: true, attributeFilter: ["class"] });
+    }
+    this.#sized.observe(this);
+    this.#theme();
+    // What was set before this script was here.
+    const early = Object.hasOwn(this, "data") ? this.data : this.#data;
+    delete this.data;
+    this.data = early;
+  }
+
+  disconnectedCallback() {
+    this.#themed.disconnect();
+    this.#sized.disconnect();
+    this.#close();
+  }
+
+  /** What is shown, see the README of the app; null for nothing. */
+  get data() {
+    return this.#data;
+  }
+
+  set data(data) {
+    this.#data = data ?? null;
+    if (!this.isConnected) return;
+    const language = this.#data?.language ?? this.closest("[lang]")?.getAttribute("lang") ?? "";
+    if (!this.#data) this.#close();
+    else if (this.#recording?.id === this.#data.id && language === this.#language) this.#recording.update(this.#data);
+    else this.#open(language);
+  }
+
+  get listen() {
+    return this.#recording?.playback.listen ?? null;
+  }
+
+  get playing() {
+    return this.#recording?.playback.playing ?? false;
+  }
+
+  get position_s() {
+    return this.#recording?.positionS ?? 0;
+  }
+
+  get loop() {
+    return this.#recording?.loop ?? null;
+  }
+
+  get view() {
+    return this.#recording && { begin_s: this.#recording.view.begin, end_s: this.#recording.view.end };
+  }
+
+  get gain_db() {
+    return this.#recording?.gainDb ?? null;
+  }
+
+  get context() {
+    return this.#recording?.playback.context ?? null;
+  }
+
+  play() {
+    return this.#recording?.playback.play();
+  }
+
+  pause() {
+    this.#recording?.playback.pause();
+  }
+
+  seek(seconds) {
+    this.#recording?.seek(seconds);
+  }
+
+  setListen(name) {
+    this.#recording?.setListen(name);
+  }
+
+  setLoop(begin_s, end_s) {
+    this.#recording?.setLoop(begin_s === null ? null : { begin_s, end_s });
+  }
+
+  zoom(begin_s, end_s) {
+    this.#recording?.view.show(begin_s, end_s);
+  }
+
+  #open(language) {
+    this.#close();
+    this.#language = language;
+    this.#recording = new Recording(this.#data, wordsFor(language));
+    this.#recording.root.lang = language;
+    this.#recording.addEventListener("tell", ({ detail: { type, detail } }) => {
+      this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+    });
+    this.shadowRoot.append(this.#recording.root);
+  }
+
+  #close() {
+    this.#recording?.close();
+    this.#recording?.root.remove();
+    this.#recording = null;
+  }
+
+  /** Gradio says by a class on the body whether it is dark, other pages by what the system prefers. */
+  #theme() {
+    const told = this.closest(".dark, .light") ?? (document.querySelector("gradio-app, .gradio-container") && document.body);
+    const dark = told ? told.classList.contains("dark") : this.#dark.matches;
+    this.toggleAttribute("dark", dark);
+  }
+
+  #key(event) {
+    const recording = this.#recording;
+    if (!recording || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
+    const { view } = recording;
+    const actions = {
+      " ": () => recording.togglePlay(),
+      x: () => recording.switch(),
+      l: () => recording.toggleLoop(),
+      "[": () => recording.markHere("begin_s"),
+      "]": () => recording.markHere("end_s"),
+      "+": () => view.zoomBy(2),
+      "=": () => view.zoomBy(2),
+      "-": () => view.zoomBy(0.5),
+      0: () => view.show(0, view.durationS),
+      ArrowLeft: () => recording.seek(recording.positionS - SEEK_S),
+      ArrowRight: () => recording.seek(recording.positionS + SEEK_S),
+    };
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    // Space presses the button that has the focus.
+    if (!action || (event.key === " " && event.target.matches("button"))) return;
+    event.preventDefault();
+    action();
+  }
+}
+
+if (!customElements.get("saga-player")) customElements.define("saga-player", SagaPlayer);
