@@ -3,6 +3,9 @@
 // How far ahead of what is heard pieces are scheduled (pages in the background are woken once a second), and how often.
 const AHEAD_S = 3;
 const TICK_MS = 100;
+// What lies further ahead is loaded.
+const LOAD_S = 10;
+const MOST_LOADED = 8;
 // Pieces are no longer than this, so that what is copied for them is small.
 const PIECE_S = 5;
 // From a command to what is heard, so that all of it is scheduled in time; twice as long each time that it was not.
@@ -249,7 +252,8 @@ export class Playback extends EventTarget {
       if (buffer) {
         parts.push({ name, buffer, offset: sample - source.begin(segment) });
         end = Math.min(end, source.end(segment));
-        if (segment + 1 < source.count) source.load(segment + 1);
+        const last = Math.min(source.segmentAt(sample + LOAD_S * this.sampleRate), segment + MOST_LOADED);
+        for (let next = segment + 1; next <= last; next += 1) source.load(next);
       } else if (source.isReady(segment) || this.listen !== "input") {
         source.load(segment).then((there) => there && this.#tick());
         return null;
