@@ -434,6 +434,18 @@ def test_the_difference_shows_what_was_added_and_nothing_else(opened: Opening) -
     assert not player.page.locator(".plot.difference").is_visible()
 
 
+def test_what_the_pointer_is_on_is_said(opened: Opening) -> None:
+    player = opened()
+    player.show(tone(5000, 8))
+    player.drawn("input")
+    box = player.page.locator(".plot.input").bounding_box()
+    player.page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] * (1 - 5000 / NYQUIST))
+    seconds, khz, level = player.page.locator(".hint").inner_text().split(" · ")
+    assert seconds.startswith(("0:01.9", "0:02.0"))
+    assert float(khz.removesuffix(" kHz")) == pytest.approx(5, abs=0.1)
+    assert level in ("−20 dBFS", "−21 dBFS")  # in between two bins
+
+
 def test_both_pictures_zoom_and_scroll_together(opened: Opening) -> None:
     player = opened()
     half = np.concatenate([tone(5000, 5), np.zeros(5 * RATE)])

@@ -3,6 +3,7 @@
 import { DIFFERENCE, DIFFERENCE_DB, gradient, LEVEL, RANGE_DB } from "./colours.js";
 import { element } from "./element.js";
 import { Picture } from "./picture.js";
+import { LOWEST_DB, ROWS } from "./spectrum_worker.js";
 
 // The brightest colour is at least at this level: silence is dark.
 const LOWEST_TOP_DB = -60;
@@ -18,6 +19,7 @@ export class Pictures {
     this.words = words;
     this.view = view;
     this.spectra = spectra;
+    this.nyquistHz = nyquistHz;
     this.all = {
       input: new Picture("input", words.input),
       result: new Picture("result", words.result),
@@ -81,9 +83,25 @@ export class Pictures {
     if (this.hasResult && this.showsDifference) difference.drawDifference(view, before, after, gainDb, this.#topDb);
   }
 
+  /** The level, or the change, in words at a place of a picture; null where it is not made yet. */
+  levelAt(name, seconds, hz, gainDb) {
+    const level = this.spectra.level(this.view.span / this.all.input.width);
+    const row = Math.min(Math.max(Math.floor((hz / this.nyquistHz) * ROWS), 0), ROWS - 1);
+    const [before, after] = ["input", "result"].map((source) => {
+      const column = this.spectra.reader(source, this.channel, level)(seconds);
+      return column && column[row] / 2 + LOWEST_DB;
+    });
+    const shown = { input: before, result: after }[name];
+    if (name !== "difference") return shown === null ? null : `${minus(Math.round(shown))} dBFS`;
+    if (before === null || after === null) return null;
+    const bottom = this.#topDb - RANGE_DB;
+    const change = Math.max(after + gainDb, bottom) - Math.max(before, bottom);
+    return `${change > 0 ? "+" : ""}${minus(Math.round(change))} dB`;
+  }
+
   #scaleTo(topDb) {
     this.#topDb = topDb;
-    const made = scale("levels", LEVEL, ticks(topDb - RANGE_DB, topDb, this.hasResult ? 10 : 15, minus));
+    const made = scale("levels", LEVEL, ticks(topDb - RANGE_DB, topDb, 10, minus));
     this.levels.replaceChildren(...made.childNodes);
   }
 }

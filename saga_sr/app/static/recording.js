@@ -4,6 +4,7 @@ import { Controls } from "./controls.js";
 import { Edges } from "./edges.js";
 import { element } from "./element.js";
 import { listenTo } from "./gestures.js";
+import { matchingGainDb } from "./matching.js";
 import { Pictures } from "./pictures.js";
 import { Playback } from "./playback.js";
 import { Source } from "./source.js";
@@ -14,11 +15,6 @@ import { clock } from "./words.js";
 
 // New tiles are drawn at most so often.
 const REDRAW_MS = 80;
-// The level is matched between these, the upper one as a share of the lowest edge, or what serves where there is none;
-// sound below the last is silence.
-const MATCH_HZ = [60, 4000];
-const MATCH_SHARE = 0.8;
-const SILENCE = 1e-8;
 
 export class Recording extends EventTarget {
   gainDb = null;
@@ -174,7 +170,21 @@ export class Recording extends EventTarget {
         this.redraw();
       }, REDRAW_MS);
     });
-    for (const { plot } of Object.values(this.pictures.all)) listenTo(plot, view, (seconds) => this.seek(seconds));
+    for (const picture of Object.values(this.pictures.all)) {
+      listenTo(picture.plot, view, (seconds) => this.seek(seconds));
+      picture.plot.addEventListener("pointermove", (event) => this.#point(picture, event));
+      picture.plot.addEventListener("pointerleave", () => this.hint.replaceChildren(this.words.hint));
+    }
+  }
+
+  /** Say what the pointer is on. */
+  #point(picture, event) {
+    const box = picture.plot.getBoundingClientRect();
+    const seconds = this.view.time((event.clientX - box.left) / box.width);
+    const hz = (1 - (event.clientY - box.top) / box.height) * (this.sampleRate / 2);
+    const db = this.pictures.levelAt(picture.name, seconds, hz, this.gainDb ?? 0);
+    const said = [clock(seconds, 2), `${(hz / 1000).toFixed(2)} kHz`, ...(db === null ? [] : [db])];
+    this.hint.replaceChildren(said.join(" · "));
   }
 
   /** What zooming is about: the position where it is seen. */
@@ -259,28 +269,18 @@ export class Recording extends EventTarget {
     if (this.status.textContent !== text) this.status.textContent = text;
   }
 
-  /** Measure once how far apart the levels are, in the first segment of both that holds sound. */
+  /** Match the levels once. */
   async #match() {
     const { input, result } = this.#sources;
     if (!result || this.gainDb !== null || this.#matching) return;
     this.#matching = true;
-    const lowestHz = Math.min(...this.#edges.flat().map(({ hz }) => hz));
-    const high = Number.isFinite(lowestHz) ? MATCH_SHARE * lowestHz : MATCH_HZ[1];
-    for (let segment = 0; segment < result.ready && this.gainDb === null; segment += 1) {
-      const begin = result.begin(segment);
-      const length = result.end(segment) - begin;
-      if (!(await held(input, begin, length)) || !(await held(result, begin, length))) break;
-      const [before, after] = await Promise.all(
-        [input, result].map((source) => this.spectra.bandPower(source, begin, length, MATCH_HZ[0], high)),
-      );
-      if (before > SILENCE && after > SILENCE && result === this.#sources.result) {
-        this.gainDb = 10 * Math.log10(before / after);
-        this.playback.gainDb = this.gainDb;
-        this.#show();
-        this.redraw();
-      }
-    }
+    const gainDb = await matchingGainDb(this.spectra, input, result, this.#edges);
     this.#matching = false;
+    if (result !== this.#sources.result) return this.#match();
+    if (gainDb === null) return;
+    this.gainDb = this.playback.gainDb = gainDb;
+    this.#show();
+    this.redraw();
   }
 
   #fail(error) {
@@ -292,11 +292,6 @@ export class Recording extends EventTarget {
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent("tell", { detail: { type, detail: { id: this.id, ...detail } } }));
   }
-}
-
-async function held(source, begin, length) {
-  for (let missing; (missing = source.missing(begin, length)) >= 0; ) if (!(await source.load(missing))) return false;
-  return true;
 }
 
 function signed(db) {

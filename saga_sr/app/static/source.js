@@ -115,6 +115,12 @@ export class Source {
     return -1;
   }
 
+  /** Have all of [begin, begin + length) held; the promise says whether it is. */
+  async hold(begin, length) {
+    for (let missing; (missing = this.missing(begin, length)) >= 0; ) if (!(await this.load(missing))) return false;
+    return true;
+  }
+
   /** Copy samples of a channel from `begin` on into `target`; beyond the ends, and where nothing is held, are zeros. */
   read(channel, begin, target) {
     const end = Math.min(begin + target.length, this.samples);

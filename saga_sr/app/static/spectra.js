@@ -12,6 +12,8 @@ const MOST_FRAMES = 4;
 // Tiles that are kept, loads and computations at a time.
 const KEPT_BYTES = 96e6;
 const AT_ONCE = 2;
+// Pictures of more than this are made at leisure: all of it has to be fetched, and the server may be busy.
+const LONG_S = 600;
 
 export class Spectra extends EventTarget {
   #worker = new Worker(new URL("./spectrum_worker.js", import.meta.url), { type: "module" });
@@ -20,6 +22,7 @@ export class Spectra extends EventTarget {
   #tiles = new Map(); // the one used longest ago first
   #bytes = 0;
   #wanted = [];
+  #seconds = 0;
   #pending = new Set();
   loudestDb = -Infinity; // of all tiles made
 
@@ -81,6 +84,7 @@ export class Spectra extends EventTarget {
   want(sources, channel, level, beginS, endS) {
     const seconds = (hop(level) * this.#tileColumns(level)) / this.sampleRate;
     const middle = (beginS + endS) / 2 / seconds;
+    this.#seconds = endS - beginS;
     this.#wanted = [];
     for (let index = Math.floor(beginS / seconds); index * seconds < endS; index += 1) {
       for (const [name, source] of Object.entries(sources)) {
@@ -115,7 +119,8 @@ export class Spectra extends EventTarget {
   }
 
   #pump() {
-    while (this.#pending.size < AT_ONCE) {
+    const atOnce = this.#seconds > LONG_S ? 1 : AT_ONCE;
+    while (this.#pending.size < atOnce) {
       const place = this.#wanted.findIndex(({ key }) => !this.#pending.has(key));
       if (place < 0) return;
       const [tile] = this.#wanted.splice(place, 1);
@@ -154,11 +159,7 @@ export class Spectra extends EventTarget {
 
   /** Whether all segments that frames lie in are held, after loading what is not. */
   async #loaded(source, starts) {
-    for (const start of starts) {
-      for (let missing; (missing = source.missing(start, SIZE)) >= 0; ) {
-        if (!(await source.load(missing))) return false;
-      }
-    }
+    for (const start of starts) if (!(await source.hold(start, SIZE))) return false;
     return true;
   }
 

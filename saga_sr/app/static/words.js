@@ -67,11 +67,11 @@ const CHINESE = {
   spectrogram: "频谱图",
   edge: "频带上限",
   full_band: "全频带",
-  matched: (db) => `电平已匹配(${db} dB)`,
+  matched: (db) => `电平已匹配（${db} dB）`,
   waiting: "正在等待音频",
   restored: (done, all) => `已修复 ${done} / ${all}`,
   failed: "无法读取音频",
-  hint: "空格键播放,X 键切换,L 键循环;在时间轴上拖动可标记一段,拖动线条可修正频带上限。",
+  hint: "空格键播放，X 键切换，L 键循环；在时间轴上拖动可标记一段，拖动线条可修正频带上限。",
 };
 
 /** The words for a language tag such as `en` or `zh-CN`. */
