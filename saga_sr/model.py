@@ -47,14 +47,14 @@ class BranchConditioning:
 class Pair:
     """Clips with their whole band and without: latents [b, latent_dim, frame], and the values of their conditions.
 
-    Which channels tell of what is `below` the cutoff alone, and which of `z_hr` are `known` (None: all), for losses to
-    look at, is bool [b, latent_dim, 1].
+    What `z_lr` knows ends at `cutoff_hz` [b]. Losses may look at the channels of `z_hr` that are `known`, bool
+    [b, latent_dim, 1]; all where that is None.
     """
 
     z_hr: Tensor
     z_lr: Tensor
     values: ConditionValues
-    below: Tensor
+    cutoff_hz: Tensor
     known: Tensor | None = None
 
 
@@ -162,8 +162,7 @@ class SuperResolver(nn.Module):
             # As enhancing shows them.
             gain = reference_gain(lr, self.sample_rate)
         known = None if edge_hz is None else self.codec.channels_below(edge_hz)
-        below = self.codec.channels_below(cutoff_hz)
-        return Pair(self._encode(gain * hr), self._encode(gain * lr), values, below, known)
+        return Pair(self._encode(gain * hr), self._encode(gain * lr), values, cutoff_hz.to(hr.device), known)
 
     def stored_pair(
         self,
@@ -176,12 +175,13 @@ class SuperResolver(nn.Module):
     ) -> Pair:
         """The same of raw latents [b, latent_dim, frame] and what was `measured` (see `Conditioner.recall`) before."""
         values = self.conditioner.recall(measured, captions, self.sample_rate, cutoff_hz)
-        below, known = (self.codec.channels_below(hz) for hz in (cutoff_hz, edge_hz))
-        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), values, below, known)
+        known = self.codec.channels_below(edge_hz)
+        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), values, cutoff_hz, known)
 
     def estimate(self, pair: Pair, generators: Generators = None) -> Estimate:
         """What the network makes of a batch of pairs at random times, for a loss to judge."""
-        example = self.objective.corrupt(pair.z_hr, generators, self.objective.start(pair.z_lr, pair.below))
+        start = self.objective.start(pair.z_lr, self.codec.channels_below(pair.cutoff_hz))
+        example = self.objective.corrupt(pair.z_hr, generators, start)
         conditioning = self.conditioner(pair.z_lr, pair.values, generators)
         prediction = self.backbone(example.z_t, example.t, conditioning)
         estimate = self.objective.estimate(prediction.value, example, pair.z_lr, prediction.variance)

@@ -131,7 +131,11 @@ def test_restoring_starts_where_training_did(solver: str, monkeypatch: pytest.Mo
     below = model.codec.channels_below(cutoff_hz)
     noise = torch.randn(pair.z_lr.shape, generator=torch.Generator().manual_seed(1))
     width = torch.where(below, 0.2, 1.0)
-    assert torch.allclose(model.objective.start(pair.z_lr, pair.below).at(noise), pair.z_lr + width * noise)
+    starts = []
+    monkeypatch.setattr(model.objective, "corrupt", lambda z_hr, generators, start: starts.append(start) or z_hr / 0)
+    with pytest.raises(AttributeError):
+        model.estimate(pair)
+    assert torch.allclose(starts[0].at(noise), pair.z_lr + width * noise)
     end = []
     monkeypatch.setattr(model.codec, "decode", lambda z, length: end.append(z) or lr)
     model.restore(lr, model.prepare_conditioning(lr, cutoff_hz, ["", ""]), lambda _: noise, cutoff_hz)

@@ -26,12 +26,20 @@ class Sampler:
             but signs leave every coefficient that is noise of known level at exactly this level, where Gaussian sizes
             scatter by 10 dB around it, and by 20 dB once a codec has expanded its latents by squaring. `replicated`
             starts from the low band copied up (see `MDCT.replicated`), which whoever calls the sampler gives for noise.
+        distilled: these steps, from this noise, are all that the network knows (see `distillation.py`).
 
     Raises:
         ConfigError: an unknown solver or noise, or a step count or power that makes no grid.
     """
 
-    def __init__(self, solver: str = "euler", steps: int = 50, power: float = 1.0, noise: str = "gaussian") -> None:
+    def __init__(
+        self,
+        solver: str = "euler",
+        steps: int = 50,
+        power: float = 1.0,
+        noise: str = "gaussian",
+        distilled: bool = False,
+    ) -> None:
         if solver not in STEPS:
             raise ConfigError(f"sampler.solver={solver!r} is not known; choose one of {', '.join(STEPS)}.")
         if steps < 1 or power <= 0:
@@ -45,6 +53,7 @@ class Sampler:
         self.steps = steps
         self.power = power
         self.noise = noise
+        self.distilled = distilled
 
     def changed(
         self,
@@ -57,22 +66,29 @@ class Sampler:
         """This sampler with what is not None.
 
         Args:
-            effort: `fast`, `balanced` or `best`, where no `steps` are given: as many as the solver needs for that.
+            effort: `fast`, `balanced` or `best`, where no `steps` are given: as many as the solver needs for that, or
+                all that a distilled network knows.
 
         Raises:
-            ConfigError: an unknown effort; see the class.
+            ConfigError: an unknown effort, or another way than a distilled network knows; see the class.
         """
         other = Sampler(
             solver=self.solver if solver is None else solver,
             steps=self.steps if steps is None else steps,
             power=self.power if power is None else power,
             noise=self.noise if noise is None else noise,
+            distilled=self.distilled,
         )
+        if self.distilled and vars(other) != vars(self):
+            raise ConfigError(
+                f"This model was distilled into sampler.steps={self.steps} of solver={self.solver} from "
+                f"noise={self.noise} and knows no other way; leave these, and sampler.power, out."
+            )
         if effort is not None:
             known = EFFORTS[other.solver]
             if effort not in known:
                 raise ConfigError(f"sampler.effort={effort!r} is not known; choose one of {', '.join(known)}.")
-            other.steps = known[effort] if steps is None else steps
+            other.steps = known[effort] if steps is None and not self.distilled else other.steps
         return other
 
     def times(self, device: torch.device | None = None) -> Tensor:
@@ -88,8 +104,14 @@ class Sampler:
             start: what the noise is that of; pure noise if left out.
         """
         times = self.times(noise.device) if times is None else times
-        y = 1 - 2 * (noise < 0).to(noise.dtype) if self.noise == "rademacher" else noise
-        field = start.in_units(velocity)
+        return start.at(self.follow(start.in_units(velocity), self.kind_of(noise), times))
+
+    def kind_of(self, noise: Tensor) -> Tensor:
+        """What is started from, of normal `noise`."""
+        return 1 - 2 * (noise < 0).to(noise.dtype) if self.noise == "rademacher" else noise
+
+    def follow(self, velocity: Velocity | Moments, y: Tensor, times: Tensor) -> Tensor:
+        """`y` [b, ...], in units of the noise, carried from the first of the `times` to the last, step by step."""
         for t, t_next in pairwise(times):
-            y = STEPS[self.solver](field, y, t, t_next - t)
-        return start.at(y)
+            y = STEPS[self.solver](velocity, y, t, t_next - t)
+        return y

@@ -31,7 +31,10 @@ class GaussianNLL(nn.Module):
             ConfigError: the network states no variance.
         """
         if estimate.variance is None:
-            raise ConfigError("loss=gaussian_nll needs a network that states its variance; add backbone.head=gaussian.")
+            raise ConfigError(
+                "loss=gaussian_nll needs a network that states its variance, and no distillation; add "
+                "backbone.head=gaussian, or loss=mse."
+            )
         variance = estimate.variance + self.min_variance
         error = (estimate.data - estimate.target_data).square()
         return {"gaussian_nll": 0.5 * torch.addcmul(variance.log(), error, variance.reciprocal()).mean()}

@@ -10,7 +10,7 @@ import yaml
 from saga_sr.core.version import __version__
 
 # The parts of a run's configuration that say how it was trained.
-TRAINING = ("seed", "data", "degradation", "loss", "optimizer", "scheduler", "ema", "trainer")
+TRAINING = ("seed", "distillation", "data", "degradation", "loss", "optimizer", "scheduler", "ema", "trainer")
 WEIGHTS = {"averaged": "averaged (exponential moving average)", "raw": "raw (as training left them)"}
 
 
@@ -41,7 +41,7 @@ def model_card(
         "tags": ["audio", "audio-super-resolution", "bandwidth-extension", "flow-matching"],
     }
     figures = {f"`{name}`": f"{value:.4g}" for name, value in sorted(measured.items()) if name.startswith("val/")}
-    settings = {part: config[part] for part in TRAINING if part in config} | dict(spent or {})
+    settings = {part: config[part] for part in TRAINING if config.get(part) is not None} | dict(spent or {})
     return f"""---
 {_yaml(head)}
 ---

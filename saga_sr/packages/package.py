@@ -177,6 +177,37 @@ def _save_assets(model: SuperResolver, config: Any, folder: Path, part: tuple[st
     return saved
 
 
+def model_settings(folder: Path) -> dict[str, Any]:
+    """The resolved configuration of the model in a package, with classes and assets as they are here, for another.
+
+    Raises:
+        PackageError: see `read_config`; or it asks for more than values and classes of the model's rooms.
+    """
+    return _named_as_here(_with_assets(read_config(folder)["model"], folder))
+
+
+def _named_as_here(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_named_as_here(item) for item in config]
+    if "${" in config if isinstance(config, str) else isinstance(config, dict) and any(map(_is_special, config)):
+        raise PackageError(
+            "The model package's settings are more than values, which could do anything here; do not use it unless you "
+            "trust its author, and have it exported again."
+        )
+    if not isinstance(config, dict):
+        return config
+    found = {key: _named_as_here(value) for key, value in config.items()}
+    if "_target_" in config:
+        here = find_class(str(config["_target_"]))
+        found["_target_"] = f"{here.__module__}.{here.__qualname__}"
+    return found
+
+
+def _is_special(key: Any) -> bool:
+    """Whether Hydra reads a key of a configuration as more than an argument's name."""
+    return str(key).startswith("_") and key != "_target_"
+
+
 def _with_assets(config: Any, folder: Path) -> Any:
     """`config` with each `path` leading into the package at `folder`.
 

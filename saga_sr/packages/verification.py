@@ -16,7 +16,7 @@ CUTOFF_HZ = 4000.0
 
 
 def check_same(source: SuperResolver, loaded: SuperResolver, dtype: torch.dtype) -> None:
-    """Restore half a second of noise with `source` and with `loaded`, which was stored in `dtype`, in two steps.
+    """Restore half a second of noise with `source` and with `loaded`, which was stored in `dtype`, in few steps.
 
     Raises:
         PackageError: what `loaded` makes is not finite, of another length, or not that of `source` within the precision
@@ -57,7 +57,7 @@ def _restore(model: SuperResolver, clip: Tensor) -> Tensor:
             model.prepare_conditioning(lr, cutoff_hz, [""]),
             lambda frames: torch.randn(1, model.codec.latent_dim, frames, generator=generator),
             cutoff_hz,
-            model.sampler.changed(steps=STEPS),
+            model.sampler if model.sampler.distilled else model.sampler.changed(steps=STEPS),
         )
     finally:
         model.train(training)

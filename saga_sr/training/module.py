@@ -20,6 +20,7 @@ from saga_sr.evaluation.metrics import measure
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.model import Pair, SuperResolver
+from saga_sr.training.distillation import Distillation
 
 # Seeds of one run's examples. Validation has the first ones, in every run.
 SEEDS_PER_RUN = 2**32
@@ -43,6 +44,7 @@ class FlowMatchingModule(LightningModule):
             the data has no degraded recordings of its own.
         validation_batches: how many validation batches are sampled and measured; the loss is taken of all.
         enhance: how they are restored.
+        distillation: makes the estimates of a model that learns from a teacher instead of from data.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class FlowMatchingModule(LightningModule):
         validation_cutoff_hz: float,
         validation_batches: int,
         enhance: EnhanceSettings | None = None,
+        distillation: Distillation | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -67,6 +70,7 @@ class FlowMatchingModule(LightningModule):
         self.validation_cutoff_hz = validation_cutoff_hz
         self.validation_batches = validation_batches
         self.enhance = enhance or EnhanceSettings()
+        self.distillation = distillation
 
     @property
     def first_seed(self) -> int:
@@ -135,7 +139,12 @@ class FlowMatchingModule(LightningModule):
                 [b], where the content of `hr` itself ends.
         """
         pair = self._pair(batch, seeds)
-        return self.loss(self.model.estimate(pair, seeded(seeds, pair.z_hr.device)))
+        draws = seeded(seeds, pair.z_hr.device)
+        return self.loss(
+            self.model.estimate(pair, draws)
+            if self.distillation is None
+            else self.distillation(self.model, pair, draws)
+        )
 
     def _pair(self, batch: dict[str, Any], seeds: list[int]) -> Pair:
         if "hr" not in batch:

@@ -27,6 +27,7 @@ from saga_sr.packages.checkpoint import load_checkpoint
 from saga_sr.packages.package import save_package
 from saga_sr.training import attempts
 from saga_sr.training.checkpoints import WholeCheckpointIO
+from saga_sr.training.distillation import Distillation, take_teachers_model
 from saga_sr.training.loggers import announce, finish, publish
 from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
@@ -56,6 +57,8 @@ def run(config: DictConfig) -> dict[str, float]:
     finished = read_record(output) if config.resume != "never" else None
     if finished and finished["status"] == FINISHED:
         return passed_over(config, output, finished)
+    if config.teacher or config.distillation:
+        take_teachers_model(config)
     if config.init_from and config.init_as == "converted":
         if "convention" not in config.backbone:
             raise ConfigError("init_from reads Stable Audio's weights, which need backbone=saga_small or saga_full.")
@@ -135,6 +138,7 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
     """Build everything, fit, and export; the last validation's figures."""
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     model: SuperResolver = instantiate(config.model)
+    distillation = Distillation.of(config.distillation) if config.distillation else None
     data: AudioData = instantiate(config.data)
     module = FlowMatchingModule(
         model,
@@ -144,6 +148,7 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
         scheduler=instantiate(config.scheduler),
         seed=config.seed,
         enhance=replace(settings_of(config.enhance), batch_size=config.data.batch_size),
+        distillation=distillation,
         **config.validation,
     )
     if module.degradation.on_cpu:
@@ -152,7 +157,11 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
     trainer = make_trainer(config)
     if trainer.strategy.root_device.type == "cpu":
         keep_memory()
-    if checkpoint is None:
+    if checkpoint is None and distillation is not None:
+        # Prepared latents are checked to be of its codec; what they are like, it knows.
+        data.fit_statistics(model, 0, normalise=False)
+        model.load_state_dict(distillation.teacher.state_dict())
+    elif checkpoint is None:
         # Weights from elsewhere know the codec's latents as they are.
         data.fit_statistics(model, config.statistics_clips, normalise=not config.init_from)
         if config.init_from:
