@@ -23,6 +23,7 @@ EXTRAS = {
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
     "transformers": "saga",
+    "psutil": "app",
     "starlette": "app",
     "wandb": "wandb",
 }

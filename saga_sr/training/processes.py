@@ -23,6 +23,8 @@ from saga_sr.core.errors import ConfigError, SagaError
 # A rank has this long to save itself before it is killed.
 GRACE_S = 30
 STOPPED_BY_SIGTERM = 128 + signal.SIGTERM
+# Tells ranks which process the user has started.
+JOB_PID = "SAGA_SR_JOB_PID"
 
 
 def processes_to_start(trainer: DictConfig) -> int:
@@ -38,6 +40,11 @@ def processes_to_start(trainer: DictConfig) -> int:
 def started_by_launcher() -> bool:
     """Whether torchrun, or SLURM with a task for each device, started this process as one of several."""
     return "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1
+
+
+def job_pid() -> int:
+    """The number of the process that answers to the user for this run: this one, or the one that started the ranks."""
+    return int(os.environ.get(JOB_PID, os.getpid())) if started_by_launcher() else os.getpid()
 
 
 def is_first() -> bool:
@@ -77,7 +84,7 @@ def run_in_processes(count: int, output: Path) -> None:
     command += [f"hydra.run.dir='{output}'", "hydra.output_subdir=null"]
     # Unless told, torchrun gives each process one thread, and says so at length.
     threads = max(1, (os.cpu_count() or 1) // count)
-    variables = {"OMP_NUM_THREADS": str(threads), **os.environ}
+    variables = {"OMP_NUM_THREADS": str(threads), **os.environ, JOB_PID: str(os.getpid())}
     job = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=variables)
     asked = threading.Event()
 

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import ConfigError
 from saga_sr.core.run_folder import RECORD, read_record
+from saga_sr.training.processes import job_pid
 
 PACKAGES = ("saga-sr", "torch", "torchaudio", "lightning", "hydra-core", "numpy", "scipy", "transformers", "wandb")
 # What may differ when a run goes on: where it runs and what watches it, not what it computes.
@@ -40,7 +41,7 @@ def new_record(overrides: list[str]) -> dict[str, Any]:
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "git": git_state(),
         "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        "machine": {"host": platform.node(), "system": platform.platform()},
+        "machine": {"host": platform.node(), "system": platform.platform(), "pid": job_pid()},
     }
 
 
