@@ -8,7 +8,8 @@ const BERLIN =
   "9eb0ff 8caef6 79abed 65a7e2 519fd3 4194c1 3685ad 2e7699 286886 225973 1d4b61 183d4f 14303e 11242e 111a20 111619 " +
   "121214 220c02 2b0e01 351000 411201 4d1602 5b1d08 6c2711 7d341e 8e422e 9e513f ae6051 be6f63 ce7f76 df8f89 f09f9c ffadad";
 
-export const RANGE_DB = 90;
+// What is restored lies far below the loudest, which is at low frequencies.
+export const RANGE_DB = 110;
 export const DIFFERENCE_DB = 40;
 
 export const LEVEL = colourMap(MAGMA);
