@@ -66,6 +66,17 @@ def test_other_solvers_converge_to_it_with_their_order(solver: str, order: int) 
     assert math.log2(error(256) / error(512)) == pytest.approx(order, abs=0.12)
 
 
+@pytest.mark.parametrize("solver", ["euler", "heun", "midpoint"])
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_what_few_steps_lose_of_the_spread_depends_on_its_width_relative_to_the_starts(solver: str, steps: int) -> None:
+    kept = []
+    for width, level in ((1.0, 0.7), (0.3, 0.21), (1e-3, 0.7e-3)):
+        field, sampler = Exact(width, level), Sampler(solver, steps)
+        end = sampler(field, NOISE, sampler.times().double(), field.start)
+        kept.append(float((end - MEAN - DELTA).norm() / (level * NOISE).norm()))
+    assert kept == pytest.approx([kept[0]] * 3, rel=1e-6)
+
+
 def test_the_narrower_the_start_the_nearer_one_step_of_eulers_is_to_the_mean_path() -> None:
     """It keeps nothing of the spread, but all that is known."""
     sampler = Sampler("euler", 1)

@@ -8,6 +8,7 @@ the order of points, so it sends noise e to the quantile of the mixture at Phi(e
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -107,6 +108,32 @@ def test_gaussian_steps_keep_the_energy_of_gaussian_data_at_any_number(steps: in
         sampler = Sampler("gaussian", steps, power)
         end = sampler(data, noise, sampler.times().double())
         assert torch.allclose(end, 0.7 + level * noise, rtol=1e-4, atol=1e-6)
+
+
+def kept_db(solver: str, evaluations: int, level: float) -> float:
+    """How much of the spread of data N(0, level^2) is kept with so many evaluations of the network."""
+    sampler = Sampler(solver, evaluations if solver == "euler" else evaluations // 2)
+    data = Mixture(*(torch.tensor([value]).double() for value in (1.0, 0.0, level)))
+    end = sampler(lambda z, t: data.moments(z, t)[0], NOISE, sampler.times().double())
+    return 20 * math.log10(max(float(end.square().mean().sqrt()) / (level * float(NOISE.square().mean().sqrt())), 1e-9))
+
+
+def test_without_a_variance_midpoint_keeps_the_energy_at_the_fewest_evaluations() -> None:
+    """The table in `solvers.py`."""
+    table = {
+        "euler": [(-11.0, -5.4, -2.5), (-4.6, -2.1, -1.1), (-2.9, -1.4, -0.7), (-3.3, -1.6, -0.8)],
+        "heun": [(-20.0, -10.7, -4.5), (-10.5, -3.0, -0.7), (-2.5, -0.4, -0.1), (-2.9, -0.5, -0.1)],
+        "midpoint": [(-6.7, -1.9, -0.2), (-0.7, -0.1, 0.0), (-0.2, 0.0, 0.0), (-0.1, 0.0, 0.0)],
+    }
+    for solver, rows in table.items():
+        for level, row in zip((0.1, 0.3, 1.0, 2.0), rows, strict=True):
+            found = [kept_db(solver, evaluations, level) for evaluations in (4, 8, 16)]
+            assert found == pytest.approx(row, abs=0.06), (solver, level)
+    assert kept_db("euler", 1, 1.0) < -100  # the mean
+    variance = 1.0  # of data N(0, 1), noise being drawn anew at each of four times: s E[data | z_t] + (1 - s) noise
+    for t, s in pairwise((0, 0.25, 0.5, 0.75, 1)):
+        variance = (s * t / (t**2 + (1 - t) ** 2)) ** 2 * variance + (1 - s) ** 2
+    assert 10 * math.log10(variance) == pytest.approx(-5.1, abs=0.06)
 
 
 def test_a_few_gaussian_steps_are_nearer_than_many_of_eulers() -> None:
