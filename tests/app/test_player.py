@@ -348,6 +348,11 @@ def test_a_long_result_is_heard_before_it_is_done(opened: Opening) -> None:
     player.page.get_by_text("waiting for audio").wait_for()
     assert player.ask("player.position_s") == pytest.approx(2, abs=0.01) and player.ask("player.playing")
     assert not {f"/result/{i}.wav" for i in range(2, 6)} & {*player.site.asked}
+    # In the picture, what is not made is left out, and not black like silence.
+    script = """() => { const c = document.querySelector('saga-player').shadowRoot.querySelector('.result canvas');
+        return [0.1, 0.9].map((at) => c.getContext('2d').getImageData(at * c.width, 0, 1, 1).data[3]); }"""
+    player.page.wait_for_function(f"({script})()[0] === 255")
+    assert player.page.evaluate(script) == [255, 0]
     player.give(data)
     player.until("player.position_s > 3.5")
     heard = samples_of(player.recording()[:, 0])
@@ -429,7 +434,7 @@ def test_the_difference_shows_what_was_added_and_nothing_else(opened: Opening) -
     added = picture[int(rows * 15_000 / NYQUIST), columns // 2]
     kept = picture[int(rows * 5000 / NYQUIST), columns // 2]
     assert added[0] > 150 and added[0] > added[2]  # warm: more
-    assert kept.max() < 40  # dark: as it was
+    assert kept.max() < 28  # the dark middle: as it was
     player.button("Difference").click()
     assert not player.page.locator(".plot.difference").is_visible()
 

@@ -1,6 +1,28 @@
 // <saga-player>: a restored recording beside what it was made of, to hear and to see.
 //
-// `player.data = {...}` shows a recording; CustomEvents tell what was done with it.
+// `player.data = {...}` shows a recording; CustomEvents tell what was done with it: `edgechange`, `loopchange`,
+// `listenchange`, `playchange` and `playerror`.
+
+/**
+ * A recording as the server has it, or what of it is there; seconds, Hz.
+ *
+ * @typedef {object} Audio
+ * @property {string} url of one file; with `{index}`, of a file for each `segment_s`, all at the recording's `sample_rate`
+ * @property {number} [segment_s]
+ * @property {number} [ready_s] how far it is made; all of it if left out
+ *
+ * @typedef {object} Data
+ * @property {string} id the same as long as it is one recording: then what is heard and shown stays
+ * @property {string} [name]
+ * @property {string} [language] of the words; else that of the page
+ * @property {number} sample_rate
+ * @property {number} duration_s
+ * @property {string[]} channels `left`, `right`, `mono` or names as they are
+ * @property {Audio} input
+ * @property {Audio | null} result
+ * @property {number} [result_gain_db] by which the result has to be turned up; measured if left out
+ * @property {{begin_s: number, end_s: number, hz: number}[][]} edges by channel; from Nyquist on, full band
+ */
 
 import { element } from "./element.js";
 import { Recording } from "./recording.js";
@@ -43,7 +65,7 @@ class SagaPlayer extends HTMLElement {
     this.#close();
   }
 
-  /** What is shown, see the README of the app; null for nothing. */
+  /** @returns {Data | null} what is shown */
   get data() {
     return this.#data;
   }
