@@ -41,9 +41,7 @@ def work(config: DictConfig) -> None:
     with ends_in_order(), TemporaryDirectory(prefix="saga-sr-app-") as folder:
         root = Path(folder).resolve()
         # Read when Gradio is imported: where uploads go, and that nothing is told to anyone.
-        os.environ.update(
-            GRADIO_TEMP_DIR=str(root / "uploads"), GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1"
-        )
+        os.environ.update(GRADIO_TEMP_DIR=str(root), GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
         from saga_sr.app.site import serve
 
         serve(settings, password, root)

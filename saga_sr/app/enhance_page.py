@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
 from saga_sr.app.asking import Asked, as_gradio_errors, asked_by
-from saga_sr.app.recording_rows import player_value, rows
+from saga_sr.app.recording_rows import duration, player_value, rows
 from saga_sr.app.saving import SAME, written_as
 from saga_sr.app.service import Service
 from saga_sr.app.settings_form import changes_of, command_line, fields
 from saga_sr.app.words import Words
-from saga_sr.audio.output_formats import FILM_FORMATS, FORMATS
+from saga_sr.app.workspace import Entry
+from saga_sr.audio.output_formats import FORMATS
 from saga_sr.core.errors import SagaError
 from saga_sr.inference.settings import EnhanceSettings, presets
 
@@ -50,21 +50,25 @@ class EnhancePage:
 
     def __init__(self, service: Service, words: Words, upload: str) -> None:
         self._service, self._words, self._upload = service, words, upload
-        self._chosen = gr.State(None)
+        self._chosen, self._rows_known = gr.State(None), gr.State(None)
         self._drop = _element("saga-drop", DROP_JS, self._drop_value(False))
         self._path_row(words)
         self._rows = _element("saga-recordings", ROWS_JS, None)
-        with gr.Row(visible=False, elem_classes="saga-narrow") as self._work:
+        with gr.Row(visible=False, elem_classes="saga-narrow", equal_height=True) as self._work:
             self._model = gr.Dropdown(service.models.names, label=words("model"), visible=len(service.models.names) > 1)
             choices = [(words(f"preset_{name}"), name) for name in PRESETS]
             self._preset = gr.Dropdown(choices, value="default", label=words("preset"))
             self._run = gr.Button(words("run"), variant="primary", size="lg")
             self._cancel = gr.Button(words("cancel"), size="lg", visible=False)
+        self._estimate = gr.Markdown("", elem_classes="saga-soft", container=False)
         self._player = _element("saga-player", PLAYER_JS, None)
-        with gr.Row(visible=False, elem_classes="saga-narrow") as self._results:
+        with gr.Row(visible=False, elem_classes="saga-narrow", equal_height=True) as self._results:
             self._format = gr.Dropdown(self._formats(), value=SAME, label=words("format"))
             self._save = gr.Button(words("save"), variant="primary", size="lg")
             self._save_all = gr.Button(words("save_all"), size="lg")
+        with gr.Row(visible=False, elem_classes="saga-narrow", equal_height=True) as self._elsewhere:
+            self._into = gr.Textbox(label=words("into"), scale=4)
+            self._save_into = gr.Button(words("save_into"), scale=1)
         with gr.Accordion(words("advanced"), open=False, visible=False) as self._advanced:
             self._fields = fields(words)
             self._command = gr.Textbox(
@@ -72,16 +76,16 @@ class EnhancePage:
             )
         self._address = gr.Textbox(visible="hidden")
         self._shown = [self._drop, self._rows, self._player, self._work, self._run, self._cancel, self._results,
-                       self._advanced, self._chosen]  # fmt: skip
+                       self._elsewhere, self._advanced, self._chosen, self._rows_known]  # fmt: skip
         self._wire()
 
     def _path_row(self, words: Words) -> None:
-        with gr.Row(visible=bool(self._service.settings.read), elem_classes="saga-narrow"):
+        with gr.Row(visible=bool(self._service.settings.read), elem_classes="saga-narrow", equal_height=True):
             self._path = gr.Textbox(label=words("path"), scale=4)
             self._path_add = gr.Button(words("path_add"), scale=1)
 
     def _formats(self) -> list[tuple[str, str]]:
-        return [(self._words("same"), SAME), *((how.name, name) for name, how in (FORMATS | FILM_FORMATS).items())]
+        return [(self._words("same"), SAME), *((how.name, name) for name, how in FORMATS.items())]
 
     def _drop_value(self, compact: bool) -> dict[str, Any]:
         mb = self._service.settings.upload_mb
@@ -115,14 +119,20 @@ class EnhancePage:
             button.click(work, [self._chosen, self._format, *ways], self._address, **quiet).then(
                 None, self._address, None, js=go
             )
+        self._save_into.click(self._saved_into, [self._into, self._format, *ways], None, **quiet)
         gr.on(
-            [one.change for one in (*ways, self._format, self._chosen)],
+            [self._rows_known.change, *(one.change for one in ways)], self._estimated, ways, self._estimate,
+            **(quiet | {"trigger_mode": "always_last"}),
+        )  # fmt: skip
+        gr.on(
+            [one.change for one in (*ways, self._format, self._rows_known)],
             self._commanded, [self._chosen, self._format, *ways], self._command, **quiet,
         )  # fmt: skip
 
     def _show(self, asked: Asked, chosen: str | None) -> list[Any]:
         """All that is shown of the recordings, as `_shown` lists it."""
         space = self._service.space(asked)
+        version = next(space.versions)
         entries = [*space.entries.values()]
         if chosen not in space.entries:
             chosen = entries[0].key if entries else None
@@ -133,14 +143,16 @@ class EnhancePage:
         shown = space.entries.get(chosen or "")
         return [
             self._drop_value(bool(entries)),
-            {"chosen": chosen, "rows": rows(self._service, entries, self._words)},
+            {"version": version, "chosen": chosen, "rows": rows(self._service, entries, self._words)},
             player_value(shown, self._words.language) if shown else None,
             gr.Row(visible=there),
             gr.Button(visible=not busy),
             gr.Button(visible=busy),
             gr.Row(visible=done),
+            gr.Row(visible=done and bool(self._service.settings.write)),
             gr.Accordion(visible=there),
             chosen,
+            [(entry.key, entry.restored_s, entry.cutoffs_hz) for entry in entries],
         ]
 
     @as_gradio_errors
@@ -194,6 +206,26 @@ class EnhancePage:
         path = self._service.save_all(asked_by(request), suffix, EnhanceSettings().changed(**changes_of(values)))
         return f"/saga/download/{self._service.downloads.offer(path)}"
 
+    @as_gradio_errors
+    def _saved_into(self, folder: str, suffix: str, model: str, preset: str, request: gr.Request, *values: Any) -> None:
+        settings = EnhanceSettings().changed(**changes_of(values))
+        files = self._service.save_into(asked_by(request), folder, suffix, settings)
+        gr.Info(self._words("saved_into", count=len(files), folder=files[0].parent))
+
+    def _estimated(self, model: str, preset: str, request: gr.Request, *values: Any) -> Iterator[str]:
+        asked = asked_by(request)
+        if not any(entry.restored_s for entry in self._service.space(asked).entries.values()):
+            yield ""
+            return
+        yield self._words("estimating")
+        try:
+            settings = EnhanceSettings().changed(preset, **changes_of(values))
+            seconds = self._service.estimate_s(asked, model, settings)
+        except SagaError as error:
+            yield str(error)
+        else:
+            yield self._words("estimate", time=duration(max(seconds, 1), self._words))
+
     def _commanded(
         self, chosen: str | None, suffix: str, model: str, preset: str, request: gr.Request, *values: Any
     ) -> str:
@@ -203,12 +235,16 @@ class EnhancePage:
             source = self._service.models.source(model)
         except SagaError as error:
             return str(error)
-        lines: dict[str, list[str]] = {}
+        alike: dict[str, list[Entry]] = {}
         for entry in space.entries.values():
-            own = changes | ({"cutoff_hz": entry.cutoffs_hz} if entry.edges else {})
-            words = command_line(written_as(entry, suffix), source, preset, own)
-            lines.setdefault(words, []).append(entry.name)
-        return "\n".join(f"saga-sr enhance {shlex.join(names)} {words}" for words, names in lines.items())
+            alike.setdefault(repr((written_as(entry, suffix), entry.cutoffs_hz)), []).append(entry)
+        return "\n".join(
+            command_line(
+                [entry.name for entry in entries], written_as(entries[0], suffix), source, preset,
+                changes | ({"cutoff_hz": entries[0].cutoffs_hz} if entries[0].edges else {}),
+            )
+            for entries in alike.values()
+        )  # fmt: skip
 
 
 def _element(name: str, script: str, value: Any) -> gr.HTML:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,12 +57,13 @@ class Service:
         Raises:
             UsageError: it was not uploaded, or there are too many.
         """
-        upload = allowed(path, [self.workspaces.uploads.resolve()], "upload")
+        upload = Path(os.path.realpath(path))
         space = self._with_room(asked)
-        if not upload.is_file():
+        if not self.workspaces.is_upload(upload) or not upload.is_file():
             raise UsageError("There is no such upload; drop the file once more.")
         entry = space.add(safe_name(name))
-        shutil.move(upload, entry.file)
+        os.link(upload, entry.file)  # another page may have uploaded the same, which Gradio keeps once
+        entry.upload = upload
         return self._measured(entry)
 
     def add_from(self, asked: Asked, path: str) -> Iterator[Entry]:

@@ -14,7 +14,7 @@ from saga_sr.app.words import Words
 from saga_sr.audio.output_formats import FILM_FORMATS
 from saga_sr.cli.settings import declared, kind_of
 from saga_sr.core.errors import ConfigError
-from saga_sr.inference.settings import EnhanceSettings
+from saga_sr.inference.settings import EnhanceSettings, choices
 
 # What pages have other means for.
 ELSEWHERE = ("format", "keep_video", "cutoff_hz", "effort")
@@ -53,6 +53,9 @@ def _field(name: str, hint: Any, default: Any, text: str, words: Words) -> Compo
         return gr.Checkbox(value=default, **shown)
     if kind in (int, float):
         return gr.Number(value=default, precision=0 if kind is int else None, placeholder=words("not_set"), **shown)
+    if listed := choices(name):
+        unset = [(words("not_set"), "")] if default is None else []
+        return gr.Dropdown([*unset, *((choice, choice) for choice in listed)], value=default or "", **shown)
     text_value = "" if default in (None, {}) else str(default)
     return gr.Textbox(value=text_value, placeholder=words("not_set"), max_lines=1, **shown)
 
@@ -80,15 +83,17 @@ def changes_of(values: Sequence[Any]) -> dict[str, Any]:
     return changes
 
 
-def command_line(suffix: str, model: str | None, preset: str, changes: Mapping[str, Any]) -> str:
-    """What follows `saga-sr enhance FILES` for the same results as a page makes.
+def command_line(names: Sequence[str], suffix: str, model: str | None, preset: str, changes: Mapping[str, Any]) -> str:
+    """The command for the same results as a page makes.
 
     Args:
+        names: of the recordings.
         suffix: of the results.
         model: None for the one that is taken by itself.
         changes: settings by short names.
     """
-    words = ["enhanced/", f"format={suffix}"]
+    words = ["saga-sr", "enhance", *(f"./{name}" if name[0] in "-@" else name for name in names), "enhanced/"]
+    words += [f"format={suffix}"]
     words += [f"model={model}"] if model else []
     words += [f"preset={preset}"] if preset != "default" else []
     words += ["keep_video=true"] if suffix in FILM_FORMATS else []
@@ -103,4 +108,6 @@ def command_line(suffix: str, model: str | None, preset: str, changes: Mapping[s
 def _in_hydras_grammar(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(_in_hydras_grammar, value))}]"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if not isinstance(value, str) else value
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)

@@ -15,6 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from gradio import processing_utils
 
 from saga_sr.app.audio_routes import PREFIX, audio_routes
+from saga_sr.app.enhance_api import enhance_endpoints
 from saga_sr.app.enhance_page import enhance_page
 from saga_sr.app.enhance_words import WORDS as ENHANCE_WORDS
 from saga_sr.app.guard import Guard
@@ -47,11 +48,35 @@ HEAD = (
 )
 
 
+# The player's purple, from light to dark.
+PURPLE = gr.themes.Color(
+    "#fbf2fc",
+    "#f6e3f8",
+    "#eec6f2",
+    "#e39bea",
+    "#cf6bd9",
+    "#a83bb4",
+    "#7a2382",
+    "#671c6e",
+    "#531a58",
+    "#3d1541",
+    "#22062a",
+)
+
+
 def theme() -> gr.themes.Base:
-    """Gradio's plainest, in fonts of the system's."""
-    return gr.themes.Base(
-        primary_hue=gr.themes.colors.indigo, neutral_hue=gr.themes.colors.slate,
-        radius_size=gr.themes.sizes.radius_lg, font=SYSTEM_FONTS, font_mono=("ui-monospace", "Consolas", "monospace"),
+    """Gradio's plainest, in fonts of the system's, with words that can be read by all."""
+    plain = gr.themes.Base(
+        primary_hue=PURPLE, neutral_hue=gr.themes.colors.zinc, radius_size=gr.themes.sizes.radius_lg,
+        font=SYSTEM_FONTS, font_mono=("ui-monospace", "Consolas", "monospace"),
+    )  # fmt: skip
+    return plain.set(
+        body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_300",
+        input_placeholder_color="*neutral_500", input_placeholder_color_dark="*neutral_300",
+        button_primary_background_fill="*primary_600", button_primary_background_fill_dark="*primary_300",
+        button_primary_background_fill_hover="*primary_700", button_primary_background_fill_hover_dark="*primary_200",
+        button_primary_text_color="white", button_primary_text_color_dark="*primary_950",
     )  # fmt: skip
 
 
@@ -67,8 +92,10 @@ def site(service: Service, password: str | None = None) -> Guard:
     app.mount(f"{PREFIX}/static", StaticFiles(directory=STATIC))
     # The page at / takes all that is not another's.
     for language in sorted(PATHS, key=lambda language: PATHS[language] == "/"):
+        blocks = pages(service, language)
+        blocks.has_launched = True  # or Gradio would not look where files lie that a user names
         gr.mount_gradio_app(
-            app, pages(service, language), PATHS[language],
+            app, blocks, PATHS[language],
             footer_links=[], run_history=False, show_error=True, ssr_mode=False, pwa=False, mcp_server=False,
             max_file_size=int(service.settings.upload_mb * 1e6), theme=theme(), css_paths=[STATIC / "site.css"],
             head=HEAD.format(static=f"{PREFIX}/static", code=LANGUAGES[language][1]),
@@ -91,6 +118,7 @@ def pages(service: Service, language: str) -> gr.Blocks:
             service.leave(request.session_hash or "")
 
         blocks.unload(left)
+        enhance_endpoints(service)
     blocks.queue(default_concurrency_limit=8)
     return blocks
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from saga_sr.app.enhancement import DONE, Enhancement
 from saga_sr.audio.edges import Edge
 from saga_sr.core.errors import UsageError
 from saga_sr.inference.measurement import OUTPUT_RATE, Measurement
+
+# How often is looked for what nobody uses any more.
+SWEEP_S = 60.0
 
 
 @dataclass
@@ -26,6 +30,7 @@ class Entry:
         name: of the file, as its user knows it.
         file: the recording.
         folder: for what is made of it.
+        upload: where it was uploaded to.
         failure: why it cannot be measured, a sentence; empty if it can.
         edges: where its user says that content ends, by channel and stretch; None for as measured.
         runs: how often it was enhanced.
@@ -37,6 +42,7 @@ class Entry:
     folder: Path
     measurement: Measurement | None = None
     failure: str = ""
+    upload: Path | None = None
     edges: list[list[Edge]] | None = None
     enhancement: Enhancement | None = None
     runs: int = 0
@@ -83,12 +89,14 @@ class Workspace:
     Attributes:
         folder: for its files.
         user: whose page it is.
+        versions: numbers of what was told of it, later ones larger.
     """
 
     folder: Path
     user: str
     entries: dict[str, Entry] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
+    versions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def add(self, name: str, file: Path | None = None) -> Entry:
         """A new entry for a recording: `file`, or one that is to be put where the entry says."""
@@ -123,6 +131,8 @@ class Workspace:
         if entry.enhancement is not None:
             entry.enhancement.cancel.set()
         shutil.rmtree(entry.folder, ignore_errors=True)
+        if entry.upload is not None:
+            shutil.rmtree(entry.upload.parent, ignore_errors=True)
 
 
 def _cutoffs(edges: Sequence[Edge]) -> Any:
@@ -139,17 +149,19 @@ class Workspaces:
     """
 
     def __init__(self, root: Path, keep_s: float) -> None:
-        self.root, self.uploads, self._keep_s = root, root / "uploads", keep_s
-        self.uploads.mkdir(parents=True)
+        # Gradio puts what is uploaded into folders below the root, and gives out what is there to who knows its path.
+        self.root, self._keep_s = root, keep_s
+        self._own = root / "workspaces"
+        self._own.mkdir(parents=True)
         self._open: dict[str, Workspace] = {}
         self._lock = threading.Lock()
+        threading.Thread(target=self._keep_clean, name="workspaces", daemon=True).start()
 
     def of(self, session: str, user: str) -> Workspace:
         """The workspace of a page, by what its browser calls itself, which nobody else knows."""
-        self.sweep()
         with self._lock:
             if session not in self._open:
-                self._open[session] = Workspace(self.root / secrets.token_hex(8), user)
+                self._open[session] = Workspace(self._own / secrets.token_urlsafe(16), user)
             workspace = self._open[session]
             workspace.used = time.monotonic()
             return workspace
@@ -168,6 +180,11 @@ class Workspaces:
                 workspace.remove(key)
             shutil.rmtree(workspace.folder, ignore_errors=True)
 
+    def _keep_clean(self) -> None:
+        while self._own.is_dir():
+            time.sleep(min(self._keep_s, SWEEP_S))
+            self.sweep()
+
     def sweep(self) -> None:
         """Remove what nobody uses any more."""
         with self._lock:
@@ -175,9 +192,13 @@ class Workspaces:
             idle = [name for name, space in self._open.items() if now - space.used > self._keep_s and not _works(space)]
         for session in idle:
             self.close(session)
-        for upload in self.uploads.iterdir():
-            if time.time() - upload.stat().st_mtime > self._keep_s:
+        for upload in self.root.iterdir():
+            if upload != self._own and time.time() - upload.stat().st_mtime > self._keep_s:
                 shutil.rmtree(upload, ignore_errors=True)
+
+    def is_upload(self, path: Path) -> bool:
+        """Whether a path without links is where uploads are."""
+        return self.root in path.parents and self._own not in path.parents
 
 
 def _works(workspace: Workspace) -> bool:

@@ -159,7 +159,7 @@ class Session:
         heard = hear(info, recording.blocks()) if None in listed else None
         edges = [[]] * count if heard is None else settled(heard.edges, info.sample_rate, rate)
         told = [
-            channel if hz is None else [Edge(0.0, recording.length / rate, checked_cutoff(hz, rate))]
+            channel if hz is None else told_edges(hz, recording.length / rate, rate)
             for hz, channel in zip(listed, edges, strict=True)
         ]
         return told, heard
@@ -259,6 +259,19 @@ class Session:
         ]
         lr = torch.stack(own)
         return replace_low_band(torch.stack(restored), lr, edge, rate, self.low_band, knee) - lr
+
+
+def told_edges(cutoff_hz: float | list[list[float]], duration_s: float, sample_rate: int) -> list[Edge]:
+    """The edges of a channel as `EnhanceSettings.cutoff_hz` tells them: one, or from each of some seconds on another.
+
+    Raises:
+        ConfigError: one lies outside the band.
+    """
+    told = cutoff_hz if isinstance(cutoff_hz, list) else [[0.0, cutoff_hz]]
+    ends = [*(begin_s for begin_s, _ in told[1:]), duration_s]
+    return [
+        Edge(begin_s, end_s, checked_cutoff(hz, sample_rate)) for (begin_s, hz), end_s in zip(told, ends, strict=True)
+    ]
 
 
 def checked_cutoff(cutoff_hz: float, sample_rate: int) -> float:

@@ -6,6 +6,7 @@ It is the schema of the configuration group `enhance`, whose files are the prese
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -21,31 +22,37 @@ from saga_sr.core.errors import ConfigError
 PRESETS = Path(CONF_DIR) / "enhance"
 
 
-def _setting(default: Any, text: str) -> Any:
-    """A field with the text that explains it to users."""
-    return field(default=default, metadata={"help": text})
+def _setting(default: Any, text: str, *choices: str) -> Any:
+    """A field with the text that explains it to users, and its possible values where these are few."""
+    return field(default=default, metadata={"help": text, "choices": choices})
 
 
 @dataclass
 class SamplerSettings:
     """How the flow is integrated; None keeps what the model's package says."""
 
-    solver: str | None = _setting(None, "euler; gaussian; midpoint or heun, which evaluate the network twice a step")
+    solver: str | None = _setting(
+        None, "euler; gaussian; midpoint or heun, which evaluate the network twice a step",
+        "euler", "gaussian", "midpoint", "heun",
+    )  # fmt: skip
     steps: int | None = _setting(None, "steps of the solver; more are slower")
     effort: str | None = _setting(
         None, "fast, balanced or best: as many steps as the solver needs for that, where steps is left out"
     )
     power: float | None = _setting(None, "steps are finer near the noise above 1, near the data below 1")
     noise: str | None = _setting(
-        None, "what sampling starts from: gaussian, rademacher (its signs), or replicated (the low band copied up)"
-    )
+        None, "what sampling starts from: gaussian, rademacher (its signs), or replicated (the low band copied up)",
+        "gaussian", "rademacher", "replicated",
+    )  # fmt: skip
 
 
 @dataclass
 class GuidanceSettings:
     """How strongly conditions steer; None keeps what the model's package says."""
 
-    kind: str | None = _setting(None, "classifier_free (scale), nested or parallel (acoustic, text)")
+    kind: str | None = _setting(
+        None, "classifier_free (scale), nested or parallel (acoustic, text)", "classifier_free", "nested", "parallel"
+    )
     scale: float | None = _setting(None, "of classifier_free; 1 is without guidance")
     acoustic: float | None = _setting(None, "weight of the recording, of nested and parallel")
     text: float | None = _setting(None, "weight of the prompt, of nested and parallel")
@@ -65,22 +72,28 @@ class EnhanceSettings:
     sampler: SamplerSettings = field(default_factory=SamplerSettings)
     guidance: GuidanceSettings = field(default_factory=GuidanceSettings)
     low_band: str | None = _setting(
-        None, "how the low band is taken from the input: crossfade, hard, energy_matched or off"
-    )
+        None, "how the low band is taken from the input: crossfade, hard, energy_matched or off",
+        "crossfade", "hard", "energy_matched", "off",
+    )  # fmt: skip
     cutoff_hz: Any = field(
         default=None,
-        metadata={"help": "where the input's content ends, in Hz, or a list by channel; measured where left out"},
+        metadata={
+            "help": "where the input's content ends, in Hz, or a list by channel, each also a list of [from which "
+            "second, Hz]; measured where left out"
+        },
     )
     stream: int | None = _setting(None, "which of a file's streams of audio, counted from 1; the first where left out")
     strict: bool = _setting(False, "refuse files that are damaged or break off, instead of enhancing what is there")
     nan: str = _setting(
-        "refuse", "what is done about NaN and infinity in the input: refuse, or zero to go on with zeros"
-    )
+        "refuse", "what is done about NaN and infinity in the input: refuse, or zero to go on with zeros",
+        "refuse", "zero",
+    )  # fmt: skip
     clip: str = _setting(
         "scale",
         "how a result above full scale becomes FLAC, OGG, MP3 or integers: scale turns all of it down, limit (streams, "
         "too) its peaks, and none clips them",
-    )
+        "scale", "limit", "none",
+    )  # fmt: skip
     prompt: str = _setting("", "what the recording contains, for models trained with text")
     rolloff: float = _setting(1.0, "how bright the output becomes, up to 1, which is full band")
     wishes: dict[str, Any] = field(
@@ -131,7 +144,7 @@ class EnhanceSettings:
         if self.batch_size < 1:
             raise ConfigError(f"batch_size={self.batch_size} must be at least 1.")
         for hz in self.cutoff_hz if isinstance(self.cutoff_hz, list) else [self.cutoff_hz]:
-            if hz is None or (isinstance(hz, int | float) and not isinstance(hz, bool) and hz > 0):
+            if hz is None or _is_frequency(hz) or (isinstance(hz, list) and _are_stretches(hz)):
                 continue
             raise ConfigError(f"cutoff_hz={self.cutoff_hz!r} is not possible; give where the recording's content ends.")
 
@@ -152,6 +165,20 @@ class EnhanceSettings:
             path = full_name(name)
             config = merged(config, _nested(path, value))
         return settings_of(config)
+
+
+def _is_frequency(hz: Any) -> bool:
+    return isinstance(hz, int | float) and not isinstance(hz, bool) and hz > 0
+
+
+def _are_stretches(told: list[Any]) -> bool:
+    """Whether these are pairs of a second and a frequency, the first from 0 s on, and each behind the one before."""
+    if not told or not all(isinstance(pair, list) and len(pair) == 2 and _is_frequency(pair[1]) for pair in told):
+        return False
+    begins = [begin_s for begin_s, _ in told]
+    if not all(begin_s == 0 or _is_frequency(begin_s) for begin_s in begins):  # numbers
+        return False
+    return begins[0] == 0 and all(before < after for before, after in itertools.pairwise(begins))
 
 
 def presets() -> list[str]:
@@ -187,6 +214,17 @@ def names() -> dict[str, str]:
 
 
 GROUPS: Mapping[str, type] = {"sampler": SamplerSettings, "guidance": GuidanceSettings}
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """The possible values of the setting that a user calls `name`; none where there are more than can be listed.
+
+    Raises:
+        ConfigError: there is no such setting.
+    """
+    group, _, part = full_name(name).rpartition(".")
+    entries = fields(GROUPS[group] if group else EnhanceSettings)
+    return next(tuple(entry.metadata.get("choices", ())) for entry in entries if entry.name == part)
 
 
 def full_name(name: str) -> str:

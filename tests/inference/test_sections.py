@@ -100,6 +100,20 @@ def test_edges_are_told_by_channel(enhancer: Enhancer) -> None:
             enhancer(audio, RATE, cutoff_hz=wrong)
 
 
+def test_edges_are_told_by_stretch(enhancer: Enhancer) -> None:
+    audio = torch.cat([noise(3, 4000), noise(3, 8000, 2)], dim=1)
+    told = enhancer(audio, RATE, cutoff_hz=[[[0, 4000], [3, 8000]]])[0]
+    added = told - audio
+    assert level_db(told[0, : 2 * RATE], 4800) > level_db(audio[0, : 2 * RATE], 4800) + 40
+    assert level_db(told[0, 4 * RATE :], 9600) > level_db(audio[0, 4 * RATE :], 9600) + 40
+    later = [signal[0, 4 * RATE :] for signal in (added, audio)]
+    below = [float(torch.fft.rfft(signal).abs()[: 2 * 6000].square().sum()) for signal in later]  # of 2 s, up to 6 kHz
+    assert below[0] < 1e-6 * below[1]
+    for wrong in ([[]], [[[1, 4000]]], [[[0, 4000], [0, 8000]]], [[["a", 4000]]], [[[0, 4000, 1]]]):
+        with pytest.raises(ConfigError, match="is not possible"):
+            enhancer(audio, RATE, cutoff_hz=wrong)
+
+
 @given(
     st.lists(st.floats(1, 30), max_size=4, unique=True),
     st.lists(st.sampled_from([3000.0, 4000.0, 8000.0, NYQUIST]), min_size=5, max_size=5),

@@ -23,6 +23,7 @@ li + li { border-top: 1px solid var(--border-color-primary) }
 
 class Recordings extends HTMLElement {
   #rows = new Map();
+  #version = 0;
 
   constructor() {
     super();
@@ -38,9 +39,11 @@ class Recordings extends HTMLElement {
     }
   }
 
-  // {chosen: key, rows: [{key, name, facts, state, failure, share, choose, remove}]}; texts, and a share of 0 to 1
+  // {version: what is older than what was shown is passed over, chosen: key, rows: [{key, name, facts, state, failure, share, choose, remove}]}; texts, and a share of 0 to 1
   set data(data) {
-    const { rows = [], chosen } = data ?? {};
+    const { rows = [], chosen, version = 0 } = data ?? {};
+    if (version < this.#version) return;
+    this.#version = version;
     const list = this.shadowRoot.querySelector("ul");
     for (const [key, row] of this.#rows) {
       if (!rows.some((one) => one.key === key)) {
