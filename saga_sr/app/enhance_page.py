@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -95,6 +95,14 @@ class EnhancePage:
             "upload_failed": self._words("upload_failed", name="{name}"),
         }
         return {"words": said, "compact": compact, "upload": self._upload, "mb": mb}
+
+    def shown_in(self, tab: gr.Tab) -> None:
+        """Let models be chosen that were offered by the time that `tab`, with the page in it, is shown."""
+        tab.select(self._offered, self._model, self._model, show_progress="hidden", api_visibility="private")
+
+    def _offered(self, model: str, request: gr.Request) -> gr.Dropdown:
+        names = self._service.models.names
+        return gr.Dropdown(names, value=self._service.offered(asked_by(request)) or model, visible=len(names) > 1)
 
     # -- what happens --------------------------------------------------------------------------------------------------
 
@@ -252,7 +260,6 @@ def _element(name: str, script: str, value: Any) -> gr.HTML:
     return gr.HTML(value, html_template=f"<{name}></{name}>", js_on_load=script, apply_default_css=False)
 
 
-def enhance_page(service: Service, words: Words, upload: str) -> Callable[[], None] | None:
+def enhance_page(service: Service, words: Words, upload: str) -> EnhancePage:
     """Make the page."""
-    EnhancePage(service, words, upload)
-    return None
+    return EnhancePage(service, words, upload)

@@ -15,6 +15,7 @@ from saga_sr.app.folders import allowed, safe_name
 from saga_sr.app.models import Models
 from saga_sr.app.saving import Downloads, names_of, write
 from saga_sr.app.settings import AppSettings
+from saga_sr.app.training_runs import TrainingRuns
 from saga_sr.app.work_queue import Ticket, WorkQueue
 from saga_sr.app.workspace import Entry, Workspace, Workspaces
 from saga_sr.audio.edges import Edge
@@ -44,10 +45,22 @@ class Service:
         self.allowance = Allowance(settings.compute_s)
         self._tickets: dict[str, Ticket] = {}
         self.downloads = Downloads()
+        self.runs = TrainingRuns(settings.read, settings.write)
+        self._offered: dict[str, str] = {}
 
     def space(self, asked: Asked) -> Workspace:
         """The recordings of who asks."""
         return self.workspaces.of(asked.session, asked.user)
+
+    def offer(self, asked: Asked, source: str) -> str:
+        """Let everybody choose another model, which is chosen where who asks comes next; what it is called."""
+        name = self.models.add(source)
+        self._offered[asked.session] = name
+        return name
+
+    def offered(self, asked: Asked) -> str | None:
+        """The model that was offered for who asks, once."""
+        return self._offered.pop(asked.session, None)
 
     # -- recordings in -------------------------------------------------------------------------------------------------
 
@@ -221,6 +234,7 @@ class Service:
         """A page was closed: nothing of it is worked on or kept."""
         self.cancel(Asked(session, ""))
         self.workspaces.close(session)
+        self._offered.pop(session, None)
 
     # -- results out ---------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import gradio as gr
 import uvicorn
@@ -19,19 +20,34 @@ from saga_sr.app.enhance_api import enhance_endpoints
 from saga_sr.app.enhance_page import enhance_page
 from saga_sr.app.enhance_words import WORDS as ENHANCE_WORDS
 from saga_sr.app.guard import Guard
+from saga_sr.app.run_routes import run_routes
 from saga_sr.app.service import Service
 from saga_sr.app.setting_words import WORDS as SETTING_WORDS
 from saga_sr.app.settings import AppSettings
 from saga_sr.app.site_words import WORDS as SITE_WORDS
+from saga_sr.app.train_page import train_page
+from saga_sr.app.train_words import WORDS as TRAIN_WORDS
 from saga_sr.app.words import LANGUAGES, Table, Words
 from saga_sr.core.errors import AudioError, ConfigError
 
 STATIC = Path(__file__).parent / "static"
 # Where each language is.
 PATHS = {"en": "/", "zh": "/zh"}
+
+
+class Page(Protocol):
+    """What stands in a tab."""
+
+    def shown_in(self, tab: gr.Tab) -> None:
+        """Say what happens when `tab`, with the page in it, is shown."""
+
+
 # What makes a page in the Gradio container that it is called in, the words of the page, and the key of its title.
-Page = tuple[Callable[[Service, Words, str], object], Table, str]
-PAGES: Sequence[Page] = ((enhance_page, ENHANCE_WORDS, "enhance"),)
+Maker = Callable[[Service, Words, str], Page]
+PAGES: Sequence[tuple[Maker, Table, str]] = (
+    (enhance_page, ENHANCE_WORDS, "enhance"),
+    (train_page, TRAIN_WORDS, "train"),
+)
 
 SYSTEM_FONTS = (
     "system-ui",
@@ -44,6 +60,7 @@ SYSTEM_FONTS = (
 HEAD = (
     '<script type="module" src="{static}/player.js"></script><script type="module" src="{static}/drop.js"></script>'
     '<script type="module" src="{static}/recordings.js"></script>'
+    '<script type="module" src="{static}/runs.js"></script>'
     '<script>document.documentElement.lang = "{code}";</script>'
 )
 
@@ -89,6 +106,7 @@ def site(service: Service, password: str | None = None) -> Guard:
     processing_utils.async_ssrf_protected_download = _fetch_nothing
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(audio_routes(service))
+    app.include_router(run_routes(service.runs))
     app.mount(f"{PREFIX}/static", StaticFiles(directory=STATIC))
     # The page at / takes all that is not another's.
     for language in sorted(PATHS, key=lambda language: PATHS[language] == "/"):
@@ -111,8 +129,8 @@ def pages(service: Service, language: str) -> gr.Blocks:
         gr.HTML(_header(words, language), apply_default_css=False)
         with gr.Tabs():
             for make, _, title in PAGES:
-                with gr.Tab(words(title)):
-                    make(service, words, upload)
+                with gr.Tab(words(title)) as tab:
+                    make(service, words, upload).shown_in(tab)
 
         def left(request: gr.Request) -> None:
             service.leave(request.session_hash or "")

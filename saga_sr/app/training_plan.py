@@ -127,6 +127,16 @@ def options(recipe: str, name: str) -> list[str]:
     return [option for option in known.options(name) if name != "logger" or option in LOGGERS]
 
 
+def model_rate(recipe: str) -> int:
+    """Hz of what the model of `recipe` restores, as far as its configuration says it.
+
+    Raises:
+        HydraException: there is no such recipe.
+    """
+    config = read_known("train", [f"experiment={recipe}"]).config
+    return int(OmegaConf.select(config, "sample_rate", throw_on_missing=False, throw_on_resolution_failure=False) or 0)
+
+
 def _check_form(change: str) -> None:
     parts = CHANGE.fullmatch(change)
     if parts is None:

@@ -5,6 +5,7 @@ value, before anything runs.
 from __future__ import annotations
 
 import copy
+import threading
 import types
 import typing
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,8 @@ from saga_sr.inference.settings import EnhanceSettings
 
 KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number"}
 UNITS = {"_hz": "Hz", "_s": "seconds", "seconds": "seconds", "_mb": "megabytes"}
+# Hydra composes one configuration at a time in a process, whatever its threads are.
+COMPOSING = threading.Lock()
 # Lightning's own settings take words and lists in the place of numbers (devices=auto), and null.
 LENIENT = "trainer."
 
@@ -63,7 +66,7 @@ def read_known(config_name: str, overrides: Sequence[str] = (), folder: str | No
         HydraException: it cannot be composed.
     """
     more = [f"hydra.searchpath=[file://{Path(folder).resolve()}]"] if folder else []
-    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+    with COMPOSING, initialize_config_dir(CONF_DIR, version_base="1.3"):
         config = compose(config_name, [*overrides, *more], return_hydra_config=True)
     choices = {str(group): option for group, option in config.hydra.runtime.choices.items()}
     OmegaConf.set_struct(config, False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from saga_sr.cli import enhance, prepare, train
 from saga_sr.cli.command import OPTIONS, Command, configured, read
+from saga_sr.cli.settings import read_known
 from saga_sr.core.errors import UsageError
 
 
@@ -118,3 +120,9 @@ def test_what_files_of_enhancing_stand_for(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(UsageError) as error:
             enhance.place(files, given)
         assert said in str(error.value)
+
+
+def test_threads_compose_at_once() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda seed: read_known("train", [f"seed={seed}"]).config.seed, range(8)))
+    assert found == [*range(8)]

@@ -1,0 +1,35 @@
+"""What the page Train shows of runs and folders."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from saga_sr.app.data_check import FolderReport
+from saga_sr.app.setting_words import WORDS as SETTING_WORDS
+from saga_sr.app.train_view import MOST_POINTS, report_html, runs_value, thinned
+from saga_sr.app.train_words import WORDS
+from saga_sr.app.training_runs import TrainingRuns
+from saga_sr.app.words import Words
+
+ENGLISH = Words("en", SETTING_WORDS, WORDS)
+
+
+def test_long_curves_are_thinned_to_means_that_end_as_they_do() -> None:
+    assert thinned([(0, 1.0), (1, math.nan), (2, math.inf), (3, 2.0)]) == [(0, 1.0), (3, 2.0)]
+    long = [(step, float(step % 2)) for step in range(10_001)]
+    short = thinned(long)
+    assert len(short) <= MOST_POINTS + 1 and short[-1] == long[-1]
+    assert all(0.35 < value < 0.65 for _, value in short[:-1])
+
+
+def test_names_of_files_are_never_markup() -> None:
+    bad = [(Path("<script>.mp3"), "<script>.mp3 cannot be read.")] * 10
+    said = report_html(FolderReport(files=20, opened=10, bad=bad, edges_hz=[16_000.0] * 3), 22_050, ENGLISH)
+    assert "<script>" not in said and "&lt;script&gt;" in said
+    assert "This data ends at 16 kHz" in said and "and 2 more" in said and "10 of 20 looked at" in said
+
+
+def test_without_runs_there_is_a_sentence(tmp_path: Path) -> None:
+    shown = runs_value(TrainingRuns([tmp_path], []), ENGLISH, "gone", ["gone"])
+    assert shown["rows"] == [] and shown["curves"] == [] and shown["empty"].startswith("No runs yet")
