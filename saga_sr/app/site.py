@@ -65,26 +65,10 @@ HEAD = (
 )
 
 
-# The player's purple, from light to dark.
-PURPLE = gr.themes.Color(
-    "#fbf2fc",
-    "#f6e3f8",
-    "#eec6f2",
-    "#e39bea",
-    "#cf6bd9",
-    "#a83bb4",
-    "#7a2382",
-    "#671c6e",
-    "#531a58",
-    "#3d1541",
-    "#22062a",
-)
-
-
 def theme() -> gr.themes.Base:
     """Gradio's plainest, in fonts of the system's, with words that can be read by all."""
     plain = gr.themes.Base(
-        primary_hue=PURPLE, neutral_hue=gr.themes.colors.zinc, radius_size=gr.themes.sizes.radius_lg,
+        primary_hue=gr.themes.colors.indigo, neutral_hue=gr.themes.colors.zinc, radius_size=gr.themes.sizes.radius_lg,
         font=SYSTEM_FONTS, font_mono=("ui-monospace", "Consolas", "monospace"),
     )  # fmt: skip
     return plain.set(
