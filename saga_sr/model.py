@@ -68,7 +68,6 @@ class SuperResolver(nn.Module):
         objective: reads the prediction as a velocity, and makes the training examples.
         sampler, guidance: what restoring uses unless it is given others.
         low_band: how the enhancer takes the output's low band from the input, see `replace_low_band`.
-        continue_level: nothing above the cutoff is shown, and its level is continued (`MDCT.continued`).
 
     Attributes:
         mixed_precision: whether sampling runs the network in bfloat16 where the processor is fast at it.
@@ -86,14 +85,13 @@ class SuperResolver(nn.Module):
         sampler: Sampler,
         guidance: Guidance,
         low_band: str = "crossfade",
-        continue_level: bool = False,
     ) -> None:
         super().__init__()
         self.codec = codec.requires_grad_(False)
         self.backbone = backbone
         self.conditioner = conditioner
         self.objective, self.sampler, self.guidance = objective, sampler, guidance
-        self.low_band, self.continue_level = checked_mode(low_band), continue_level
+        self.low_band = checked_mode(low_band)
         self.mixed_precision = True
         self._check()
 
@@ -162,7 +160,8 @@ class SuperResolver(nn.Module):
             # As enhancing shows them.
             gain = reference_gain(lr, self.sample_rate)
         known = None if edge_hz is None else self.codec.channels_below(edge_hz)
-        return Pair(self._encode(gain * hr), self._encode(gain * lr), values, cutoff_hz.to(hr.device), known)
+        z_lr = self.codec.without_rounding(self._encode(gain * lr), cutoff_hz)
+        return Pair(self._encode(gain * hr), z_lr, values, cutoff_hz.to(hr.device), known)
 
     def stored_pair(
         self,
@@ -176,7 +175,8 @@ class SuperResolver(nn.Module):
         """The same of raw latents [b, latent_dim, frame] and what was `measured` (see `Conditioner.recall`) before."""
         values = self.conditioner.recall(measured, captions, self.sample_rate, cutoff_hz)
         known = self.codec.channels_below(edge_hz)
-        return Pair(self.codec.normalise(hr), self.codec.normalise(lr), values, cutoff_hz, known)
+        z_lr = self.codec.without_rounding(self.codec.normalise(lr), cutoff_hz)
+        return Pair(self.codec.normalise(hr), z_lr, values, cutoff_hz, known)
 
     def estimate(self, pair: Pair, generators: Generators = None) -> Estimate:
         """What the network makes of a batch of pairs at random times, for a loss to judge."""
@@ -289,12 +289,11 @@ class SuperResolver(nn.Module):
         noise = draw_noise(z_lr.shape[2]).to(z_lr.device)
         if not together:
             noise, cutoff_hz = (x.repeat_interleave(channels, dim=0) for x in (noise, cutoff_hz))
-        z_lr = self.codec.without_rounding(z_lr, cutoff_hz) if self.continue_level else z_lr
+        z_lr = self.codec.without_rounding(z_lr, cutoff_hz)
         if (sampler := sampler or self.sampler).noise == "replicated":
             noise = self.codec.replicated(z_lr, cutoff_hz, noise)
         start = self.objective.start(z_lr, self.codec.channels_below(cutoff_hz.to(z_lr.device)))
         with self._autocast(z_lr.device):  # one context for all steps: weights are cast once
             z = sampler(self.velocity(z_lr, conditioning), noise, start=start)
-        z = self.codec.continued(z, z_lr, cutoff_hz) if self.continue_level else z
         output = self.codec.decode(z, length)
         return output if together else rearrange(output.mean(dim=1), "(b c) n -> b c n", c=channels)

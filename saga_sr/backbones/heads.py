@@ -71,18 +71,22 @@ class GaussianHead(nn.Module):
             return self._posterior(whole, z_t.float(), t.float()[:, None, None], z_lr.float())
 
     def _posterior(self, moments: Tensor, z_t: Tensor, t: Tensor, z_lr: Tensor) -> Prediction:
-        # These tensors are large: one quotient, and products that are added in the same pass.
         mean, log_sigma, gate = moments.chunk(3, dim=1)
-        mu = torch.addcmul(mean if self.from_z_lr else mean + z_lr, gate, z_lr)
-        # sigma within e^-5 and e^3: latents have unit variance, and the quotient must not vanish at t = 1.
-        precision = torch.exp(-2 * log_sigma.clamp(-5, 3))
-        q = torch.reciprocal(precision * (1 - t) ** 2 + t**2)
-        gain = t * q if self.prediction == "data" else (t - (1 - t) * precision) * q
-        shown = z_t - z_lr if self.from_z_lr else z_t
-        value = torch.addcmul(mu, gain, shown - t * mu)
-        if self.from_z_lr and self.prediction == "data":
-            value = value + z_lr
-        return Prediction(value, (1 - t) ** 2 * q)
+        if not self.from_z_lr:
+            return gaussian_posterior(torch.addcmul(mean + z_lr, gate, z_lr), log_sigma, z_t, t, self.prediction)
+        mu = torch.addcmul(mean, gate, z_lr)
+        beyond = gaussian_posterior(mu, log_sigma, z_t - z_lr, t, self.prediction)
+        return Prediction(beyond.value + z_lr, beyond.variance) if self.prediction == "data" else beyond
+
+
+def gaussian_posterior(mu: Tensor, log_sigma: Tensor, z_t: Tensor, t: Tensor, prediction: str) -> Prediction:
+    """What `GaussianHead` says, of the moments [b, c, frame] of z at `z_t` and `t` [b, 1, 1]."""
+    # These tensors are large: one quotient, and products that are added in the same pass. sigma within e^-5 and e^3:
+    # latents have unit variance, and the quotient must not vanish at t = 1.
+    precision = torch.exp(-2 * log_sigma.clamp(-5, 3))
+    q = torch.reciprocal(precision * (1 - t) ** 2 + t**2)
+    gain = t * q if prediction == "data" else (t - (1 - t) * precision) * q
+    return Prediction(torch.addcmul(mu, gain, z_t - t * mu), (1 - t) ** 2 * q)
 
 
 HEADS = ("linear", "gaussian")

@@ -69,14 +69,6 @@ class Codec(nn.Module, ABC):
         """
         raise ConfigError("sampler.noise=replicated needs codec=mdct, whose latent is a spectrum; choose gaussian.")
 
-    def continued(self, z: Tensor, z_lr: Tensor, cutoff_hz: Tensor) -> Tensor:
-        """`z` with its high band at the level that the low band of `z_lr` ends with at `cutoff_hz` [b].
-
-        Raises:
-            ConfigError: the latent's channels are no frequencies.
-        """
-        raise ConfigError("continue_level needs codec=mdct, whose latent is a spectrum; leave it out.")
-
     def encode(self, audio: Tensor) -> Tensor:
         """Normalised latent [b, latent_dim, frame] of `audio` [b, c, time]; other channel counts are folded."""
         return self.normalise(self.analyse(self.fold(audio)))

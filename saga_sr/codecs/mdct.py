@@ -15,11 +15,10 @@ from saga_sr.core.errors import ConfigError
 FULL_SHARE = 0.94
 # Width over which what is copied is brought to one level: partials stay apart.
 FLATTEN_HZ = 700.0
+# The fewest coefficients of a low band that it is copied from, and over how many frames on each side it is compared.
+LEAST_COPIED, COMPARED_FRAMES = 16, 2
 # How much of the variance is noise, so that what lies between partials is not empty.
 NOISE_SHARE = 0.1
-# Between which shares of the cutoff a band on either side of it is level with the other, and by how much, as a gain of
-# latents, one is brought there.
-BELOW, ABOVE, LEAST, MOST = (0.82, 0.94), (1.04, 1.2), 0.1, 2.0
 
 
 class MDCT(Codec):
@@ -87,11 +86,11 @@ class MDCT(Codec):
         return overlapped.flatten(1)[:, None, :length]
 
     def replicated(self, z: Tensor, cutoff_hz: Tensor, noise: Tensor) -> Tensor:
-        """The octave below the cutoff copied up and flattened to unit variance, with some of the noise.
+        """The band below the cutoff copied up and flattened to unit variance, with some of the noise.
 
         Each frame keeps its sound in time and the distances of its partials, which noise has not: an attack stays as
         short as it is below the cutoff. Coefficients are moved by an even number, so that a tone keeps its phase's
-        advance from frame to frame.
+        advance from frame to frame, and by that by which the band is most like itself: partials go on in their places.
 
         Args:
             z: latent [b, latent_dim, frame] of the low band, which ends at `cutoff_hz` [b].
@@ -103,31 +102,14 @@ class MDCT(Codec):
         for hz in cutoff_hz.unique().tolist():
             chosen = cutoff_hz == hz
             end = int(FULL_SHARE * hz / self.bin_hz) // 4 * 4
-            source = z[chosen, end // 2 : end]
-            if source.shape[1] >= 2:
-                copies = self._flattened(source).repeat(1, -(-self.latent_dim // source.shape[1]) - 1, 1)
-                mixed = (1 - NOISE_SHARE) ** 0.5 * copies[:, : self.latent_dim - end]
+            if end >= LEAST_COPIED:
+                source = self._flattened(z[chosen, :end])
+                shift = _likeness_shift(source)
+                above = torch.arange(self.latent_dim - end, device=z.device)[:, None]
+                copies = source.gather(1, end - shift + above % shift)
+                mixed = (1 - NOISE_SHARE) ** 0.5 * copies
                 start[chosen, end:] = mixed + NOISE_SHARE**0.5 * noise[chosen, end:]
         return start
-
-    def continued(self, z: Tensor, z_lr: Tensor, cutoff_hz: Tensor) -> Tensor:
-        """A latent of which what was generated goes on, frame by frame, at the level that the low band ends with.
-
-        Latents are levels relative to those of programme material at each frequency, so a recording whose level just
-        above the cutoff differs from that just below is rare, and a network's error is mostly one of all its band.
-
-        Args:
-            z, z_lr: latents [b, latent_dim, frame], generated and of the low band, which ends at `cutoff_hz` [b].
-        """
-        result = z.clone()
-        for hz in cutoff_hz.unique().tolist():
-            chosen, cutoff = cutoff_hz == hz, hz / self.bin_hz
-            (first, end), (above, last) = ([int(share * cutoff) for share in shares] for shares in (BELOW, ABOVE))
-            if end > first and above < last <= self.latent_dim:
-                levels = [_level(x) for x in (z_lr[chosen, first:end], z[chosen, above:last])]
-                gain = ((levels[0] + 1e-6) / (levels[1] + 1e-6)).sqrt().clamp(LEAST, MOST)
-                result[chosen] = z_lr[chosen] + gain * (z[chosen] - z_lr[chosen])
-        return result
 
     @property
     def bin_hz(self) -> float:
@@ -147,6 +129,25 @@ class MDCT(Codec):
         return torch.stack([z.real, -z.imag.flip(-1)], dim=-1).flatten(-2)
 
 
-def _level(z: Tensor) -> Tensor:
-    """Mean power of a band [b, bin, frame] in each frame and its neighbours, [b, 1, frame]."""
-    return avg_pool1d(z.float().square().mean(dim=1, keepdim=True), 3, 1, 1, count_include_pad=False)
+def _likeness_shift(z: Tensor) -> Tensor:
+    """By how many coefficients, even, the upper end of `z` [b, bin, frame] is most like what is below, [b, 1, frame].
+
+    Between a quarter and half of its width. Where it has partials, it is a multiple of their distance.
+    """
+    end = z.shape[1] // 4 * 4
+    size = z[:, -end:].abs()
+    upper = size.clone()
+    upper[:, : -(end // 4)] = 0
+    shifts = torch.arange(end // 2, end // 4 - 1, -2, device=z.device)
+    # Products of all shifts at once: a correlation along frequency.
+    spectra = [torch.fft.rfft(x, n=2 * end, dim=1) for x in (upper, size)]
+    products = torch.fft.irfft(spectra[0] * spectra[1].conj(), n=2 * end, dim=1)[:, shifts]
+    energy = pad(size.square().cumsum(dim=1), (0, 0, 1, 0))
+    below = energy[:, end - shifts] - energy[:, end - end // 4 - shifts]
+    frames = 2 * COMPARED_FRAMES + 1
+    products, below = (
+        avg_pool1d(x, frames, 1, COMPARED_FRAMES, count_include_pad=False) for x in (products, below.clamp(min=1e-6))
+    )
+    # Of multiples, which are as good as each other, the greatest, so that rounding does not decide.
+    preference = torch.linspace(1, 0.95, len(shifts), device=z.device)[:, None]
+    return shifts[(preference * products * below.rsqrt()).argmax(dim=1, keepdim=True)]

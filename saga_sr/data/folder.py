@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch.utils.data import Dataset
 from saga_sr.audio.files import AudioInfo, AudioReader
 from saga_sr.audio.resample import resample
 from saga_sr.core.errors import AudioError, DataError
+from saga_sr.data.augmentation import Augmentation
 from saga_sr.data.captions import Captions
 
 SILENCE_RMS = 1e-4  # -80 dBFS
@@ -34,6 +36,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         captions: of the recordings.
         weights: how likely each file is drawn, up to a factor; their lengths where left out.
         edges_hz: where the content of each file ends, if that is to be told.
+        augmentation: how crops are changed.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         captions: Captions | None = None,
         weights: np.ndarray | None = None,
         edges_hz: np.ndarray | None = None,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.files = tuple(files)
         self.size = size
@@ -56,6 +60,7 @@ class AudioFolder(Dataset[dict[str, Any]]):
         self.channels = channels
         self.captions = captions or Captions()
         self.edges_hz = edges_hz
+        self.augmentation = augmentation
         self.ends = np.cumsum([info.duration_s for info in self.files] if weights is None else weights)
 
     def __len__(self) -> int:
@@ -70,34 +75,47 @@ class AudioFolder(Dataset[dict[str, Any]]):
             DataError: none of several random crops could be read or had sound.
         """
         rng = np.random.default_rng([self.seed, index])
+        item = self._drawn(rng)
+        if self.augmentation is not None and self.augmentation.is_mixed(rng):
+            other = self._drawn(rng)
+            item["hr"] = self.augmentation.mixture(item["hr"], other["hr"], rng)
+            if "edge_hz" in item:
+                item["edge_hz"] = torch.minimum(item["edge_hz"], other["edge_hz"])
+        return item | {"index": index}
+
+    def _drawn(self, rng: np.random.Generator) -> dict[str, Any]:
         reason = "they are silent"
         for _ in range(TRIES):
             drawn = int(np.searchsorted(self.ends, rng.random() * self.ends[-1], side="right"))
-            info = self.files[drawn]
+            info, position = self.files[drawn], rng.random()
+            speed = Fraction(1) if self.augmentation is None else self.augmentation.speed(rng)
             try:
-                crop, start_s = self._crop(info, rng.random())
+                crop, start_s = self._crop(info, position, speed)
             except AudioError as error:
                 reason = str(error)
                 continue
             if crop.square().mean().sqrt() > SILENCE_RMS:
                 # The middle of what is heard: a short file is padded.
-                middle_s = start_s + min(self.num_samples / self.sample_rate, info.duration_s) / 2
+                middle_s = start_s + min(self.num_samples / self.sample_rate * float(speed), info.duration_s) / 2
                 caption = self.captions.at(info.path, middle_s)
-                item = {"hr": crop, "index": index, "caption": caption, "name": f"{info.path.stem}@{start_s:.2f}s"}
-                return item | self._edge(drawn)
+                item = {"hr": crop, "caption": caption, "name": f"{info.path.stem}@{start_s:.2f}s"}
+                return item | self._edge(drawn, speed)
         raise DataError(f"{TRIES} random crops in a row cannot be used ({reason}); remove silent or broken recordings.")
 
-    def _edge(self, file: int) -> dict[str, Tensor]:
-        if self.edges_hz is None:
+    def _edge(self, file: int, speed: Fraction) -> dict[str, Tensor]:
+        if self.edges_hz is None and self.augmentation is None:
             return {}
-        return {"edge_hz": torch.tensor(min(self.edges_hz[file], self.sample_rate / 2), dtype=torch.float32)}
+        nyquist = self.files[file].sample_rate / 2
+        own = nyquist if self.edges_hz is None else min(self.edges_hz[file], nyquist)
+        return {"edge_hz": torch.tensor(min(own * float(speed), self.sample_rate / 2), dtype=torch.float32)}
 
-    def _crop(self, info: AudioInfo, position: float) -> tuple[Tensor, float]:
-        needed = -(-self.num_samples * info.sample_rate // self.sample_rate)
+    def _crop(self, info: AudioInfo, position: float, speed: Fraction) -> tuple[Tensor, float]:
+        from_hz, to_hz = info.sample_rate * speed.numerator, self.sample_rate * speed.denominator
+        needed = -(-self.num_samples * from_hz // to_hz)
         start = int(position * max(info.frames - needed, 0))
         with AudioReader(info.path) as reader:
             audio = reader.read(start, min(needed, info.frames))
-        audio = resample(audio, info.sample_rate, self.sample_rate)[:, : self.num_samples]
+        audio = resample(audio, from_hz, to_hz)[:, : self.num_samples]
         audio = pad(audio, (0, self.num_samples - audio.shape[-1]))
         if self.channels != audio.shape[0]:
             audio = audio.mean(dim=0, keepdim=True).expand(self.channels, -1)

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from saga_sr.audio.files import AudioInfo
 from saga_sr.core.errors import ConfigError
 from saga_sr.data.audio_data import ENDLESS, AudioData
+from saga_sr.data.augmentation import Augmentation
 from saga_sr.data.captions import Captions
 from saga_sr.data.folder import AudioFolder
 from saga_sr.data.recordings import Recordings, find_recordings
@@ -28,6 +29,7 @@ class FolderData(AudioData):
         validation_fraction: share of the files held out; at least one file.
         validation_path: what is held out instead, in the same forms; none of it is trained on.
         captions: a file with captions of the recordings, which wins over those beside them (see `read_captions`).
+        augmentation: of what is trained on.
         **settings: see `AudioData`.
     """
 
@@ -37,6 +39,7 @@ class FolderData(AudioData):
         validation_fraction: float,
         validation_path: Any = None,
         captions: str | None = None,
+        augmentation: Augmentation | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -46,6 +49,7 @@ class FolderData(AudioData):
         self.validation_fraction = validation_fraction
         self.validation_path = validation_path
         self.captions_file = captions
+        self.augmentation = augmentation if augmentation and augmentation.changes else None
         self._found: tuple[Recordings, Recordings | None] | None = None
         self._split: Split | None = None
         self._captions: Captions | None = None
@@ -81,7 +85,8 @@ class FolderData(AudioData):
     def train_dataset(self) -> Dataset[dict[str, Any]]:
         recordings, files = self.recordings[0], self.split.train
         edges_hz = recordings.edges_hz(files)
-        return self._crops(files, recordings.weights(files), edges_hz, ENDLESS, self.num_samples, self.seed)
+        drawn = (ENDLESS, self.num_samples, self.seed)
+        return self._crops(files, recordings.weights(files), edges_hz, *drawn, self.augmentation)
 
     def held_out_dataset(self, size: int, num_samples: int, seed: int) -> Dataset[dict[str, Any]]:
         held_out = self.recordings[1]
@@ -98,9 +103,10 @@ class FolderData(AudioData):
         size: int,
         num_samples: int,
         seed: int,
+        augmentation: Augmentation | None = None,
     ) -> AudioFolder:
         settings = (size, num_samples, self.sample_rate, seed, self.channels, self.captions)
-        return AudioFolder(files, *settings, weights, edges_hz)
+        return AudioFolder(files, *settings, weights, edges_hz, augmentation)
 
     def describe(self) -> str:
         train, validation = (

@@ -26,9 +26,6 @@ WIDTH = (
     "how wide the noise is that is added to z_lr: {prior_width:g}, and {prior_width_above:g} in channels that tell of "
     "frequencies above the cutoff"
 )
-# What is done around the graphs of a model with `continue_level`.
-EMPTIED = ", 0 above 1.03 times the cutoff"
-CONTINUED = "; then see MDCT.continued in saga_sr/codecs/mdct.py, which brings it to the low band's level"
 
 
 class Graph(nn.Module, ABC):
@@ -53,7 +50,7 @@ class Graph(nn.Module, ABC):
         super().__init__()
         self.model = model
         self.latent = ("batch", model.codec.latent_dim, "frames")
-        self.z_lr = Port(self.latent, f"the low-passed recording's latent{EMPTIED if model.continue_level else ''}")
+        self.z_lr = Port(self.latent, "the low-passed recording's latent, 0 in channels above 1.03 times the cutoff")
         self.z_0, self.width = "noise", dict[str, Port]()
         if model.objective.prior == "low_resolution":
             self.z_0 = "(z_lr + width noise)"
@@ -121,8 +118,7 @@ class SamplerGraph(Graph):
             **self.width,
             **self.conditions,
         }
-        around = CONTINUED if model.continue_level else ""
-        self.outputs = {"z": Port(self.latent, f"the restored recording's latent{around}")}
+        self.outputs = {"z": Port(self.latent, "the restored recording's latent")}
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         noise, z_lr, *values = given

@@ -33,14 +33,6 @@ def enhancer(request: pytest.FixtureRequest) -> Iterator[Enhancer]:
         yield Enhancer(tiny_or_bundled(request.param, config), name=request.param)
 
 
-@pytest.fixture
-def untrained(enhancer: Enhancer) -> Enhancer:
-    """What a trained network makes of a passage depends on what it hears beside it, however the passage is shown."""
-    if enhancer.name in BUNDLED:
-        pytest.skip("said of untrained networks alone")
-    return enhancer
-
-
 def dull(seconds: float, channels: int, seed: int, kind: str = "sound") -> torch.Tensor:
     """[channels, time] that ends at the cutoff."""
     length = int(seconds * RATE)
@@ -88,10 +80,12 @@ def test_gain_polarity_and_order_where_the_edge_is_measured(enhancer: Enhancer, 
     assert error_db(changed / gain, plain) < -60
 
 
-def test_gain_polarity_and_order_where_the_level_is_continued() -> None:
+def test_gain_polarity_and_order_of_envelopes() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("saga_sr.model.has_fast_bfloat16", lambda kind: False)
-        enhancer = Enhancer(awake(build(model_config("codec.latent_dim=128", "continue_level=true"))))
+        config = model_config("codec.latent_dim=128")
+        backbone = {"_target_": "saga_sr.backbones.envelope.EnvelopeNet", "latent_dim": 128, "width": 32, "depth": 2}
+        enhancer = Enhancer(awake(build(config | {"backbone": backbone})))
         audio = dull(1, 2, 3)
         ways = {"cutoff_hz": CUTOFF, "noise": "replicated"}
         plain, changed = enhancer(audio, RATE, **ways)[0], enhancer(-0.01 * audio.flip(0), RATE, **ways)[0]
@@ -150,26 +144,27 @@ def test_independent_channels_stay_independent(enhancer: Enhancer) -> None:
     assert coherence(1.15 * CUTOFF, 16_000) == pytest.approx(coherence(CUTOFF / 2, CUTOFF), abs=0.15)
 
 
-def test_quiet_passages_are_restored_as_loud_ones(untrained: Enhancer) -> None:
+def test_quiet_passages_are_restored_as_loud_ones(enhancer: Enhancer) -> None:
     one = dull(3, 1, 2)
-    output = untrained(torch.cat([one, 1e-3 * one, one], dim=1), RATE, cutoff_hz=CUTOFF, chunk_s=2, overlap_s=0.5)[0]
+    output = enhancer(torch.cat([one, 1e-3 * one, one], dim=1), RATE, cutoff_hz=CUTOFF, chunk_s=2, overlap_s=0.5)[0]
     ratios = []
     for i in range(3):
         power = stft(output[:, int((3 * i + 0.1) * RATE) : int((3 * i + 2.9) * RATE)]).abs().square()
         edge = int(1.15 * CUTOFF / RATE * 2048)
         ratios.append(float(10 * torch.log10(power[:, edge:].sum() / power[:, :edge].sum())))
-    assert max(ratios) - min(ratios) < 1, ratios
+    # A trained network hears that what comes is a swell, and takes a second to forget it.
+    assert max(ratios) - min(ratios) < (1.5 if enhancer.name in BUNDLED else 1), ratios
 
 
 @pytest.mark.parametrize("kind", ["tone", "noise", "alternating"])
-def test_the_level_is_steady_across_joins(untrained: Enhancer, kind: str) -> None:
+def test_the_level_is_steady_across_joins(enhancer: Enhancer, kind: str) -> None:
     length = 6 * RATE
     tone = 0.1 * torch.sin(2 * torch.pi * 440 * torch.arange(length) / RATE)[None]
     audio = tone if kind == "tone" else dull(6, 1, 0, "noise")
     if kind == "alternating":
         audio = audio * torch.tensor([1.0, 1e-2]).repeat(2).repeat_interleave(length // 4)
-    output = untrained(audio, RATE, cutoff_hz=CUTOFF, chunk_s=1.5, overlap_s=0.5)[0]
-    whole = untrained(audio, RATE, cutoff_hz=CUTOFF)[0]
+    output = enhancer(audio, RATE, cutoff_hz=CUTOFF, chunk_s=2.5, overlap_s=1.0)[0]
+    whole = enhancer(audio, RATE, cutoff_hz=CUTOFF)[0]
     assert error_db(output, whole) < -40
     levels = []
     for x in (output, whole):

@@ -91,7 +91,7 @@ def test_noise_and_the_inputs_latent_become_the_restored_latent_of_any_length_in
     facts = json.loads((one_step / "model.json").read_text())
     assert facts["graphs"]["sampler"]["inputs"]["cutoff"]["meaning"].endswith("log(f / 100 Hz) / log(Nyquist / 100 Hz)")
     mean, scale = (torch.tensor(facts[name])[:, None] for name in ("latent_mean", "latent_scale"))
-    z_lr = (model.codec.analyse(lr) - mean) / scale
+    z_lr = model.codec.without_rounding((model.codec.analyse(lr) - mean) / scale, cutoff_hz)
     (z,) = run(one_step / "sampler.onnx", noise=noise, z_lr=z_lr, cutoff=scaled[:, None])
     assert_same(model.codec.synthesise(z * scale + mean, length), expected)
 
@@ -105,7 +105,7 @@ def test_graphs_of_an_informed_start_take_its_width(tmp_path: Path) -> None:
     expected = model.restore(lr, model.prepare_conditioning(lr, cutoff_hz, ["", ""]), lambda _: noise, cutoff_hz)
     width = torch.where(model.codec.channels_below(cutoff_hz), 0.2, 1.0)
     cutoff = (torch.log(cutoff_hz / 100) / torch.log(torch.tensor(220.5)))[:, None]
-    z_lr = model.codec.encode(lr)
+    z_lr = model.codec.without_rounding(model.codec.encode(lr), cutoff_hz)
     (z,) = run(tmp_path / "onnx" / "sampler.onnx", noise=noise, z_lr=z_lr, width=width, cutoff=cutoff)
     assert_same(model.codec.decode(z, lr.shape[-1]), expected)
     facts = json.loads((tmp_path / "onnx" / "model.json").read_text())
@@ -114,6 +114,22 @@ def test_graphs_of_an_informed_start_take_its_width(tmp_path: Path) -> None:
     assert "0.2, and 1 in channels" in graphs["sampler"]["inputs"]["width"]["meaning"]
     assert "(1 - t) (z_lr + width noise) + t z" in graphs["network"]["inputs"]["z_t"]["meaning"]
     assert "from (z_lr + width noise) at t = 0" in (tmp_path / "onnx" / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_an_envelope_becomes_a_graph(tmp_path: Path) -> None:
+    settings = [word for word in TINY if not word.startswith("backbone")]
+    network = ["backbone=envelope", "backbone.width=32", "backbone.depth=2", "sampler=gaussian"]
+    envelope = packaged(tmp_path / "model", [*settings, *network, "sampler.noise=replicated", "sampler.steps=1"])
+    export_onnx(envelope, tmp_path / "onnx")
+    model = in_float32(envelope)
+    lr, cutoff_hz = 0.1 * torch.randn(2, 1, 64 * 40), torch.tensor([3000.0, 9000.0])
+    noise = torch.randn(2, 64, 41)
+    expected = model.restore(lr, model.prepare_conditioning(lr, cutoff_hz, ["", ""]), lambda _: noise, cutoff_hz)
+    z_lr = model.codec.without_rounding(model.codec.encode(lr), cutoff_hz)
+    start = model.codec.replicated(z_lr, cutoff_hz, noise)
+    (z,) = run(tmp_path / "onnx/sampler.onnx", noise=start, z_lr=z_lr)
+    assert_same(model.codec.decode(z, 64 * 40), expected)
 
 
 @pytest.mark.slow
@@ -162,12 +178,10 @@ def test_a_graph_that_does_not_do_what_the_model_does_is_not_passed(jat: Path, o
 
 
 def test_what_is_done_around_the_graphs_is_told() -> None:
-    continued, plain = (build(model_config(f"continue_level={on}", "sampler.noise=replicated")) for on in (True, False))
-    for model, emptied in ((continued, True), (plain, False)):
-        graph = SamplerGraph(model, model.sampler)
-        assert "copied up" in graph.inputs["noise"].meaning
-        assert ("0 above 1.03 times" in graph.inputs["z_lr"].meaning) is emptied
-        assert ("MDCT.continued" in graph.outputs["z"].meaning) is emptied
+    model = build(model_config("sampler.noise=replicated"))
+    graph = SamplerGraph(model, model.sampler)
+    assert "copied up" in graph.inputs["noise"].meaning
+    assert "0 in channels above 1.03 times" in graph.inputs["z_lr"].meaning
 
 
 @pytest.mark.slow
@@ -176,7 +190,7 @@ def test_text_roll_offs_and_guidance_go_into_the_graph_of_sampling(saga: Path, t
     model = in_float32(saga)
     lr, noise, prompts = 0.1 * torch.randn(2, 1, 64 * 40), torch.randn(2, 64, 41), ["a piano", ""]
     cutoff_hz = torch.tensor([3000.0, 5000.0])
-    z_lr = model.codec.encode(lr)
+    z_lr = model.codec.without_rounding(model.codec.encode(lr), cutoff_hz)
     conditions = model.conditioner.conditions
     expected = model.restore(lr, model.prepare_conditioning(lr, cutoff_hz, prompts), lambda _: noise, cutoff_hz)
     with torch.no_grad():
