@@ -65,7 +65,7 @@ def student(teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_student_is_its_teacher_but_for_sampling_guidance_and_what_it_learned(teacher: Path, student: Path) -> None:
     taught, own = (read_config(run / "model")["model"] for run in (teacher, student))
-    for part in ("codec", "backbone", "objective", "low_band", "continue_level"):
+    for part in ("codec", "backbone", "objective", "low_band"):
         assert own[part] == taught[part], part
     assert own["sampler"] == {**taught["sampler"], "solver": "gaussian", "steps": 1, "distilled": True}
     assert own["guidance"]["scale"] == 1 and own["conditioner"]["acoustic"]["dropout"] == 0

@@ -22,7 +22,7 @@ from saga_sr.packages.package import load_package, model_settings
 # The settings of a training that are the teacher's, by the parts of a package that they become.
 TAKEN = {
     "conditioner": "conditioning",
-    **{part: part for part in ("codec", "backbone", "objective", "sampler", "low_band", "continue_level")},
+    **{part: part for part in ("codec", "backbone", "objective", "sampler", "low_band")},
 }
 # What a command cannot set: how results are put together, `low_band`, may be another's.
 FIXED = {*TAKEN.values(), "guidance", "model", "init_from", "init_as"} - {"low_band"}
@@ -64,7 +64,6 @@ class Distillation(nn.Module):
             ConfigError: see `StepDistillation`.
         """
         z_lr, cutoff_hz, codec = pair.z_lr, pair.cutoff_hz, student.codec
-        z_lr = codec.without_rounding(z_lr, cutoff_hz) if student.continue_level else z_lr
         noise = normal(z_lr.shape, generators, z_lr.device)
         if self.sampler.noise == "replicated":
             noise = codec.replicated(z_lr, cutoff_hz, noise)
