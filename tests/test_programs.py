@@ -279,7 +279,7 @@ def test_help_lists_the_groups_and_the_whole_configuration_can_be_printed() -> N
     done = program("train.py", "--help")
     assert done.returncode == 0
     for line in (
-        "loss: gaussian_nll, mod1, mod2, mse",
+        "loss: gaussian_nll, log_level, mod1, mod2, mse",
         "trainer: cpu, ddp, default, fsdp, gpu",
         "hparams_search: optuna",
     ):

@@ -32,10 +32,21 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def minute(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A minute in stereo, of which nothing is left above 4 kHz."""
-    path = tmp_path_factory.mktemp("long") / "long.wav"
+    path = tmp_path_factory.mktemp("minute") / "minute.wav"
     soundfile.write(path, music(2, 60 * 8000, 8000).T, 8000)
+    return path
+
+
+@pytest.fixture(scope="module")
+def long(minute: Path) -> Path:
+    """A quarter of an hour, which takes longer to restore than to say stop."""
+    path = minute.parent / "long.wav"
+    audio, rate = soundfile.read(minute)
+    with soundfile.SoundFile(path, "w", rate, 2) as file:
+        for _ in range(15):
+            file.write(audio)
     return path
 
 
@@ -130,9 +141,9 @@ def test_two_at_once_take_turns_and_know_their_places(visits: Callable[..., Visi
     second.see(re.compile("done in"))
 
 
-def test_an_edge_that_is_dragged_is_what_is_restored_above(visits: Callable[..., Visit], long: Path) -> None:
+def test_an_edge_that_is_dragged_is_what_is_restored_above(visits: Callable[..., Visit], minute: Path) -> None:
     visit = visits()
-    visit.add(long)
+    visit.add(minute)
     edge = visit.page.get_by_role("slider", name="Content ends")
     edge.focus()
     for _ in range(3):

@@ -37,7 +37,7 @@ def test_the_help_of_train_lists_groups_and_the_usual_settings(capsys: pytest.Ca
     dispatch(["train", "--help"])
     said = capsys.readouterr().out
     for line in (
-        "loss: gaussian_nll, mod1, mod2, mse",
+        "loss: gaussian_nll, log_level, mod1, mod2, mse",
         "trainer: cpu, ddp, default, fsdp, gpu",
         "optimizer.lr=0.0001",
         "--hydra-help",
