@@ -116,13 +116,11 @@ def test_a_folder_becomes_a_zip_of_the_same_formats(visits: Callable[..., Visit]
         assert inspect_audio(tmp_path / "all" / name).sample_rate == 44_100
 
 
-def test_it_plays_before_it_is_done_and_stops_when_it_is_told_to(visits: Callable[..., Visit], long: Path) -> None:
+def test_it_tells_how_far_it_is_and_stops_when_it_is_told_to(visits: Callable[..., Visit], long: Path) -> None:
     visit = visits()
     visit.add(long)
     visit.press("Enhance")
     visit.see(re.compile(r"\d+ %, [\d.]+ × real time, .* left"))
-    asked = re.compile(r"/saga/audio/[^/]+/1/0\.wav")
-    within(60, lambda: any(asked.search(address) for address in visit.requests))
     assert visit.page.get_by_text(re.compile("done in")).count() == 0
     visit.press("Cancel")
     visit.see("cancelled")
