@@ -1,5 +1,7 @@
 // <saga-drop>: where recordings are dropped, files and folders; each is uploaded and then told by the event `added`.
 
+import { DataElement } from "./element.js";
+
 const STYLE = `
 :host { display: block }
 .zone { display: grid; justify-items: center; align-content: center; gap: .35rem; min-height: 15rem; padding: 1.5rem;
@@ -29,7 +31,7 @@ button:focus-visible { outline: 3px solid var(--color-accent); outline-offset: 2
 const ICON = `<svg viewBox="0 0 48 48" fill="none" stroke="currentColor" stroke-width="2.6" stroke-linecap="round"
   aria-hidden="true"><path d="M6 24v3M13 17v16M20 10v28M27 15v18M34 8v32M41 20v9"/></svg>`;
 
-class Drop extends HTMLElement {
+class Drop extends DataElement {
   #words = {};
 
   constructor() {
@@ -59,15 +61,6 @@ class Drop extends HTMLElement {
       const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
       this.add((await Promise.all(entries.map(filesIn))).flat());
     };
-  }
-
-  // What was set before this script was there.
-  connectedCallback() {
-    if (Object.hasOwn(this, "data")) {
-      const data = this.data;
-      delete this.data;
-      this.data = data;
-    }
   }
 
   // {words: {...}, compact: whether recordings are there, upload: the address, mb: the most of a file}

@@ -24,3 +24,14 @@ export function drag(target, event, move, done) {
   target.addEventListener("pointerup", end);
   target.addEventListener("pointercancel", end);
 }
+
+/** An element that is given `data`, also what was set before its script was there. */
+export class DataElement extends HTMLElement {
+  connectedCallback() {
+    if (Object.hasOwn(this, "data")) {
+      const data = this.data;
+      delete this.data;
+      this.data = data;
+    }
+  }
+}

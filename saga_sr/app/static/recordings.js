@@ -1,5 +1,7 @@
 // <saga-recordings>: the recordings of a page, a row each, with how far they are; tells `choose` and `remove`.
 
+import { DataElement } from "./element.js";
+
 const STYLE = `
 :host { display: block; color: var(--body-text-color) }
 ul { list-style: none; margin: 0; padding: 0; border: 1px solid var(--border-color-primary); border-radius: 14px;
@@ -21,22 +23,13 @@ li + li { border-top: 1px solid var(--border-color-primary) }
 .remove:hover { color: var(--body-text-color) }
 `;
 
-class Recordings extends HTMLElement {
+class Recordings extends DataElement {
   #rows = new Map();
   #version = 0;
 
   constructor() {
     super();
     this.attachShadow({ mode: "open" }).innerHTML = `<style>${STYLE}</style><ul></ul>`;
-  }
-
-  // What was set before this script was there.
-  connectedCallback() {
-    if (Object.hasOwn(this, "data")) {
-      const data = this.data;
-      delete this.data;
-      this.data = data;
-    }
   }
 
   // {version: what is older than what was shown is passed over, chosen: key, rows: [{key, name, facts, state, failure, share, choose, remove}]}; texts, and a share of 0 to 1

@@ -1,5 +1,7 @@
 // <saga-runs>: training runs in a table, and curves of those that are compared; tells `choose` and `act`.
 
+import { DataElement } from "./element.js";
+
 const STYLE = `
 :host { display: block; color: var(--body-text-color) }
 .scroll { overflow-x: auto; border: 1px solid var(--border-color-primary); border-radius: 14px;
@@ -36,22 +38,13 @@ svg .axis { stroke: var(--border-color-primary) }
 const LINES = ["#3b82f6", "#d97706", "#0d9f72", "#d9489b"];
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [320, 170, 46, 18, 8];
 
-class Runs extends HTMLElement {
+class Runs extends DataElement {
   #shown = "";
 
   constructor() {
     super();
     this.attachShadow({ mode: "open" }).innerHTML = `<style>${STYLE}</style><div class="runs"></div>
       <p class="reason" role="status"></p><dl class="facts"></dl><div class="curves"></div>`;
-  }
-
-  // What was set before this script was there.
-  connectedCallback() {
-    if (Object.hasOwn(this, "data")) {
-      const data = this.data;
-      delete this.data;
-      this.data = data;
-    }
   }
 
   // {empty, label, compare, columns: [text], rows: [{key, name, cells: [text], compared, actions: [[action, text]]}],
