@@ -13,6 +13,9 @@ const LEAD_S = 0.05;
 const LONGEST_LEAD_S = 0.8;
 const CROSSFADE_S = 0.01;
 const DIP_S = 0.004;
+// What is listened to as a place on a line, and how much of each recording is heard at its beginning, middle and end.
+const POSITIONS = { input: -1, result: 0, added: 1 };
+const SHARES = { input: [1, 0, -1], result: [0, 1, 1] };
 
 export class Playback extends EventTarget {
   context = null;
@@ -23,10 +26,10 @@ export class Playback extends EventTarget {
   #sources = {};
   #gainDb = 0;
   #both = null;
-  #buses = {};
+  #levels = {};
+  #listen = null;
   #pieces = [];
   #next = { sample: 0, frame: 0 };
-  #fade = null;
   #timer = null;
   #leadS = LEAD_S;
 
@@ -44,7 +47,7 @@ export class Playback extends EventTarget {
   use(sources) {
     const changed = sources.input !== this.#sources.input || sources.result !== this.#sources.result;
     this.#sources = sources;
-    if (!sources.result) this.listen = "input";
+    if (!sources.result) this.#hear("input");
     if (this.playing && changed) this.#again();
     this.#tick();
   }
@@ -52,13 +55,12 @@ export class Playback extends EventTarget {
   /** By how much the result has to be turned up to match the input. */
   set gainDb(db) {
     this.#gainDb = db;
-    this.#fadeTo(this.#gains());
+    this.#level();
   }
 
   /** Hear the `input`, the `result`, or what was `added`: result less input. */
   setListen(listen) {
-    this.listen = listen;
-    this.#fadeTo(this.#gains());
+    this.#hear(listen);
     // What was scheduled while only the input was there has no result in it.
     if (this.playing && listen !== "input" && this.#pieces.some(({ whole }) => !whole)) this.#again();
     this.#tick();
@@ -145,42 +147,50 @@ export class Playback extends EventTarget {
   #open() {
     if (this.context) return;
     this.context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
-    const gains = this.#gains();
     this.master = new GainNode(this.context);
     this.master.connect(this.context.destination);
     // Both come in the channels of one node, first the input's: nothing can part them.
     this.#both = new ChannelSplitterNode(this.context, { numberOfOutputs: 2 * this.channels });
+    const fader = this.#fader();
     ["input", "result"].forEach((name, i) => {
       const joined = new ChannelMergerNode(this.context, { numberOfInputs: this.channels });
       for (let c = 0; c < this.channels; c += 1) this.#both.connect(joined, i * this.channels + c, c);
-      this.#buses[name] = new GainNode(this.context, { gain: gains[name] });
-      joined.connect(this.#buses[name]).connect(this.master);
+      const heard = new GainNode(this.context, { gain: 0 });
+      fader.connect(new WaveShaperNode(this.context, { curve: SHARES[name] })).connect(heard.gain);
+      this.#levels[name] = new GainNode(this.context);
+      joined.connect(this.#levels[name]).connect(heard).connect(this.master);
     });
-    this.#fade = { from: gains, to: gains, at: 0 };
+    this.#level();
   }
 
-  #gains() {
-    // Neither is turned up, so that nothing is clipped.
-    const input = Math.min(1, 10 ** (-this.#gainDb / 20));
-    const result = Math.min(1, 10 ** (this.#gainDb / 20));
-    if (this.listen === "input") return { input, result: 0 };
-    return { input: this.listen === "added" ? -input : 0, result };
-  }
-
-  /** Move both gains along straight lines in the same time; the sum of what is alike in both stays as it is. */
-  #fadeTo(to) {
-    if (!this.context) return;
-    const at = this.context.currentTime + DIP_S;
-    const done = Math.min(Math.max((at - this.#fade.at) / CROSSFADE_S, 0), 1);
-    const from = {};
-    for (const [name, bus] of Object.entries(this.#buses)) {
-      from[name] = this.#fade.from[name] + done * (this.#fade.to[name] - this.#fade.from[name]);
-      // A line that is not done yet is drawn anew, as far as it still goes.
-      bus.gain.cancelScheduledValues(at);
-      bus.gain.linearRampToValueAtTime(from[name], at);
-      bus.gain.linearRampToValueAtTime(to[name], at + CROSSFADE_S);
+  /** Neither is turned up to match the other, so that nothing is clipped. */
+  #level() {
+    const levels = { input: Math.min(1, 10 ** (-this.#gainDb / 20)), result: Math.min(1, 10 ** (this.#gainDb / 20)) };
+    for (const [name, { gain, context }] of Object.entries(this.#levels)) {
+      gain.setTargetAtTime(levels[name], context.currentTime, CROSSFADE_S / 4);
     }
-    this.#fade = { from, to, at };
+  }
+
+  #hear(listen) {
+    this.listen = listen;
+    if (this.context) this.#listen.value = POSITIONS[listen];
+  }
+
+  /**
+   * What is listened to is one number, of which both gains are made in the audio's own thread: however late a busy page
+   * says it, they move in the same samples, and the sum of what is alike in both stays as it is.
+   */
+  #fader() {
+    const listen = new ConstantSourceNode(this.context, { offset: POSITIONS[this.listen] });
+    const length = Math.round(CROSSFADE_S * this.sampleRate);
+    const mean = new AudioBuffer({ length, sampleRate: this.sampleRate });
+    mean.getChannelData(0).fill(1 / length);
+    // The mean of the last samples makes a straight line of a step.
+    const line = new ConvolverNode(this.context, { buffer: mean, disableNormalization: true });
+    listen.connect(line);
+    listen.start();
+    this.#listen = listen.offset;
+    return line;
   }
 
   /** Be silent for an instant at a jump, which would click. */
