@@ -65,8 +65,8 @@ QUICK = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole programs first, so that no worker is left alone with them at the end.
 
-    A machine that others use, too, may starve a browser or one of two processes: a whole program is tried again. What is
-    wrong fails each time; `-rR` tells what was tried again.
+    A machine that others use, too, may starve a browser or one of two processes: a whole program is tried again. What
+    is wrong fails each time; `-rR` tells what was tried again.
     """
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:
