@@ -108,7 +108,7 @@ def test_evaluation_writes_metrics_report_and_audio(trained: Path, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["clips"] == 3 and set(metrics["cutoffs"]) == {"4000", "8000"}
-    assert set(metrics["cutoffs"]["4000"]["lsd_hf"]) == {"input", "band_replication", "output"}
+    assert set(metrics["cutoffs"]["4000"]["lsd_hf"]) == {"input", "band_replication", "output", "ceiling"}
     assert set(metrics["seconds"]) == {"train", "evaluate"} and metrics["seconds"]["train"] > 0
     figures = metrics["invariances"]
     assert set(figures) == {"4000", "8000"} and set(figures["4000"]) == set(FIGURES)

@@ -66,7 +66,7 @@ def work(config: DictConfig) -> None:
     clips = held_out_clips(data.evaluation_clips(config.clips, config.seconds), config.clips)
     batch_size = enhancer.settings.batch_size
     cutoffs_hz = list(config.cutoffs_hz)
-    result = compare_methods(clips, methods, cutoffs_hz, rate, batch_size, config.examples)
+    result = compare_methods(clips, methods, cutoffs_hz, rate, batch_size, config.examples, enhancer.ceiling)
     chunked = Enhancer(enhancer.model, enhancer.settings.changed(chunk_s=CHUNK_S, overlap_s=OVERLAP_S))
     invariances = measure_invariances(clips, enhancer.clips, chunked.clips, cutoffs_hz, rate)
     seconds = time.perf_counter() - begin

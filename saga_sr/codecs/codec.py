@@ -81,6 +81,19 @@ class Codec(nn.Module, ABC):
         """Audio [b, channels, length] of a normalised latent."""
         return self.synthesise(latent.float() * self.latent_scale + self.latent_mean, length)
 
+    def apart(self, audio: Tensor) -> Tensor:
+        """`audio` [b, c, time] as it is encoded without loss of a channel: [n, channels, time].
+
+        As it is where it has the codec's channels, or else each channel by itself.
+        """
+        return audio if audio.shape[1] == self.channels else self.fold(audio.flatten(0, 1)[:, None])
+
+    def together(self, decoded: Tensor, channels: int) -> Tensor:
+        """What `apart` took apart, [b, channels, time], of [n, codec's channels, time]."""
+        if channels == self.channels:
+            return decoded
+        return decoded.mean(dim=1).unflatten(0, (-1, channels))
+
     def fold(self, audio: Tensor) -> Tensor:
         """`audio` [b, c, time] with this codec's number of channels: mono is repeated, others are mixed to mono."""
         if audio.shape[1] == self.channels:

@@ -24,6 +24,9 @@ from saga_sr.evaluation.metrics import measure
 logger = logging.getLogger(__name__)
 
 Method = Callable[[Tensor, Tensor, list[str]], Tensor]
+Ceiling = Callable[[Tensor, Tensor, Tensor], Tensor]
+# The row of a comparison that no method's outputs can be better than.
+CEILING = "ceiling"
 # Cut by this, as SAGA-SR's evaluation is.
 LOW_PASS = ("chebyshev1", 8)
 
@@ -108,6 +111,7 @@ def compare_methods(
     sample_rate: int,
     batch_size: int = 8,
     examples: int = 0,
+    ceiling: Ceiling | None = None,
 ) -> Comparison:
     """Low-pass each clip (Chebyshev I, order 8), let each method restore it, and measure against the clip.
 
@@ -117,6 +121,8 @@ def compare_methods(
         cutoffs_hz: in Hz.
         sample_rate: of everything, in Hz.
         examples: how many clips' audio to keep for a report.
+        ceiling: `(reference [b, c, time], lr, cutoff_hz) -> [b, c, time]`, the best that can come of a method, as one
+            more row, `CEILING`.
 
     Raises:
         AudioError: not one clip could be compared. One that fails with a `SagaError` among others that do not is
@@ -128,9 +134,9 @@ def compare_methods(
     work = [(cutoff, batch) for cutoff in cutoffs_hz for batch in batches]
     for cutoff, batch in tqdm(work, desc="Evaluating", unit="batch", delay=2, leave=False):
         try:
-            _compare_batch(result, batch, methods, cutoff, kept)
+            _compare_batch(result, batch, methods, cutoff, kept, ceiling)
         except SagaError:
-            _compare_singly(result, batch, methods, cutoff, kept)
+            _compare_singly(result, batch, methods, cutoff, kept, ceiling)
     if result.failures:
         logger.warning(
             "%d of %d comparisons failed and are left out:\n%s",
@@ -154,8 +160,9 @@ def _batched(clips: Sequence[Clip], size: int) -> Iterator[list[Clip]]:
 
 
 def _compare_batch(
-    result: Comparison, batch: list[Clip], methods: Mapping[str, Method], cutoff_hz: int, kept: set[str]
-) -> None:
+    result: Comparison, batch: list[Clip], methods: Mapping[str, Method], cutoff_hz: int, kept: set[str],
+    ceiling: Ceiling | None,
+) -> None:  # fmt: skip
     rate = result.sample_rate
     reference = torch.stack([clip.audio for clip in batch])
     cutoffs = torch.full((len(batch),), float(cutoff_hz))
@@ -163,6 +170,8 @@ def _compare_batch(
     lr = degrade(reference, [LowPassFilter(*LOW_PASS, cutoff_hz)] * len(batch), rate)
     captions = [clip.caption for clip in batch]
     outputs = {name: checked(name, method(lr, cutoffs, captions).cpu(), lr) for name, method in methods.items()}
+    if ceiling is not None:
+        outputs[CEILING] = checked(CEILING, ceiling(reference, lr, cutoffs), lr)
     for method, output in outputs.items():
         measured = measure(output, reference, cutoffs, rate, edges)
         for i, clip in enumerate(batch):
@@ -175,12 +184,13 @@ def _compare_batch(
 
 
 def _compare_singly(
-    result: Comparison, batch: list[Clip], methods: Mapping[str, Method], cutoff_hz: int, kept: set[str]
-) -> None:
+    result: Comparison, batch: list[Clip], methods: Mapping[str, Method], cutoff_hz: int, kept: set[str],
+    ceiling: Ceiling | None,
+) -> None:  # fmt: skip
     """Find the clips that a batch failed by; the others are compared after all."""
     for clip in batch:
         try:
-            _compare_batch(result, [clip], methods, cutoff_hz, kept)
+            _compare_batch(result, [clip], methods, cutoff_hz, kept, ceiling)
         except SagaError as error:
             result.failures.append(f"{clip.name} at {cutoff_hz} Hz: {error}")
 

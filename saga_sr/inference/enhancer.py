@@ -12,6 +12,8 @@ from torch import Tensor
 
 from saga_sr.audio.edges import Edge
 from saga_sr.audio.full_scale import FullScale
+from saga_sr.audio.low_band import replace_low_band
+from saga_sr.audio.reference_frame import reference_gain
 from saga_sr.core.errors import AudioError
 from saga_sr.inference.arrays import as_batch, is_fixed_point
 from saga_sr.inference.finite import FiniteReader
@@ -147,6 +149,29 @@ class Enhancer:
             said = prompts[i : i + together] if prompts else [self.settings.prompt] * len(group)
             recordings = [Recording(ArrayReader(clip, self.sample_rate), self.sample_rate) for clip in group]
             results.append(session.whole(recordings, session.condition(list(group), hz.tolist(), said), Watch()))
+        return torch.cat(results)
+
+    @torch.no_grad()
+    def ceiling(self, reference: Tensor, lr: Tensor, cutoff_hz: Tensor) -> Tensor:
+        """The best that `clips` can give: `reference` through the codec, with the low band of `lr` as results have it.
+
+        Args:
+            reference: the clips [b, c, time] that `lr` [b, c, time] was made of by cutting it off at `cutoff_hz` [b].
+
+        Returns:
+            [b, c, time] on the CPU.
+        """
+        session, codec = Session(self.model, self.settings), self.model.codec
+        results = []
+        for i in range(0, len(lr), self.settings.batch_size):
+            clips, low = reference[i : i + self.settings.batch_size], lr[i : i + self.settings.batch_size].cpu()
+            # At the level that codec and network see recordings at.
+            gain = reference_gain(low, self.sample_rate)
+            latent = codec.encode(codec.apart((gain * clips).to(session.device)))
+            kept = codec.together(codec.decode(latent, low.shape[-1]), low.shape[1]).cpu()
+            kept = torch.where(gain > 0, kept / gain, 0.0)  # silence has none
+            edges_hz = cutoff_hz[i : i + self.settings.batch_size]
+            results.append(replace_low_band(kept, low, edges_hz, self.sample_rate, session.low_band))
         return torch.cat(results)
 
     def file(

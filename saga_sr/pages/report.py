@@ -10,7 +10,7 @@ import matplotlib
 from matplotlib.colors import to_hex
 
 from saga_sr.core.atomic_file import write_atomically
-from saga_sr.evaluation.comparison import SHOWN, Comparison, Example
+from saga_sr.evaluation.comparison import CEILING, SHOWN, Comparison, Example
 from saga_sr.evaluation.invariance_figures import FIGURES, Figure
 from saga_sr.evaluation.invariances import Invariances
 from saga_sr.pages.curves import Series, curve_panel
@@ -31,6 +31,7 @@ NAMES = {
     "input": "before (input)",
     "band_replication": "band replication",
     "output": "after (output)",
+    CEILING: "ceiling (codec)",
     "reference": "reference",
 }
 # What keeps the page below 25 MB: longer examples are cut. A sample takes a byte or a little more.
@@ -63,7 +64,7 @@ def write_report(
         "HF above and LF below the cutoff. HF level (mean of dB) and HF energy: output over reference, 0 is right. "
         "HF onset: how differently levels rise from one 3 ms to the next. SI-SDR compares waveforms: any invented band "
         "costs it, and the input has the most. "
-        "The best of each column and cutoff is green.</p>",
+        f"The best of each column and cutoff is green.{_of_the_ceiling(result)}</p>",
         _failures(result.failures),
         _invariances(invariances),
         _examples(result),
@@ -72,12 +73,21 @@ def write_report(
     return write_atomically(path, page(title, "".join(body)))
 
 
+def _of_the_ceiling(result: Comparison) -> str:
+    if CEILING not in result.methods:
+        return ""
+    return (
+        " Ceiling: the reference itself through the codec and back, with its low band taken from the input as the "
+        "output's is; what it loses no model with this codec can have."
+    )
+
+
 def _tile(result: Comparison, cutoff: int) -> str:
     means = {method: round(result.mean(cutoff, method, "lsd_hf"), 2) for method in result.methods}
-    worst, best = max(means.values()), min(means.values())
+    worst, best = max(means.values()), min(value for method, value in means.items() if method != CEILING)
     bars = []
     for method, value in means.items():
-        kind, tag = ("best", "b") if value == best else ("", "span")
+        kind, tag = ("best", "b") if value == best and method != CEILING else ("", "span")
         width = f"{100 * value / (worst or 1):.1f}%"
         bars.append(
             f'<span>{escape(_name(method))}</span><div><i class="{kind}" style="width:{width}"></i></div>'
@@ -92,11 +102,12 @@ def _table(result: Comparison) -> str:
     groups = []
     for cutoff in result.cutoffs_hz:
         means = {m: {k: round(result.mean(cutoff, m, k), 2) for k in SHOWN} for m in result.methods}
-        best = {k: min(_badness(k, means[m][k]) for m in means) for k in SHOWN}
+        best = {k: min(_badness(k, means[m][k]) for m in means if m != CEILING) for k in SHOWN}
         rows = [f'<th rowspan="{len(means)}">{cutoff / 1000:g} kHz</th>']
         for method, values in means.items():
             cells = [
-                f"<td{' class=best' if _badness(k, v) == best[k] else ''}>{number(v)}</td>" for k, v in values.items()
+                f"<td{' class=best' if method != CEILING and _badness(k, v) == best[k] else ''}>{number(v)}</td>"
+                for k, v in values.items()
             ]
             rows.append(f"<td>{escape(_name(method))}</td>{''.join(cells)}</tr><tr>")
         groups.append(f"<tbody><tr>{''.join(rows).removesuffix('<tr>')}</tbody>")

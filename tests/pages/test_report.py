@@ -97,12 +97,15 @@ def test_the_best_of_each_column_is_marked() -> None:
     for method, changed in (
         ("input", {"lsd_hf": 5.0, "level_hf_db": -40.0, "si_sdr": 20.0}),
         ("output", {"lsd_hf": 1.2345, "level_hf_db": 3.0, "si_sdr": 18.0}),
+        ("ceiling", {"lsd_hf": 0.0, "level_hf_db": 0.0, "si_sdr": 18.0}),
     ):
         result.rows.append(Row("a", 4000, method, values | changed))
     lines = re.findall(r"<td>(.*?)</td>((?:<td.*?</td>)+)", report._table(result))
     best = {name: re.findall(r"<td class=best>(.*?)</td>", cells) for name, cells in lines}
     assert best["after (output)"] == ["1.23", "1.00", "1.00", "1.00", "3.00", "1.00", "1.00", "1.00"]
     assert best["before (input)"] == ["1.00", "1.00", "1.00", "1.00", "1.00", "20.00", "1.00"]
+    assert best["ceiling (codec)"] == []  # no method's merit
+    assert "Ceiling: " in report._of_the_ceiling(result) and not report._of_the_ceiling(compared())
 
 
 def test_level_stereo_and_low_band_have_a_table_that_says_what_is_right(written: Path) -> None:
