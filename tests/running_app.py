@@ -27,31 +27,43 @@ class App:
 
     Attributes:
         folder: that it may read from and write to.
+        log: what it has said since it was started last.
     """
 
-    address: str
     folder: Path
-    process: Running
     log: Path
+    words: tuple[str, ...]
+    address: str = ""
+    process: Running | None = None
+
+    def start(self) -> None:
+        """Start it, once more after it has ended."""
+        self.log.write_text("")
+        process = self.process = Running(
+            "-m", "saga_sr", "app", "open=false", "port=0", f"read={self.folder}", f"write={self.folder}", *self.words,
+            stdout=self.log, stderr=self.log,
+        )  # fmt: skip
+        within(STARTS_WITHIN_S, lambda: process.poll() is not None or ADDRESS.search(self.log.read_text()))
+        found = ADDRESS.search(self.log.read_text())
+        assert found, self.log.read_text()
+        self.address = found[0]
+
+    def end(self) -> None:
+        """End it at once."""
+        if self.process is not None:
+            self.process.kill()
 
 
 @contextmanager
 def running_app(folder: Path, *words: str) -> Iterator[App]:
     """`saga-sr app WORDS` at a free port, ended afterwards."""
-    log, shared = folder / "app.log", folder / "shared"
-    shared.mkdir()
-    log.touch()
-    process = Running(
-        "-m", "saga_sr", "app", "open=false", "port=0", f"read={shared}", f"write={shared}", *words,
-        stdout=log, stderr=log,
-    )  # fmt: skip
+    app = App(folder / "shared", folder / "app.log", words)
+    app.folder.mkdir()
     try:
-        within(STARTS_WITHIN_S, lambda: process.poll() is not None or ADDRESS.search(log.read_text()))
-        found = ADDRESS.search(log.read_text())
-        assert found, log.read_text()
-        yield App(found[0], shared, process, log)
+        app.start()
+        yield app
     finally:
-        process.kill()
+        app.end()
 
 
 def within(seconds: float, happened: Callable[[], object]) -> None:
@@ -80,11 +92,13 @@ class Visit:
     """A page of the app, open in a window of its own.
 
     Attributes:
+        address: of the app.
         requests: all addresses that it asked for.
         errors: of its scripts, and what its console calls errors.
     """
 
     page: Page
+    address: str
     requests: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -93,6 +107,10 @@ class Visit:
         before = self.page.locator("saga-recordings li").count()
         self.page.locator("saga-drop input.files").set_input_files(files)
         self.page.locator("saga-recordings li").nth(before + len(files) - 1).wait_for()
+
+    def open(self, tab: str) -> None:
+        """Go to the page called `tab`."""
+        self.page.get_by_role("tab", name=tab).click()
 
     def press(self, name: str) -> None:
         """Press the button called `name`."""
@@ -120,7 +138,7 @@ def visits(chromium: Browser, app: App) -> Iterator[Callable[..., Visit]]:
         context = chromium.new_context(**{"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **settings})
         context.set_default_timeout(1000 * SHOWS_WITHIN_S)
         contexts.append(context)
-        visit = Visit(context.new_page())
+        visit = Visit(context.new_page(), app.address)
         visit.page.on("request", lambda request: visit.requests.append(request.url))
         visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
         visit.page.on("console", lambda said: visit.errors.append(said.text) if said.type == "error" else None)

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from saga_sr.app.asking import Asked, as_gradio_errors, asked_by
+from saga_sr.app.elements import command_box, own_element
 from saga_sr.app.recording_rows import duration, player_value, rows
 from saga_sr.app.saving import SAME, written_as
 from saga_sr.app.service import Service
@@ -18,25 +19,6 @@ from saga_sr.audio.output_formats import FORMATS
 from saga_sr.core.errors import SagaError
 from saga_sr.inference.settings import EnhanceSettings, presets
 
-DROP_JS = """
-const drop = element.querySelector('saga-drop');
-const show = () => { drop.data = props.value; };
-show(); watch('value', show);
-drop.addEventListener('added', (event) => trigger('upload', event.detail));
-"""
-ROWS_JS = """
-const list = element.querySelector('saga-recordings');
-const show = () => { list.data = props.value; };
-show(); watch('value', show);
-list.addEventListener('choose', (event) => trigger('select', event.detail));
-list.addEventListener('remove', (event) => trigger('delete', event.detail));
-"""
-PLAYER_JS = """
-const player = element.querySelector('saga-player');
-const show = () => { player.data = props.value; };
-show(); watch('value', show);
-player.addEventListener('edgechange', (event) => trigger('input', event.detail));
-"""
 # The effort that most want first.
 PRESETS = sorted(presets(), key=["default", "fast", "balanced", "best"].index)
 
@@ -51,9 +33,9 @@ class EnhancePage:
     def __init__(self, service: Service, words: Words, upload: str) -> None:
         self._service, self._words, self._upload = service, words, upload
         self._chosen, self._rows_known = gr.State(None), gr.State(None)
-        self._drop = _element("saga-drop", DROP_JS, self._drop_value(False))
+        self._drop = own_element("saga-drop", self._drop_value(False), {"added": "upload"})
         self._path_row(words)
-        self._rows = _element("saga-recordings", ROWS_JS, None)
+        self._rows = own_element("saga-recordings", events={"choose": "select", "remove": "delete"})
         with gr.Row(visible=False, elem_classes="saga-narrow", equal_height=True) as self._work:
             self._model = gr.Dropdown(service.models.names, label=words("model"), visible=len(service.models.names) > 1)
             choices = [(words(f"preset_{name}"), name) for name in PRESETS]
@@ -61,7 +43,7 @@ class EnhancePage:
             self._run = gr.Button(words("run"), variant="primary", size="lg")
             self._cancel = gr.Button(words("cancel"), size="lg", visible=False)
         self._estimate = gr.Markdown("", elem_classes="saga-soft", container=False)
-        self._player = _element("saga-player", PLAYER_JS, None)
+        self._player = own_element("saga-player", events={"edgechange": "input"})
         with gr.Row(visible=False, elem_classes="saga-narrow", equal_height=True) as self._results:
             self._format = gr.Dropdown(self._formats(), value=SAME, label=words("format"))
             self._save = gr.Button(words("save"), variant="primary", size="lg")
@@ -71,9 +53,7 @@ class EnhancePage:
             self._save_into = gr.Button(words("save_into"), scale=1)
         with gr.Accordion(words("advanced"), open=False, visible=False) as self._advanced:
             self._fields = fields(words)
-            self._command = gr.Textbox(
-                label=words("command"), buttons=["copy"], interactive=False, elem_classes="saga-command"
-            )
+            self._command = command_box(words, words("command"))
         self._address = gr.Textbox(visible="hidden")
         self._shown = [self._drop, self._rows, self._player, self._work, self._run, self._cancel, self._results,
                        self._elsewhere, self._advanced, self._chosen, self._rows_known]  # fmt: skip
@@ -253,11 +233,6 @@ class EnhancePage:
             )
             for entries in alike.values()
         )  # fmt: skip
-
-
-def _element(name: str, script: str, value: Any) -> gr.HTML:
-    """An element of our own, whose `data` is the component's value."""
-    return gr.HTML(value, html_template=f"<{name}></{name}>", js_on_load=script, apply_default_css=False)
 
 
 def enhance_page(service: Service, words: Words, upload: str) -> EnhancePage:

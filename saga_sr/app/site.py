@@ -57,12 +57,8 @@ SYSTEM_FONTS = (
     "Microsoft YaHei",
     "sans-serif",
 )
-HEAD = (
-    '<script type="module" src="{static}/player.js"></script><script type="module" src="{static}/drop.js"></script>'
-    '<script type="module" src="{static}/recordings.js"></script>'
-    '<script type="module" src="{static}/runs.js"></script>'
-    '<script>document.documentElement.lang = "{code}";</script>'
-)
+ELEMENTS = ("player", "drop", "recordings", "command", "runs")
+HEAD = "".join(f'<script type="module" src="{PREFIX}/static/{name}.js"></script>' for name in ELEMENTS)
 
 
 def theme() -> gr.themes.Base:
@@ -100,7 +96,7 @@ def site(service: Service, password: str | None = None) -> Guard:
             app, blocks, PATHS[language],
             footer_links=[], run_history=False, show_error=True, ssr_mode=False, pwa=False, mcp_server=False,
             max_file_size=int(service.settings.upload_mb * 1e6), theme=theme(), css_paths=[STATIC / "site.css"],
-            head=HEAD.format(static=f"{PREFIX}/static", code=LANGUAGES[language][1]),
+            head=f'{HEAD}<script>document.documentElement.lang = "{LANGUAGES[language][1]}";</script>',
         )  # fmt: skip
     return Guard(app, password, service.settings.is_public)
 

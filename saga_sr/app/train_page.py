@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from saga_sr.app.asking import as_gradio_errors, asked_by
+from saga_sr.app.elements import command_box, own_element
 from saga_sr.app.run_routes import clip_value
 from saga_sr.app.service import Service
 from saga_sr.app.train_view import cost_html, report_html, runs_value
@@ -21,18 +22,6 @@ from saga_sr.app.training_runs import command_line, key_of, split
 from saga_sr.app.words import Words
 from saga_sr.core.errors import SagaError, UsageError
 
-RUNS_JS = """
-const runs = element.querySelector('saga-runs');
-const show = () => { runs.data = props.value; };
-show(); watch('value', show);
-runs.addEventListener('choose', (event) => trigger('select', event.detail));
-runs.addEventListener('act', (event) => trigger('input', event.detail));
-"""
-PLAYER_JS = """
-const player = element.querySelector('saga-player');
-const show = () => { player.data = props.value; };
-show(); watch('value', show);
-"""
 # To the first page, once there is something to be tried there.
 GO_JS = "(tried) => { if (tried) document.querySelectorAll('[role=tab]')[0].click(); }"
 # Runs are looked at anew so often, and how far a check is.
@@ -45,21 +34,20 @@ class TrainPage:
 
     def __init__(self, service: Service, words: Words) -> None:
         self._service, self._words, self._runs = service, words, service.runs
-        self._chosen, self._compared = gr.State(None), gr.State([])
+        self._chosen, self._compared, self._clips = gr.State(None), gr.State([]), gr.State([])
         if self._runs.can_start:
             with gr.Accordion(words("new_run"), open=True):
                 self._form()
-        self._list = gr.HTML(None, html_template="<saga-runs></saga-runs>", js_on_load=RUNS_JS, apply_default_css=False)
+        self._list = own_element("saga-runs", events={"choose": "select", "act": "input"})
         with gr.Row(visible=False, elem_classes="saga-narrow", equal_height=True) as self._hearing:
             self._clip = gr.Dropdown([], label=words("clip"))
             against = [(words(f"against_{name}"), name) for name in ("input", "reference")]
             self._against = gr.Dropdown(against, value="input", label=words("against"))
             self._newest = gr.Button(words("newest_clips"))
-        self._player = gr.HTML(
-            None, html_template="<saga-player></saga-player>", js_on_load=PLAYER_JS, apply_default_css=False
-        )
+        self._player = own_element("saga-player")
         self._tried = gr.Textbox(visible="hidden")
         self._timer = gr.Timer(EVERY_S, active=False)
+        self._watched = [self._chosen, self._compared], [self._list, self._chosen, self._clips]
         self._wire()
 
     def shown_in(self, tab: gr.Tab) -> None:
@@ -71,7 +59,7 @@ class TrainPage:
                 [tab.select, *(one.change for one in self._asked)], self._planned, self._asked,
                 [self._said, self._command], **QUIET, trigger_mode="always_last",
             )  # fmt: skip
-        tab.select(self._refreshed, [self._chosen, self._compared], [self._list, self._chosen], **QUIET)
+        tab.select(self._refreshed, *self._watched, **QUIET)
 
     def _form(self) -> None:
         words, recipe = self._words, recipes()[0].name
@@ -88,11 +76,9 @@ class TrainPage:
             self._setting = gr.Dropdown([*changeable(recipe)], value=None, label=words("setting"))
             self._value = gr.Dropdown([], label=words("value"), allow_custom_value=True)
             self._add = gr.Button(words("add_change"))
-        self._changes = gr.Textbox(label=words("changes"), lines=2, max_lines=12, elem_classes="saga-command")
+        self._changes = gr.Textbox(label=words("changes"), lines=2, max_lines=12, elem_classes="saga-mono")
         self._said = gr.Markdown("", elem_classes="saga-soft", container=False)
-        self._command = gr.Textbox(
-            label=words("train_command"), buttons=["copy"], interactive=False, elem_classes="saga-command"
-        )
+        self._command = command_box(words, words("train_command"))
         with gr.Row(elem_classes="saga-narrow", equal_height=True):
             self._start = gr.Button(words("start"), variant="primary", size="lg")
             self._cost = gr.Button(words("cost"), size="lg")
@@ -116,17 +102,14 @@ class TrainPage:
         if self._runs.can_start:
             self._wire_form()
         shown = [self._chosen, self._compared]
-        self._timer.tick(self._refreshed, shown, [self._list, self._chosen], **QUIET)
+        self._timer.tick(self._refreshed, *self._watched, **QUIET)
         self._list.select(self._chose, self._compared, [self._list, self._chosen], **QUIET)
-        self._list.input(self._acted, shown, [self._list, *shown, self._tried], **QUIET)
-        self._tried.change(None, self._tried, js=GO_JS)
+        acted = self._list.input(self._acted, shown, [self._list, *shown, self._tried], **QUIET)
+        acted.success(None, self._tried, js=GO_JS)
         gr.on(
-            [self._chosen.change, self._newest.click],
-            self._clips_of,
-            self._chosen,
-            [self._hearing, self._clip],
+            [self._chosen.change, self._clips.change], self._clips_shown, self._chosen, [self._hearing, self._clip],
             **QUIET,
-        )
+        )  # fmt: skip
         gr.on(
             [self._clip.change, self._against.change, self._newest.click], self._heard,
             [self._chosen, self._clip, self._against], self._player, **QUIET,
@@ -194,8 +177,8 @@ class TrainPage:
         shown = runs_value(self._runs, self._words, chosen, compared)
         if chosen is None and shown["rows"]:
             chosen = shown["rows"][0]["key"]
-            return [runs_value(self._runs, self._words, chosen, compared), chosen]
-        return [shown, gr.skip()]  # another may have been chosen meanwhile
+            return [runs_value(self._runs, self._words, chosen, compared), chosen, self._clips_of(chosen)]
+        return [shown, gr.skip(), self._clips_of(chosen)]  # another may have been chosen meanwhile
 
     @as_gradio_errors
     def _chose(self, compared: list[str], event: gr.EventData) -> list[Any]:
@@ -217,12 +200,15 @@ class TrainPage:
             (self._runs.stop if action == "stop" else self._runs.resume)(key)
         return [runs_value(self._runs, self._words, chosen, compared), chosen, compared, tried]
 
-    def _clips_of(self, chosen: str | None) -> list[Any]:
-        """The clips of the chosen run."""
+    def _clips_of(self, chosen: str | None) -> list[int]:
+        """The numbers of the clips of the chosen run, as far as there are any."""
         try:
-            there = self._runs.clips(self._runs.run(chosen)) if chosen else []
+            return self._runs.clips(self._runs.run(chosen)) if chosen else []
         except SagaError:  # it has been removed
-            there = []
+            return []
+
+    def _clips_shown(self, chosen: str | None) -> list[Any]:
+        there = self._clips_of(chosen)
         choices = [(self._words("clip_number", n=number + 1), f"{chosen} {number}") for number in there]
         return [gr.Row(visible=bool(there)), gr.Dropdown(choices, value=choices[0][1] if choices else None)]
 

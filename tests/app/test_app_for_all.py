@@ -66,7 +66,8 @@ def test_every_one_can_use_it(
     visit.see(re.compile("完成，用时" if chinese else "done in"))
     page.get_by_text("高级设置" if chinese else "Advanced settings").click()
     visit.see("求解器的步数" if chinese else "steps of the solver")
-    assert "saga-sr enhance a.mp3 enhanced/ format=mp3" in page.locator(".saga-command textarea").input_value()
+    command = page.get_by_label("等效的命令行" if chinese else "The same on the command line").first
+    assert "saga-sr enhance a.mp3 enhanced/ format=mp3" in command.input_value()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert serious_findings(page) == []
     assert visit.errors == []
@@ -148,5 +149,5 @@ def test_an_edge_that_is_dragged_is_what_is_restored_above(visits: Callable[...,
         visit.page.keyboard.press("ArrowDown")
     visit.see("edges corrected by you")
     visit.page.get_by_text("Advanced settings").click()
-    command = visit.page.locator(".saga-command textarea")
+    command = visit.page.get_by_label("The same on the command line").first
     within(30, lambda: "cutoff_hz=[3" in command.input_value())
