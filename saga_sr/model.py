@@ -23,7 +23,7 @@ from saga_sr.conditioning.types import ConditionValues
 from saga_sr.core.errors import ConfigError
 from saga_sr.core.hardware import has_fast_bfloat16
 from saga_sr.core.random_numbers import Generators
-from saga_sr.flow.guidance import Branch, Guidance, GuidedVelocity, branches, changed, combine
+from saga_sr.flow.guidance import Branch, Guidance, GuidedVelocity, JoinedBranches, Schedule, branches, changed
 from saga_sr.flow.objective import Estimate, FlowMatching
 from saga_sr.flow.sampler import Sampler
 
@@ -36,11 +36,13 @@ class BranchConditioning:
         weights: of the guidance's branches.
         conditioning: of all branches, [branch * clip, ...], as the backbone prepared it.
         clips: how many clips it is for; 1 serves any number.
+        schedule: when which branches are evaluated.
     """
 
     weights: dict[Branch, float]
     conditioning: Conditioning
     clips: int
+    schedule: Schedule
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class SuperResolver(nn.Module):
         if guidance is self.guidance or not any(value is not None for value in (kind, *settings.values())):
             return guidance
         wanted = frozenset().union(*(branch for branch, weight in guidance.weights.items() if abs(weight) > 1e-9))
-        if wanted and len(branches(guidance.weights, self.conditioner.droppable)) == 1:
+        if wanted and len(branches(guidance, self.conditioner.droppable)) == 1:
             raise ConfigError(
                 "This model was trained without dropping its conditions, so it cannot be guided; leave the guidance "
                 "settings out, or train it with conditioning.acoustic.dropout=0.1."
@@ -234,33 +236,32 @@ class SuperResolver(nn.Module):
     @torch.no_grad()
     def branch_conditioning(self, values: ConditionValues, guidance: Guidance | None = None) -> BranchConditioning:
         """The `values` of the conditions, embedded for all branches of the `guidance`, by default the model's own."""
-        described = self.conditioner.describe(values)
-        given = {name for name in self.conditioner.droppable if not described.is_null(name)}
-        weights = branches((guidance or self.guidance).weights, given)
+        described, guidance = self.conditioner.describe(values), guidance or self.guidance
+        weights = branches(guidance, {name for name in self.conditioner.droppable if not described.is_null(name)})
         stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).merge_zero_tokens()
         with self._autocast(values.device):
-            return BranchConditioning(weights, self.backbone.prepare(stacked), values.clips)
+            return BranchConditioning(weights, self.backbone.prepare(stacked), values.clips, guidance.schedule)
 
     def velocity(self, z_lr: Tensor, branched: BranchConditioning) -> GuidedVelocity:
         """The guided velocity field for clips of latent `z_lr` [b, c, frame]: all branches in one forward."""
-        n = len(branched.weights)
+        clips = len(z_lr)
         joined = self.conditioner.join_channels(Conditioning(), z_lr)
         concat = Conditioning.stack([joined.drop(dropped) for dropped in branched.weights]).concat
-        conditioning = replace(branched.conditioning.repeat(z_lr.shape[0] // branched.clips), concat=concat)
+        conditioning = replace(branched.conditioning.repeat(clips // branched.clips), concat=concat)
+        alone = conditioning if branched.schedule.is_always else conditioning.first(clips)
 
-        def moments(z: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
+        def predict(z: Tensor, t: Tensor, n: int) -> tuple[Tensor, Tensor | None]:
             z_all, t_all = z.repeat(n, 1, 1), t.repeat(n)
             with self._autocast(z.device):
-                prediction = self.backbone(z_all, t_all, conditioning)
+                prediction = self.backbone(z_all, t_all, conditioning if n == len(branched.weights) else alone)
             velocities = self.objective.velocity(prediction.value.float(), z_all, t_all)
-            velocity = combine(rearrange(velocities, "(n b) c f -> n b c f", n=n), branched.weights.values())
-            return velocity, None if prediction.variance is None else prediction.variance[: z.shape[0]]
+            variance = None if prediction.variance is None else prediction.variance[:clips]
+            return rearrange(velocities, "(n b) c f -> n b c f", n=n), variance
 
-        return GuidedVelocity(moments)
+        return GuidedVelocity(JoinedBranches(predict, branched.weights, branched.schedule))
 
     def _autocast(self, device: torch.device) -> torch.autocast:
-        enabled = self.mixed_precision and has_fast_bfloat16(device.type)
-        return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+        return torch.autocast(device.type, torch.bfloat16, self.mixed_precision and has_fast_bfloat16(device.type))
 
     @torch.no_grad()
     def restore(

@@ -75,6 +75,27 @@ def test_guidance_runs_its_branches_as_one_batch_and_follows_the_formula(
     assert torch.allclose(guided, one_after_another(saga, z, t, z_lr, values), atol=1e-5)
 
 
+@pytest.mark.parametrize("guidance", [Nested(interval=(0.5, 1.0)), Parallel(every=2)])
+@torch.no_grad()
+def test_a_schedule_runs_the_whole_branch_alone_and_then_all_of_them(
+    saga: SuperResolver, guidance: Guidance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saga_sr.model.has_fast_bfloat16", lambda kind: False)
+    monkeypatch.setattr(saga, "guidance", guidance)
+    z, z_lr = audio(2, 64, 10), audio(2, 64, 10, seed=1)
+    values = values_of(["a dog", "rain"])
+    velocity = saga.velocity(z_lr, saga.branch_conditioning(values))
+    early, late = (torch.full((2,), time) for time in (0.3, 0.6))
+    whole = [saga.backbone(z, t, saga.conditioner(z_lr, values)).value for t in (early, late)]
+    guided = [one_after_another(saga, z, t, z_lr, values) for t in (early, late)]
+    if guidance.schedule.every == 2:  # the difference of the first is kept for the second
+        wanted = [guided[0], whole[1] + guided[0] - whole[0]]
+    else:
+        wanted = [whole[0], guided[1]]
+    for t, expected in zip((early, late), wanted, strict=True):
+        assert torch.allclose(velocity(z, t), expected, atol=1e-5)
+
+
 @torch.no_grad()
 def test_without_a_caption_the_branch_without_text_is_not_computed_again(
     saga: SuperResolver, monkeypatch: pytest.MonkeyPatch

@@ -6,7 +6,7 @@ from saga_sr.app.words import Table
 from saga_sr.cli.settings import declared
 
 CHINESE = {
-    "solver": "求解器：euler；gaussian；midpoint 或 heun（每步计算网络两次）",
+    "solver": "求解器：euler；adams_bashforth 或 dpmpp_2m（二阶）；gaussian；midpoint 或 heun（每步计算网络两次）",
     "steps": "求解器的步数；越多越慢",
     "effort": "fast、balanced 或 best：未给出 steps 时，求解器为此所需的步数",
     "power": "大于 1 时靠近噪声的步长更细，小于 1 时靠近数据的步长更细",
@@ -16,6 +16,9 @@ CHINESE = {
     "acoustic": "nested 与 parallel 中录音的权重",
     "text": "nested 与 parallel 中提示词的权重",
     "dropped": "classifier_free 另一支不使用的条件",
+    "grid": "采样所经的时间，从 0（噪声）到 1（数据），取代均匀步长",
+    "interval": "在哪一段时间内引导（0 为噪声，1 为数据）；其余时间更快",
+    "every": "每几次计算才更新一次其他分支，其间沿用",
     "low_band": "低频段如何取自输入：crossfade、hard、energy_matched 或 off",
     "cutoff_hz": "输入内容止于何处（Hz），或按声道列出；不填则测量",
     "stream": "使用文件中的第几条音轨，从 1 数起；不填为第一条",

@@ -170,6 +170,11 @@ class Conditioning:
         keys_values = tuple(tensor.repeat_interleave(times, dim=0) for tensor in self.keys_values)
         return replace(self, keys_values=keys_values, **parts)
 
+    def first(self, rows: int) -> Conditioning:
+        """Its first rows alone."""
+        parts: dict[str, Any] = {name: getattr(self, name)[:rows] for name in self.parts}
+        return replace(self, keys_values=tuple(tensor[:rows] for tensor in self.keys_values), **parts)
+
 
 def _put(tensor: Tensor, rows: Tensor | None, span: tuple[int, int], value: float) -> Tensor:
     """`tensor` [b, ...] with `value` in the `span` of its second axis, everywhere or in the true `rows`."""

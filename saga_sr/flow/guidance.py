@@ -1,7 +1,8 @@
 """Guidance: a velocity made of several, each of which drops some of the conditions.
 
 A guidance is a weight for each branch, a branch being the set of conditions that it drops: v = sum of weight times
-v_branch. Branches of weight 0 are not computed, and all others run as one batched forward.
+v_branch. Branches of weight 0 are not computed, and all others run as one batched forward. A schedule leaves most of
+them out where they change little.
 """
 
 from __future__ import annotations
@@ -17,6 +18,38 @@ from saga_sr.core.errors import ConfigError
 
 Branch = frozenset[str]
 WHOLE: Branch = frozenset()
+ALL_TIMES = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When the branches that drop conditions are evaluated.
+
+    Attributes:
+        interval: from which time to which the velocity is guided; the branch with all conditions goes alone outside.
+            Source: Kynkaanniemi et al., "Applying Guidance in a Limited Interval" (2024).
+        every: of so many evaluations in the interval, one is of all branches; those between take its difference to the
+            branch with all conditions.
+
+    Raises:
+        ConfigError: an interval or number that is none.
+    """
+
+    interval: tuple[float, ...] = ALL_TIMES
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if len(self.interval) != 2 or not 0 <= self.interval[0] < self.interval[1] <= 1:
+            raise ConfigError(
+                f"guidance.interval={list(self.interval)} is none; give two rising times from 0 (noise) to 1 (data)."
+            )
+        if self.every < 1:
+            raise ConfigError(f"guidance.every={self.every} has to be at least 1, which evaluates all branches always.")
+
+    @property
+    def is_always(self) -> bool:
+        """Whether all branches are evaluated at every time."""
+        return self == Schedule()
 
 
 class Guidance(Protocol):
@@ -26,8 +59,22 @@ class Guidance(Protocol):
     def weights(self) -> dict[Branch, float]:
         """The weight of each branch, by the conditions that it drops; they sum to 1."""
 
+    @property
+    def schedule(self) -> Schedule:
+        """When the branches are evaluated."""
 
-class ClassifierFree:
+
+class _Scheduled:
+    def __init__(self, interval: Sequence[float], every: int) -> None:
+        self.interval, self.every = tuple(interval), every
+        Schedule(self.interval, every)
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(self.interval, self.every)
+
+
+class ClassifierFree(_Scheduled):
     """v = v_0 + scale (v_c - v_0), with v_0 the velocity without the `dropped` conditions.
 
     Scale 1 is plain conditional sampling and costs no second branch; scale 0 is unconditional.
@@ -36,9 +83,17 @@ class ClassifierFree:
     Args:
         scale: above 1, what is sampled keeps closer to the conditions.
         dropped: their names; z_lr alone where left out.
+        interval, every: see `Schedule`.
     """
 
-    def __init__(self, scale: float = 1.0, dropped: Sequence[str] = ("acoustic",)) -> None:
+    def __init__(
+        self,
+        scale: float = 1.0,
+        dropped: Sequence[str] = ("acoustic",),
+        interval: Sequence[float] = ALL_TIMES,
+        every: int = 1,
+    ) -> None:
+        super().__init__(interval, every)
         self.scale = scale
         self.dropped = tuple(dropped)
 
@@ -47,14 +102,17 @@ class ClassifierFree:
         return {WHOLE: self.scale, Branch(self.dropped): 1 - self.scale}
 
 
-class Nested:
+class Nested(_Scheduled):
     """v = v_0 + acoustic (v_a - v_0) + text (v_at - v_a): v_0 without z_lr and text, v_a with z_lr, v_at with both.
 
     Roll-off and duration stay in every branch. Source: the code of SAGA-SR, after Brooks et al., "InstructPix2Pix"
     (2023), section 3.2.1.
     """
 
-    def __init__(self, acoustic: float = 1.4, text: float = 1.2) -> None:
+    def __init__(
+        self, acoustic: float = 1.4, text: float = 1.2, interval: Sequence[float] = ALL_TIMES, every: int = 1
+    ) -> None:
+        super().__init__(interval, every)
         self.acoustic = acoustic
         self.text = text
 
@@ -67,13 +125,16 @@ class Nested:
         }
 
 
-class Parallel:
+class Parallel(_Scheduled):
     """v = v_0 + acoustic (v_a - v_0) + text (v_t - v_0): v_a with z_lr and roll-off, v_t with text, v_0 with neither.
 
     Source: SAGA-SR (arXiv 2509.24924), section on multiple guidance.
     """
 
-    def __init__(self, acoustic: float = 1.4, text: float = 1.2) -> None:
+    def __init__(
+        self, acoustic: float = 1.4, text: float = 1.2, interval: Sequence[float] = ALL_TIMES, every: int = 1
+    ) -> None:
+        super().__init__(interval, every)
         self.acoustic = acoustic
         self.text = text
 
@@ -108,19 +169,59 @@ def changed(own: Guidance, kind: str | None = None, **settings: Any) -> Guidance
     return type(chosen)(**{**vars(chosen), **given})
 
 
-def branches(weights: Mapping[Branch, float], conditions: Iterable[str]) -> dict[Branch, float]:
-    """The branches to compute for a model with these `conditions`: those that are the same joined, no vanishing one."""
+def branches(guidance: Guidance, conditions: Iterable[str]) -> dict[Branch, float]:
+    """The branches to compute for a model with these `conditions`: those that are the same joined, no vanishing one.
+
+    The whole one comes first where it may go alone, whatever its weight.
+    """
     joined: dict[Branch, float] = {}
-    for dropped, weight in weights.items():
+    for dropped, weight in guidance.weights.items():
         branch = dropped & frozenset(conditions)
         joined[branch] = joined.get(branch, 0.0) + weight
-    return {branch: weight for branch, weight in joined.items() if abs(weight) > 1e-9}
+    found = {branch: weight for branch, weight in joined.items() if abs(weight) > 1e-9}
+    if guidance.schedule.is_always or len(found) == 1:
+        return found
+    return {WHOLE: found.pop(WHOLE, 0.0)} | found
 
 
 def combine(velocities: Tensor, weights: Iterable[float]) -> Tensor:
     """The weighted sum [b, ...] of the branches' velocities [branch, b, ...]."""
     weighting = torch.tensor(list(weights), device=velocities.device, dtype=velocities.dtype)
     return torch.tensordot(weighting, velocities, dims=1)
+
+
+# Of z [b, ...], t [b] and a number n: the velocities [n, b, ...] of the first n branches, and the first one's variance.
+Predict = Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor | None]]
+
+
+class JoinedBranches:
+    """The velocity of all branches, along one path: with its times in order, since a difference is kept between them.
+
+    Args:
+        weights: of the branches in the order of `predict`; the whole one first unless the schedule is of all times.
+    """
+
+    def __init__(self, predict: Predict, weights: Mapping[Branch, float], schedule: Schedule) -> None:
+        self._predict, self._weights, self._schedule = predict, tuple(weights.values()), schedule
+        self._guided = 0
+        self._difference: Tensor | None = None
+
+    def __call__(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The velocity at `z` [b, ...] and `t` [b], and the variance of the data."""
+        if self._schedule.is_always or len(self._weights) == 1:
+            velocities, variance = self._predict(z, t, len(self._weights))
+            return combine(velocities, self._weights), variance
+        first, last = self._schedule.interval
+        if not first <= float(t[0]) < last:
+            velocities, variance = self._predict(z, t, 1)
+            return velocities[0], variance
+        if self._difference is None or self._guided % self._schedule.every == 0:
+            velocities, variance = self._predict(z, t, len(self._weights))
+            self._difference = combine(velocities, self._weights) - velocities[0]
+        else:
+            velocities, variance = self._predict(z, t, 1)
+        self._guided += 1
+        return velocities[0] + self._difference, variance
 
 
 @dataclass(frozen=True)

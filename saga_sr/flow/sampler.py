@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from saga_sr.core.errors import ConfigError
+from saga_sr.flow.grids import between
 from saga_sr.flow.prior import PURE_NOISE, Start
 from saga_sr.flow.solvers import EFFORTS, STEPS, Moments, Velocity
 
@@ -18,10 +20,13 @@ class Sampler:
     """A solver with its time grid t_i = (i / steps) ** power, and the kind of noise that it starts from.
 
     Args:
-        solver: `euler`, `midpoint`, `heun` or `gaussian`; `midpoint` and `heun` evaluate the network twice a step,
-            `gaussian` keeps the energy at any number of steps where the network states its variance.
+        solver: `euler`, `midpoint`, `heun`, `adams_bashforth`, `dpmpp_2m` or `gaussian`; `midpoint` and `heun` evaluate
+            the network twice a step, `gaussian` keeps the energy at any number of steps where the network states its
+            variance.
         steps: number of steps, at least 1.
         power: 1 is the uniform grid; above 1 steps are finer near the noise, below 1 near the data.
+        grid: times from 0 to 1 that steps follow instead, such as `grids.fitted` finds for a model; for another number
+            of steps it is read in between.
         noise: `gaussian` starts from the noise as it is drawn, `rademacher` from its signs. Both have unit variance,
             but signs leave every coefficient that is noise of known level at exactly this level, where Gaussian sizes
             scatter by 10 dB around it, and by 20 dB once a codec has expanded its latents by squaring. `replicated`
@@ -29,7 +34,7 @@ class Sampler:
         distilled: these steps, from this noise, are all that the network knows (see `distillation.py`).
 
     Raises:
-        ConfigError: an unknown solver or noise, or a step count or power that makes no grid.
+        ConfigError: an unknown solver or noise, or a step count, power or grid that makes no times.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class Sampler:
         solver: str = "euler",
         steps: int = 50,
         power: float = 1.0,
+        grid: Sequence[float] | None = None,
         noise: str = "gaussian",
         distilled: bool = False,
     ) -> None:
@@ -47,11 +53,14 @@ class Sampler:
                 f"sampler.steps={steps} with sampler.power={power} makes no time grid; "
                 "use at least 1 step and a power above 0."
             )
+        if grid is not None and (len(grid) < 2 or [*grid] != sorted({0.0, *grid, 1.0})):
+            raise ConfigError(f"sampler.grid={[*grid]} is no time grid; give times that rise from 0.0 to 1.0.")
         if noise not in NOISES:
             raise ConfigError(f"sampler.noise={noise!r} is not known; choose one of {', '.join(NOISES)}.")
         self.solver = solver
         self.steps = steps
         self.power = power
+        self.grid = None if grid is None else [float(time) for time in grid]
         self.noise = noise
         self.distilled = distilled
 
@@ -60,6 +69,7 @@ class Sampler:
         solver: str | None = None,
         steps: int | None = None,
         power: float | None = None,
+        grid: Sequence[float] | None = None,
         noise: str | None = None,
         effort: str | None = None,
     ) -> Sampler:
@@ -76,13 +86,14 @@ class Sampler:
             solver=self.solver if solver is None else solver,
             steps=self.steps if steps is None else steps,
             power=self.power if power is None else power,
+            grid=self.grid if grid is None else grid,
             noise=self.noise if noise is None else noise,
             distilled=self.distilled,
         )
         if self.distilled and vars(other) != vars(self):
             raise ConfigError(
                 f"This model was distilled into sampler.steps={self.steps} of solver={self.solver} from "
-                f"noise={self.noise} and knows no other way; leave these, and sampler.power, out."
+                f"noise={self.noise} and knows no other way; leave these, sampler.power and sampler.grid out."
             )
         if effort is not None:
             known = EFFORTS[other.solver]
@@ -93,7 +104,8 @@ class Sampler:
 
     def times(self, device: torch.device | None = None) -> Tensor:
         """The grid, [steps + 1] from 0 to 1."""
-        return torch.linspace(0, 1, self.steps + 1, device=device) ** self.power
+        uniform = torch.linspace(0, 1, self.steps + 1, device=device) ** self.power
+        return uniform if self.grid is None else between(self.grid, uniform)
 
     def __call__(
         self, velocity: Velocity | Moments, noise: Tensor, times: Tensor | None = None, start: Start = PURE_NOISE
@@ -112,6 +124,7 @@ class Sampler:
 
     def follow(self, velocity: Velocity | Moments, y: Tensor, times: Tensor) -> Tensor:
         """`y` [b, ...], in units of the noise, carried from the first of the `times` to the last, step by step."""
+        step = STEPS[self.solver]()
         for t, t_next in pairwise(times):
-            y = STEPS[self.solver](velocity, y, t, t_next - t)
+            y = step(velocity, y, t, t_next - t)
         return y

@@ -32,14 +32,17 @@ class SamplerSettings:
     """How the flow is integrated; None keeps what the model's package says."""
 
     solver: str | None = _setting(
-        None, "euler; gaussian; midpoint or heun, which evaluate the network twice a step",
-        "euler", "gaussian", "midpoint", "heun",
+        None, "euler; adams_bashforth or dpmpp_2m, of second order; gaussian; midpoint or heun, which evaluate the "
+        "network twice a step", "euler", "adams_bashforth", "dpmpp_2m", "gaussian", "midpoint", "heun",
     )  # fmt: skip
     steps: int | None = _setting(None, "steps of the solver; more are slower")
     effort: str | None = _setting(
         None, "fast, balanced or best: as many steps as the solver needs for that, where steps is left out"
     )
     power: float | None = _setting(None, "steps are finer near the noise above 1, near the data below 1")
+    grid: list[float] | None = field(
+        default=None, metadata={"help": "times from 0 (noise) to 1 (data) that the steps follow instead"}
+    )
     noise: str | None = _setting(
         None, "what sampling starts from: gaussian, rademacher (its signs), or replicated (the low band copied up)",
         "gaussian", "rademacher", "replicated",
@@ -58,6 +61,13 @@ class GuidanceSettings:
     text: float | None = _setting(None, "weight of the prompt, of nested and parallel")
     dropped: list[str] | None = field(
         default=None, metadata={"help": "conditions that the other branch of classifier_free goes without"}
+    )
+    interval: list[float] | None = field(
+        default=None,
+        metadata={"help": "from which time to which (0 noise, 1 data) it is guided; elsewhere it is faster"},
+    )
+    every: int | None = _setting(
+        None, "the other branches are evaluated in one of so many evaluations, and kept between"
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from saga_sr.backbones.backbone import Backbone
 from saga_sr.core.errors import ConfigError
-from saga_sr.flow.guidance import GuidedVelocity
+from saga_sr.flow.guidance import GuidedVelocity, JoinedBranches
 from saga_sr.inspection.measure import autocast, count_peak_bytes, count_saved_bytes, counting_flops
 from saga_sr.inspection.outline import Outline, outline
 from saga_sr.inspection.parts import frozen, parameters_by_part, trained
@@ -100,7 +100,7 @@ def cost(config: DictConfig) -> Cost:
         forward=forward * rate / length,
         training=training * rate / length,
         sampling=sampling_flops(plan, backbone, plan.frames(chunk)) * rate / chunk,
-        evaluations=evaluations(plan),
+        evaluations=len(evaluations(plan)),
         branches=len(plan.branches),
         training_memory=training_memory(plan, config, plan.frames(length), PRECISIONS[precision]),
         sampling_memory=sampling_memory(plan, config.batch_size, plan.frames(chunk)),
@@ -134,25 +134,26 @@ def step_flops(plan: Outline, backbone: Backbone, frames: int) -> tuple[int, int
 
 def sampling_flops(plan: Outline, backbone: Backbone, frames: int) -> int:
     """Operations of all steps of sampling for one chunk, of all branches."""
-    rows = len(plan.branches)
+    rows, computed = len(plan.branches), sum(evaluations(plan))
     with plan.fake, torch.no_grad(), counting_flops() as counter:
         z = torch.empty(rows, backbone.latent_dim, frames)
         conditioning = backbone.prepare(plan.conditioning(z))
         prepared = counter.get_total_flops()
         backbone(z, torch.empty(rows), conditioning)
-        return prepared + evaluations(plan) * (counter.get_total_flops() - prepared)
+        return prepared + computed * (counter.get_total_flops() - prepared) // rows
 
 
-def evaluations(plan: Outline) -> int:
-    """How often sampling evaluates the network."""
-    times: list[Tensor] = []
+def evaluations(plan: Outline) -> list[int]:
+    """Of how many branches each of the network's evaluations in sampling is."""
+    found: list[int] = []
 
-    def moments(z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        times.append(t)
-        return z, torch.zeros_like(z)
+    def predict(z: Tensor, t: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        found.append(n)
+        return z.expand(n, -1), torch.zeros_like(z)
 
-    plan.model.sampler(GuidedVelocity(moments), torch.zeros(1))
-    return len(times)
+    joined = JoinedBranches(predict, plan.branches, plan.model.guidance.schedule)
+    plan.model.sampler(GuidedVelocity(joined), torch.zeros(1))
+    return found
 
 
 def training_memory(plan: Outline, config: DictConfig, frames: int, dtype: torch.dtype | None) -> dict[str, int]:

@@ -53,7 +53,7 @@ class Outline:
     @property
     def branches(self) -> dict[Branch, float]:
         """The weight of each branch of the guidance that sampling computes."""
-        return branches(self.model.guidance.weights, self.model.conditioner.droppable)
+        return branches(self.model.guidance, self.model.conditioner.droppable)
 
     def frames(self, length: int) -> int:
         """Latent frames of so many samples of audio."""

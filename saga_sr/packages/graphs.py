@@ -124,9 +124,10 @@ class SamplerGraph(Graph):
         noise, z_lr, *values = given
         start = Start(z_lr, values.pop(0)) if self.width else PURE_NOISE
         described = self.describe(z_lr, tuple(values))
-        weights = branches(self.model.guidance.weights, self.model.conditioner.droppable)
+        weights = branches(self.model.guidance, self.model.conditioner.droppable)
         stacked = Conditioning.stack([described.drop(dropped) for dropped in weights])
-        prepared = BranchConditioning(weights, self.model.backbone.prepare(stacked), z_lr.shape[0])
+        schedule = self.model.guidance.schedule
+        prepared = BranchConditioning(weights, self.model.backbone.prepare(stacked), z_lr.shape[0], schedule)
         return (self.sampler(self.model.velocity(z_lr, prepared), noise, start=start),)
 
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from diffusers import DPMSolverMultistepScheduler
 from scipy import optimize, stats
 
 from saga_sr.core.errors import ConfigError
@@ -72,11 +73,36 @@ def error(solver: str, steps: int, power: float = 1.0) -> float:
     )
 
 
-@pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("midpoint", 2), ("heun", 2), ("gaussian", 1)])
+@pytest.mark.parametrize(
+    ("solver", "order"),
+    [("euler", 1), ("midpoint", 2), ("heun", 2), ("gaussian", 1), ("adams_bashforth", 2), ("dpmpp_2m", 1.9)],
+)
 @pytest.mark.parametrize("power", [1.0, 1.5])
 def test_measured_order_of_convergence(solver: str, order: int, power: float) -> None:
     slopes = [math.log2(error(solver, n, power) / error(solver, 2 * n, power)) for n in (64, 128, 256)]
     assert slopes[-1] == pytest.approx(order, abs=0.12)
+
+
+def test_dpm_solver_is_that_of_diffusers() -> None:
+    """Which takes sigma = 1 - t, and the velocity from data to noise; it starts a little after the noise."""
+    times = torch.linspace(0.001, 1, 9).double() ** 1.2
+    scheduler = DPMSolverMultistepScheduler(
+        use_flow_sigmas=True, prediction_type="flow_prediction", flow_shift=1.0, euler_at_final=True
+    )
+    scheduler.set_timesteps(8)
+    scheduler.sigmas = 1 - times
+    z = NOISE.clone()
+    for t, place in zip(times, scheduler.timesteps, strict=False):
+        z = scheduler.step(-exact_velocity(z, t.expand(len(z))), place, z).prev_sample
+    assert torch.allclose(Sampler("dpmpp_2m").follow(exact_velocity, NOISE, times), z, atol=1e-6)
+
+
+def test_steps_that_remember_are_nearer_than_eulers_at_as_many_evaluations() -> None:
+    for evaluations in (8, 16):
+        assert (
+            max(error(solver, evaluations) for solver in ("adams_bashforth", "dpmpp_2m"))
+            < error("euler", evaluations) / 8
+        )
 
 
 def test_any_increasing_grid_reaches_the_solution() -> None:
@@ -94,7 +120,7 @@ def test_data_prediction_never_divides_by_zero() -> None:
         assert bool((t < 1).all())
         return (3.0 - z) / (1 - t[:, None])
 
-    for solver in ("euler", "midpoint", "heun"):
+    for solver in ("euler", "midpoint", "heun", "adams_bashforth", "dpmpp_2m"):
         assert torch.allclose(Sampler(solver, 5)(velocity, torch.randn(4, 1)), torch.tensor(3.0), atol=1e-4)
 
 
@@ -112,7 +138,7 @@ def test_gaussian_steps_keep_the_energy_of_gaussian_data_at_any_number(steps: in
 
 def kept_db(solver: str, evaluations: int, level: float) -> float:
     """How much of the spread of data N(0, level^2) is kept with so many evaluations of the network."""
-    sampler = Sampler(solver, evaluations if solver == "euler" else evaluations // 2)
+    sampler = Sampler(solver, evaluations // 2 if solver in ("midpoint", "heun") else evaluations)
     data = Mixture(*(torch.tensor([value]).double() for value in (1.0, 0.0, level)))
     end = sampler(lambda z, t: data.moments(z, t)[0], NOISE, sampler.times().double())
     return 20 * math.log10(max(float(end.square().mean().sqrt()) / (level * float(NOISE.square().mean().sqrt())), 1e-9))
@@ -124,6 +150,8 @@ def test_without_a_variance_midpoint_keeps_the_energy_at_the_fewest_evaluations(
         "euler": [(-11.0, -5.4, -2.5), (-4.6, -2.1, -1.1), (-2.9, -1.4, -0.7), (-3.3, -1.6, -0.8)],
         "heun": [(-20.0, -10.7, -4.5), (-10.5, -3.0, -0.7), (-2.5, -0.4, -0.1), (-2.9, -0.5, -0.1)],
         "midpoint": [(-6.7, -1.9, -0.2), (-0.7, -0.1, 0.0), (-0.2, 0.0, 0.0), (-0.1, 0.0, 0.0)],
+        "adams_bashforth": [(-8.7, -3.5, -1.0), (-2.3, -0.6, -0.1), (-0.5, -0.1, 0.0), (-0.8, -0.1, 0.0)],
+        "dpmpp_2m": [(-11.0, -5.1, -1.7), (-4.2, -1.0, 0.0), (-1.8, -0.1, 0.0), (-2.6, -0.5, -0.2)],
     }
     for solver, rows in table.items():
         for level, row in zip((0.1, 0.3, 1.0, 2.0), rows, strict=True):
@@ -155,7 +183,18 @@ def test_signs_of_the_noise_leave_every_coefficient_at_its_level() -> None:
     assert torch.allclose(signs, level * noise.sign(), rtol=1e-2)
 
 
-@pytest.mark.parametrize("settings", [{"solver": "rk45"}, {"steps": 0}, {"power": 0.0}, {"noise": "pink"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"solver": "rk45"},
+        {"steps": 0},
+        {"power": 0.0},
+        {"noise": "pink"},
+        {"grid": [0.0]},
+        {"grid": [0.0, 0.6, 0.5, 1.0]},
+        {"grid": [0.1, 1.0]},
+    ],
+)
 def test_impossible_settings_are_refused(settings: dict) -> None:
     with pytest.raises(ConfigError):
         Sampler(**settings)

@@ -50,7 +50,7 @@ def test_a_second_costs_as_much_as_its_frames() -> None:
 
 @pytest.mark.parametrize(("solver", "times"), [("euler", 5), ("midpoint", 10), ("heun", 9), ("gaussian", 5)])
 def test_the_solver_says_how_often_the_network_runs(solver: str, times: int) -> None:
-    assert evaluations(outline(settings(*TINY, f"sampler={solver}", "sampler.steps=5"))) == times
+    assert evaluations(outline(settings(*TINY, f"sampler={solver}", "sampler.steps=5"))) == [1] * times
 
 
 def test_branches_of_the_guidance_multiply_sampling_and_its_activations() -> None:
@@ -58,6 +58,14 @@ def test_branches_of_the_guidance_multiply_sampling_and_its_activations() -> Non
     assert (plain.branches, guided.branches) == (1, 2)
     assert guided.sampling == 2 * plain.sampling and guided.training == plain.training
     assert guided.sampling_memory["activations"] > 1.5 * plain.sampling_memory["activations"]
+
+
+def test_branches_that_a_schedule_leaves_out_cost_nothing() -> None:
+    """Of four evaluations at 0, 1/4, 1/2 and 3/4 two are in the interval, and one of these is of both branches."""
+    guided = ("guidance=classifier_free", "sampler=euler", "sampler.steps=4")
+    always = cost(settings(*TINY, *guided))
+    found = cost(settings(*TINY, *guided, "guidance.interval=[0.4,1]", "guidance.every=2"))
+    assert (found.evaluations, found.branches) == (4, 2) and found.sampling == always.sampling * 5 / 8
 
 
 def test_text_is_read_once_for_all_steps() -> None:
