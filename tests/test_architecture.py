@@ -16,7 +16,7 @@ from saga_sr.cli.main import module_of as module_of_verb
 PACKAGE = "saga_sr"
 LONGEST = 300
 # Pairs of rooms of which one imports the other, programs, experiments and benchmarks included.
-ARROWS = 109
+ARROWS = 110
 
 # The rooms, ground floor first, and what each may import: rooms above it, none below. A loose module is its own room.
 ROOMS: dict[str, set[str]] = {
@@ -38,7 +38,8 @@ ROOMS: dict[str, set[str]] = {
     "preparation": {"core", "audio", "conditioning", "codecs", "data"},
     "captioning": {"core", "audio", "data"},
     "pages": {"core", "audio", "evaluation"},
-    "inference": {"core", "audio", "model", "packages"},
+    # What enhancing gives back shows itself in a notebook.
+    "inference": {"core", "audio", "model", "packages", "pages"},
     "inspection": {"core", "flow", "weights", "conditioning", "codecs", "backbones", "model", "packages"},
     # A student is trained along its teacher's way.
     "training": {

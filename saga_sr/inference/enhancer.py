@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from saga_sr.audio.edges import Edge
 from saga_sr.audio.full_scale import FullScale
 from saga_sr.audio.low_band import replace_low_band
 from saga_sr.audio.reference_frame import reference_gain
 from saga_sr.core.errors import AudioError
 from saga_sr.inference.arrays import as_batch, is_fixed_point
+from saga_sr.inference.enhanced import Enhanced, EnhancedAudio
 from saga_sr.inference.finite import FiniteReader
 from saga_sr.inference.jobs import plan_files
-from saga_sr.inference.measurement import Heard
+from saga_sr.inference.notebook import with_bar
 from saga_sr.inference.notes import warn
 from saga_sr.inference.output import Output
 from saga_sr.inference.progress import CancelToken, Progress, Watch
@@ -28,30 +27,6 @@ from saga_sr.inference.session import Session
 from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.inference.stream import EnhancedStream
 from saga_sr.model import SuperResolver
-
-
-@dataclass(frozen=True)
-class Enhanced:
-    """What was done to a recording.
-
-    Attributes:
-        duration_s: its length in seconds.
-        edges: where the content of each channel ended, stretch by stretch.
-        restored: whether anything was generated; a full band, or silence, is only resampled.
-        notes: what should be known of it, a sentence each; they are logged as warnings, too.
-        heard: what was measured of it; None where it was told where content ends.
-    """
-
-    duration_s: float
-    edges: list[list[Edge]]
-    restored: bool
-    notes: tuple[str, ...] = ()
-    heard: Heard | None = None
-
-    @property
-    def cutoff_hz(self) -> float:
-        """The lowest edge of all."""
-        return min(edge.hz for channel in self.edges for edge in channel)
 
 
 class Enhancer:
@@ -93,19 +68,19 @@ class Enhancer:
         progress: Progress | None = None,
         cancel: CancelToken | None = None,
         **changes: Any,
-    ) -> tuple[Any, int]:
+    ) -> EnhancedAudio:
         """Restore `audio`.
 
         Args:
             audio: NumPy array or torch tensor of any float or integer type: [time], [channel, time] or [batch, channel,
                 time]. The recordings of a batch are restored as each would be alone.
             sample_rate: of `audio`, in Hz.
-            progress: called with seconds done and seconds in all.
+            progress: called with seconds done and seconds in all; in a notebook a bar if left out.
             cancel: looked at between chunks.
             changes: settings for this call, see `EnhanceSettings.changed`.
 
         Returns:
-            The same kind of array, of ceil(time * rate / sample_rate) samples, and its rate.
+            The same kind of array, of ceil(time * rate / sample_rate) samples, and its rate; in a notebook it plays.
 
         Raises:
             AudioError: audio that cannot be used, or a rate that is none.
@@ -119,15 +94,18 @@ class Enhancer:
             for name, clip in zip(clip_names(len(batch)), batch, strict=True)
         ]
         recordings = [Recording(reader, self.sample_rate) for reader in readers]
-        watch = Watch(progress, cancel, len(batch) * recordings[0].length / self.sample_rate)
-        results = []
-        for reader, recording in zip(readers, recordings, strict=True):
-            restored = session.whole([recording], session.look(recording), watch)
-            full_scale = FullScale(session.settings.clip if is_fixed_point(audio) else None, self.sample_rate)
-            results.append(torch.cat([*full_scale.fit([restored[0]])], dim=1))
-            watch.before_s += recording.length / self.sample_rate
-            warn([*reader.notes, *full_scale.notes(reader.name)])
-        return back(torch.stack(results)), self.sample_rate
+        results, edges = [], []
+        with with_bar(progress, "Enhancing") as progress:
+            watch = Watch(progress, cancel, len(batch) * recordings[0].length / self.sample_rate)
+            for reader, recording in zip(readers, recordings, strict=True):
+                look = session.look(recording)
+                restored = session.whole([recording], look, watch)
+                full_scale = FullScale(session.settings.clip if is_fixed_point(audio) else None, self.sample_rate)
+                results.append(torch.cat([*full_scale.fit([restored[0]])], dim=1))
+                edges.append(look.edges)
+                watch.before_s += recording.length / self.sample_rate
+                warn([*reader.notes, *full_scale.notes(reader.name)])
+        return EnhancedAudio(back(torch.stack(results)), self.sample_rate, audio, sample_rate, edges)
 
     def clips(self, lr: Tensor, cutoff_hz: Tensor, prompts: Sequence[str] | None = None) -> Tensor:
         """Restore clips `lr` [b, c, time] at the model's rate, whose content is known to end at `cutoff_hz` [b].
@@ -195,14 +173,19 @@ class Enhancer:
             ConfigError: settings that are not possible.
             Cancelled: `cancel` was set.
         """
-        with self.open(source, progress=progress, cancel=cancel, **changes) as opened:
+        with (
+            with_bar(progress, Path(source).name) as progress,
+            self.open(source, progress=progress, cancel=cancel, **changes) as opened,
+        ):
             settings = self.settings.changed(**changes)
             with Output(target, settings, opened.source, opened.info, self.sample_rate, self.name) as output:
                 look = opened.look
                 saved = output.save(opened.blocks())
             notes = [*opened.notes, *saved]
         warn(notes)
-        return Enhanced(opened.duration_s, look.edges, look.restores, tuple(notes), look.heard)
+        return Enhanced(
+            Path(source), Path(target), opened.duration_s, look.edges, look.restores, tuple(notes), look.heard
+        )
 
     def open(
         self,

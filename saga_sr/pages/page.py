@@ -6,12 +6,16 @@ import base64
 import html
 import io
 
+import matplotlib
 import numpy as np
 import soundfile
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
+
+from saga_sr.pages.spectrograms import COLOURS, RANGE_DB
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f27; --soft: #5d6675; --line: #e4e7ec; --paper: #fff; --card: #f7f8fa;
@@ -49,7 +53,6 @@ td.name { text-align: left } .line { display: inline-block; width: 1.2rem; heigh
   vertical-align: middle }
 .figures td, .figures thead th + th { text-align: right; vertical-align: top }
 .figures td.meaning { text-align: left; white-space: normal; min-width: 26rem; color: var(--soft); font-size: .88rem }
-.key { display: inline-block; width: 9rem; height: .6rem; border-radius: 3px; margin: 0 .4rem }
 """
 
 
@@ -70,6 +73,13 @@ AIMS = {True: "↓", False: "↑", None: "→ 0"}
 def number(value: float) -> str:
     """Two decimals, with a minus sign."""
     return f"{value:.2f}".replace("-", "−")
+
+
+def colour_key() -> str:
+    """The colours of spectrograms, and what they mean."""
+    scale = ", ".join(to_hex(matplotlib.colormaps[COLOURS](i / 8)) for i in range(9))
+    key = f"display:inline-block;width:9rem;height:.6rem;border-radius:3px;background:linear-gradient(to right,{scale})"
+    return f'<span>−{RANGE_DB:g} dB <span style="{key}"></span> 0 dB</span>'
 
 
 def player(audio: Tensor, sample_rate: int) -> str:

@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-import matplotlib
-from matplotlib.colors import to_hex
-
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.evaluation.comparison import CEILING, SHOWN, Comparison, Example
 from saga_sr.evaluation.invariance_figures import FIGURES, Figure
 from saga_sr.evaluation.invariances import Invariances
 from saga_sr.pages.curves import Series, curve_panel
-from saga_sr.pages.page import AIMS, number, page, picture, player
-from saga_sr.pages.spectrograms import COLOURS, RANGE_DB, loudest_db, spectrogram_panel
+from saga_sr.pages.page import AIMS, colour_key, number, page, picture, player
+from saga_sr.pages.spectrograms import loudest_db, spectrogram_panel
 
 # Whether less is better; the rest is better the nearer to 0.
 LESS_IS_BETTER = {
@@ -158,11 +155,9 @@ def _examples(result: Comparison) -> str:
     most = MOST_SAMPLES // channels
     longest = max(example.clip.audio.shape[-1] for example in result.examples)
     cut = f" Only the first {most / result.sample_rate:.1f} s are shown." if longest > most else ""
-    scale = ", ".join(to_hex(matplotlib.colormaps[COLOURS](i / 8)) for i in range(9))
     parts = [
         "<h2>Clips</h2>"
-        f'<p class="soft">−{RANGE_DB:g} dB<span class="key" style="background:linear-gradient(to right, {scale})">'
-        f"</span>0 dB, the loudest point of each row. The dashed line is the cutoff.{cut}</p>"
+        f'<p class="soft">{colour_key()}, the loudest point of each row. The dashed line is the cutoff.{cut}</p>'
     ]
     for name in dict.fromkeys(example.clip.name for example in result.examples):
         examples = [example for example in result.examples if example.clip.name == name]
