@@ -25,6 +25,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(INSTALL) -U pip
 	$(INSTALL) --no-compile -e '.[dev]'
 	$(INSTALL) --no-compile --no-deps descript-audio-codec descript-audiotools
+	$(INSTALL) --no-compile -e '.[metrics]' || echo "without a C compiler, PESQ and ViSQOL are left out"
 	@$(RUN) -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true  # on all cores; pip takes one
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  apt-get update -q && apt-get install -y -q chromium; } || echo "without chromium, tests of the app are left out"

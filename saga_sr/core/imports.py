@@ -23,8 +23,11 @@ EXTRAS = {
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
     "transformers": "saga",
+    "pesq": "metrics",
     "psutil": "app",
+    "pystoi": "metrics",
     "starlette": "app",
+    "visqol": "metrics",
     "wandb": "wandb",
 }
 

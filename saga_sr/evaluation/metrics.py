@@ -41,6 +41,18 @@ def lsd_band(output: Tensor, reference: Tensor, low_hz: Tensor, high_hz: Tensor,
     return _distance(ratio, _band(low_hz, high_hz, sample_rate))
 
 
+def lsd_octaves(output: Tensor, reference: Tensor, sample_rate: int) -> dict[float, Tensor]:
+    """`lsd` over the bins of each octave alone, by its centre in Hz: 62.5, 125, ..., as far up as there are bins."""
+    ratio = _log_ratio(_power(output), _power(reference))
+    found = {}
+    for centre in (62.5 * 2**i for i in range(12)):
+        low_hz, high_hz = (torch.tensor([centre * 2**half]).to(ratio) for half in (-0.5, 0.5))
+        band = _band(low_hz, high_hz, sample_rate)
+        if band.any():
+            found[centre] = _distance(ratio, band)
+    return found
+
+
 def lsd_hf_audible(
     output: Tensor, reference: Tensor, cutoff_hz: Tensor, sample_rate: int, edge_hz: Tensor | None = None
 ) -> Tensor:

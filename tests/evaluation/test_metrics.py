@@ -271,3 +271,16 @@ def test_what_lies_above_a_references_own_edge_is_not_judged_there() -> None:
     for name in ("lsd_hf", "lsd_hf_audible", "energy_hf_db", "level_hf_db"):
         assert float(own[name][1]) == float(whole[name][1])
     assert all(torch.equal(own[name], whole[name]) for name in ("lsd", "lsd_lf", "mel_l1", "si_sdr"))
+
+
+def test_distance_by_octaves_of_sines() -> None:
+    """A sine is in three bins of a Hann spectrum; all others are at the floor in both signals."""
+    reference, output = tones(0.01, 0.001), tones(0.1, 0.01 * 10**0.5)  # louder by 20 dB, and by 30
+    found = metrics.lsd_octaves(output, reference, RATE)
+    assert list(found) == [62.5, 125, 250, 500, 1000, 2000, 4000, 8000, 16_000]  # up to Nyquist
+    hz = np.arange(1025) * RATE / 2048
+    for centre, value in found.items():
+        bels = {2000: 2.0, 16_000: 3.0}.get(centre, 0.0)  # bins 100 and 600
+        bins = np.count_nonzero((hz > centre / 2**0.5) & (hz <= centre * 2**0.5))
+        assert float(value) == pytest.approx(bels * math.sqrt(3 / bins), abs=2e-3)
+    assert list(metrics.lsd_octaves(output, reference, 8000)) == [62.5, 125, 250, 500, 1000, 2000, 4000]
