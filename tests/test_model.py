@@ -88,11 +88,9 @@ def test_a_schedule_runs_the_whole_branch_alone_and_then_all_of_them(
     early, late = (torch.full((2,), time) for time in (0.3, 0.6))
     whole = [saga.backbone(z, t, saga.conditioner(z_lr, values)).value for t in (early, late)]
     guided = [one_after_another(saga, z, t, z_lr, values) for t in (early, late)]
-    if guidance.schedule.every == 2:  # the difference of the first is kept for the second
-        wanted = [guided[0], whole[1] + guided[0] - whole[0]]
-    else:
-        wanted = [whole[0], guided[1]]
-    for t, expected in zip((early, late), wanted, strict=True):
+    # In the first case the early one goes alone, in the second its difference is kept for the late one.
+    kept = [guided[0], whole[1] + guided[0] - whole[0]]
+    for t, expected in zip((early, late), kept if guidance.schedule.every == 2 else [whole[0], guided[1]], strict=True):
         assert torch.allclose(velocity(z, t), expected, atol=1e-5)
 
 

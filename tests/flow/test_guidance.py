@@ -125,5 +125,5 @@ def test_the_schedule_is_changed_like_a_scale_and_refused_where_it_is_none() -> 
     own = changed(Nested(1.4, 1.2), interval=[0.2, 0.9], every=2)
     assert (own.schedule.interval, own.schedule.every, own.weights) == ((0.2, 0.9), 2, Nested(1.4, 1.2).weights)
     for settings in ({"interval": [0.9, 0.2]}, {"interval": [0.5]}, {"every": 0}):
-        with pytest.raises(ConfigError, match="guidance[.]"):
+        with pytest.raises(ConfigError, match=r"guidance[.]"):
             changed(own, **settings)
