@@ -137,7 +137,7 @@ class EnvelopeNet(Backbone):
             shown, end = self._shown(z_lr, known, known & (position >= END[0] * top - 1))
         x = self.into(shown)
         for block in self.blocks:
-            x = block(x)
+            x = self.through(block, x)
         levels = self.out(self.dropout(x.transpose(1, 2))) + self.direct(shown.transpose(1, 2))
         with torch.autocast(z_lr.device.type, enabled=False):
             log_power = UNIT * WITHIN * torch.tanh(levels.float().transpose(1, 2) / WITHIN) + end

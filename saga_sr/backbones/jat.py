@@ -145,7 +145,7 @@ class JaT(Backbone):
         embedding = silu(time)
         table = rotary_table(x.shape[1], self.head_width, x.device)
         for block in self.blocks:
-            x = block(x, embedding, table)
+            x = self.through(block, x, embedding, table)
         shift, scale = self.to_modulation(embedding).chunk(2, dim=-1)
         x = modulate(self.norm_out(x), shift, scale)
         return self.head(x, z_t, t, z_lr)

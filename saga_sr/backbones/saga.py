@@ -223,7 +223,7 @@ class Saga(Backbone):
         x = torch.cat([first[:, None].to(x.dtype), x], dim=1)
         table = rotary_table(x.shape[1], self.rotary_width, x.device)
         for block, keys_values in zip_longest(self.blocks, conditioning.keys_values):
-            x = block(x, table, keys_values, conditioning.cross_attention_mask)
+            x = self.through(block, x, table, keys_values, conditioning.cross_attention_mask)
         output = self.to_latent(x[:, 1:]).transpose(1, 2)
         return Prediction(leave(output + self.conv_out(output), z_t, t, self.convention))
 

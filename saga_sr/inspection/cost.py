@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from saga_sr.backbones.backbone import Backbone
@@ -46,6 +48,8 @@ class Cost:
         batch_size, clip_s: what a training step takes.
         sampled, chunk_s: how many chunks of what length are sampled at once.
         precision: of training, as Lightning calls it.
+        fits: bytes of a GPU, and the largest batches whose training fits in them: as it is, and where blocks are
+            computed again; None where no GPU was named.
         left_out: what is not counted, a sentence each.
     """
 
@@ -68,6 +72,7 @@ class Cost:
     sampled: int
     chunk_s: float
     precision: str
+    fits: tuple[int, int, int] | None
     left_out: list[str]
 
 
@@ -88,6 +93,7 @@ def cost(config: DictConfig) -> Cost:
     precision = _checked_precision(config)
     # PyTorch runs no backward for a GPU that is not there, and operations are as many everywhere.
     backbone = plan.backbone_on("cpu")
+    backbone.checkpointing = config.trainer.checkpointing
     forward, training = step_flops(plan, backbone, plan.frames(length))
     return Cost(
         codec=str(config.codec._target_).rpartition(".")[2],
@@ -103,6 +109,7 @@ def cost(config: DictConfig) -> Cost:
         evaluations=len(evaluations(plan)),
         branches=len(plan.branches),
         training_memory=training_memory(plan, config, plan.frames(length), PRECISIONS[precision]),
+        fits=None if config.gpu_memory is None else fits(plan, config, plan.frames(length), PRECISIONS[precision]),
         sampling_memory=sampling_memory(plan, config.batch_size, plan.frames(chunk)),
         batch_size=config.data.batch_size,
         clip_s=length / rate,
@@ -156,17 +163,32 @@ def evaluations(plan: Outline) -> list[int]:
     return found
 
 
-def training_memory(plan: Outline, config: DictConfig, frames: int, dtype: torch.dtype | None) -> dict[str, int]:
-    """Bytes of a training step of one process, by what they are for, as if all were held at once."""
-    backbone = plan.model.backbone
+def training_memory(
+    plan: Outline, config: DictConfig, frames: int, dtype: torch.dtype | None, batch_size: int | None = None
+) -> dict[str, int]:
+    """Bytes of a training step of one process, by what they are for, as if all were held at once.
+
+    Args:
+        batch_size: that of `config` where left out.
+    """
+    backbone, batch = plan.model.backbone, config.data.batch_size if batch_size is None else batch_size
     count = trained(plan.model)
 
-    def forward() -> None:
-        with autocast(dtype):
-            training_loss(plan, backbone, config.data.batch_size, frames, "cuda")
+    def kept(checkpointing: bool) -> int:
+        def forward() -> None:
+            with autocast(dtype):
+                training_loss(plan, backbone, batch, frames, "cuda")
 
-    with plan.fake:
-        activations = count_saved_bytes(forward, backbone.parameters())
+        backbone.checkpointing = checkpointing
+        with plan.fake:
+            return count_saved_bytes(forward, backbone.parameters())
+
+    whole = kept(False)
+    activations = whole
+    if config.trainer.checkpointing:
+        between = kept(True)
+        # One block at a time has all that is within it, too.
+        activations = between + (whole - between) // len(cast(nn.ModuleList, backbone.blocks))
     return {
         "weights": FLOAT32 * count,
         "gradients": FLOAT32 * count,
@@ -175,6 +197,38 @@ def training_memory(plan: Outline, config: DictConfig, frames: int, dtype: torch
         "activations": activations,
         "frozen networks": _frozen_bytes(plan.model),
     }
+
+
+def fits(plan: Outline, config: DictConfig, frames: int, dtype: torch.dtype | None) -> tuple[int, int, int]:
+    """Bytes of the GPU that `config` names, and the largest batches that fit in nine tenths of it; see `Cost`.
+
+    Raises:
+        ConfigError: a size that is none.
+    """
+    limit = read_bytes(config.gpu_memory)
+    largest = []
+    for checkpointing in (False, True):
+        changed = OmegaConf.merge(config, {"trainer": {"checkpointing": checkpointing}})
+        assert isinstance(changed, DictConfig)
+        one, two = (sum(training_memory(plan, changed, frames, dtype, batch).values()) for batch in (1, 2))
+        largest.append(max(0, 1 + int((0.9 * limit - one) // (two - one))))
+    return limit, largest[0], largest[1]
+
+
+def read_bytes(size: Any) -> int:
+    """How many bytes `24GiB`, `24GB` or a number say.
+
+    Raises:
+        ConfigError: none.
+    """
+    found = re.fullmatch(r"([0-9.]+) *(GiB|GB|MiB|MB|)", str(size).strip())
+    try:
+        number = float(found[1]) if found else 0.0
+    except ValueError:
+        number = 0.0
+    if not found or number <= 0:
+        raise ConfigError(f"gpu_memory={size} is no size; say it like 24GiB or 80GB.")
+    return int(number * {"GiB": 2**30, "GB": 10**9, "MiB": 2**20, "MB": 10**6, "": 1}[found[2]])
 
 
 def sampling_memory(plan: Outline, batch_size: int, frames: int) -> dict[str, int]:

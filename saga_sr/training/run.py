@@ -27,6 +27,7 @@ from saga_sr.packages.checkpoint import load_checkpoint
 from saga_sr.packages.package import save_package
 from saga_sr.training import attempts
 from saga_sr.training.checkpoints import WholeCheckpointIO
+from saga_sr.training.compilation import compile_network
 from saga_sr.training.distillation import Distillation, take_teachers_model
 from saga_sr.training.loggers import announce, finish, publish
 from saga_sr.training.module import FlowMatchingModule
@@ -154,6 +155,9 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
     if module.degradation.on_cpu:
         data.degrade(module.degradation, module.first_seed)
     rehearse(module)
+    model.backbone.checkpointing = config.trainer.checkpointing
+    if config.trainer.compile:
+        compile_network(model.backbone)
     trainer = make_trainer(config)
     if trainer.strategy.root_device.type == "cpu":
         keep_memory()
@@ -208,6 +212,8 @@ def make_trainer(config: DictConfig) -> lightning.Trainer:
         ConfigError: parts that do not go together.
     """
     settings = cast(dict[str, Any], OmegaConf.to_container(config.trainer, resolve=True))
+    for ours in ("checkpointing", "compile"):
+        del settings[ours]
     if settings["precision"] == "auto":
         accelerator = pick_device("cpu" if settings["accelerator"] == "cpu" else "auto").type
         settings["precision"] = "bf16-mixed" if has_fast_bfloat16(accelerator) else "32-true"

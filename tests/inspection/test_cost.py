@@ -166,3 +166,24 @@ def test_figures_are_in_units_that_people_read() -> None:
     assert [count(n) for n in (0, 7, 1234, 284_100_000, 1.057e9)] == ["-", "7", "1.23 k", "284 M", "1,057 M"]
     assert count(84.8e9, "FLOP") == "84.8 GFLOP" and count(1.5e12, "FLOP") == "1.5 TFLOP"
     assert [memory(n) for n in (0, 12, 2048, 3 * 2**30)] == ["-", "12 B", "2.00 KiB", "3.00 GiB"]
+
+
+def test_computing_blocks_again_keeps_less_and_fits_more() -> None:
+    deep = ("backbone.depth=8", "data.batch_size=4", "data.num_samples=65536")
+    plain = cost(settings(*TINY, *deep, "gpu_memory=64MiB"))
+    again = cost(settings(*TINY, *deep, "trainer.checkpointing=true"))
+    kept = again.training_memory["activations"]
+    assert kept < 0.4 * plain.training_memory["activations"]
+    assert 1.25 < again.training / plain.training < 1.4  # a forward more
+    assert plain.fits is not None and again.fits is None
+    limit, largest, largest_again = plain.fits
+    assert limit == 64 * 2**20 and largest_again > 2 * largest > 0
+    for batch, fitting in ((largest, True), (largest + 1, False)):
+        found = sum(cost(settings(*TINY, *deep[:1], *deep[2:], f"data.batch_size={batch}")).training_memory.values())
+        assert (found <= 0.9 * limit) == fitting
+
+
+@pytest.mark.parametrize("size", ["24 potatoes", "0", "-3GiB", "1.2.3GiB"])
+def test_a_memory_that_is_none_is_said(size: str) -> None:
+    with pytest.raises(ConfigError, match="gpu_memory"):
+        cost(settings(*TINY, f"gpu_memory='{size}'"))

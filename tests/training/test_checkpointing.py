@@ -1,0 +1,89 @@
+"""Blocks that are computed again for their gradient, and networks that are compiled: the same training."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pytest
+import torch
+from conftest import TINY, TINY_SAGA, awake, model_config
+from hydra.utils import instantiate
+from torch import Tensor, nn
+
+from saga_sr.conditioning import Conditioning
+from saga_sr.core.errors import ConfigError
+from saga_sr.model import SuperResolver
+from saga_sr.training.compilation import compile_network
+
+ENVELOPE = [*TINY[:1], "backbone=envelope", "backbone.width=16", "backbone.depth=2", "objective=x_prediction"]
+
+
+def model(tiny: list[str]) -> SuperResolver:
+    torch.manual_seed(0)
+    return awake(instantiate(model_config(tiny=tiny))).train()
+
+
+def gradients(made: SuperResolver, frames: int = 12) -> list[Tensor]:
+    """Of the backbone's parameters, for a fixed batch."""
+    generator = torch.Generator().manual_seed(1)
+    z_t, z_lr = (torch.randn(2, made.codec.latent_dim, frames, generator=generator) for _ in range(2))
+    made.zero_grad()
+    prediction = made.backbone(z_t, torch.tensor([0.3, 0.7]), Conditioning(concat=z_lr))
+    prediction.value.square().mean().backward()
+    return [parameter.grad.clone() for parameter in made.backbone.parameters() if parameter.grad is not None]
+
+
+@pytest.mark.parametrize("tiny", [TINY, TINY_SAGA, ENVELOPE], ids=["jat", "saga", "envelope"])
+def test_gradients_are_the_same_and_less_is_kept(tiny: list[str]) -> None:
+    made = model(tiny)
+    plain = gradients(made)
+    runs: list[int] = []
+    for block in made.backbone.blocks:
+        block.register_forward_pre_hook(lambda *_: runs.append(1))
+    made.backbone.checkpointing = True
+    again = gradients(made)
+    assert plain and all(torch.equal(x, y) for x, y in zip(plain, again, strict=True))
+    assert len(runs) == 2 * len(made.backbone.blocks)  # once forward, once for the gradient
+    runs.clear()
+    with torch.no_grad():
+        made.backbone(
+            torch.zeros(1, made.codec.latent_dim, 4),
+            torch.zeros(1),
+            Conditioning(concat=torch.ones(1, made.codec.latent_dim, 4)),
+        )
+    assert len(runs) == len(made.backbone.blocks)
+
+
+def test_an_epoch_compiles_each_shape_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """Counted by a compiler that writes no code."""
+    graphs: list[int] = []
+
+    def counting(graph: nn.Module, _: Any) -> Any:
+        graphs.append(1)
+        return graph.forward
+
+    made = model(TINY)
+    plain = gradients(made)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    if shutil.which("g++") is None:
+        pytest.skip("needs a C++ compiler")
+    torch._dynamo.reset()
+    made.backbone.compile(backend=counting, dynamic=False)
+    names = list(made.state_dict())
+    first = gradients(made)
+    assert all(torch.allclose(x, y, rtol=1e-4, atol=1e-6) for x, y in zip(plain, first, strict=True))
+    after_one = len(graphs)
+    for _ in range(5):
+        gradients(made)
+        with torch.no_grad():  # a step of the optimizer
+            for parameter in made.backbone.parameters():
+                parameter.add_(1e-3)
+    assert len(graphs) == after_one >= 1
+    assert names == list(model(TINY).state_dict())
+
+
+def test_without_a_compiler_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ConfigError, match="no-such-compiler"):
+        compile_network(model(TINY).backbone)
