@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -33,24 +34,32 @@ def asked_by(request: gr.Request) -> Asked:
 
 
 def as_gradio_errors(work: Callable[..., Any]) -> Callable[..., Any]:
-    """`work`, whose `SagaError`s pages and programs are told as sentences."""
+    """`work`, whose `SagaError`s programs are told as sentences."""
+    return _told_by(work, str)
 
+
+def as_toasts(work: Callable[..., Any]) -> Callable[..., Any]:
+    """`work`, whose `SagaError`s are shown on the page as sentences; Gradio takes them for HTML."""
+    return _told_by(work, lambda error: escape(str(error)))
+
+
+def _told_by(work: Callable[..., Any], text: Callable[[SagaError], str]) -> Callable[..., Any]:
     @functools.wraps(work)
     def told(*args: Any, **kwargs: Any) -> Any:
-        with _told():
+        with _told(text):
             return work(*args, **kwargs)
 
     @functools.wraps(work)
     def told_each(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        with _told():
+        with _told(text):
             yield from work(*args, **kwargs)
 
     return told_each if inspect.isgeneratorfunction(work) else told
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(text: Callable[[SagaError], str]) -> Iterator[None]:
     try:
         yield
     except SagaError as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        raise gr.Error(text(error), print_exception=False) from error

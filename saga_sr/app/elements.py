@@ -37,3 +37,21 @@ def own_element(name: str, value: Any = None, events: Mapping[str, str] | None =
 def command_box(words: Words, heading: str) -> gr.HTML:
     """A command line to be copied, which is the component's value."""
     return own_element("saga-command", "", heading=heading, copy=words("copy"), copied=words("copied"))
+
+
+def drop_value(words: Words, upload: str, mb: float, compact: bool, **keys: str) -> dict[str, Any]:
+    """What <saga-drop> is given.
+
+    Args:
+        upload: where the browser sends files.
+        mb: the most of a file.
+        compact: whether it is a line.
+        keys: of its words, where they are others than those of recordings; empty for none.
+    """
+    named = {key: keys.get(key, key) for key in ("drop", "drop_more", "choose_files", "choose_folder", "uploading")}
+    said = {key: words(name) if name else "" for key, name in named.items()}
+    said |= {
+        "too_large": words("too_large", name="{name}", mb=f"{mb:g}"),
+        "upload_failed": words("upload_failed", name="{name}"),
+    }
+    return {"words": said, "compact": compact, "upload": upload, "mb": mb}

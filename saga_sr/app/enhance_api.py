@@ -46,10 +46,7 @@ class _Endpoints:
         """Add and measure uploaded recordings."""
         asked, added = asked_by(request), []
         for file in files:
-            if not isinstance(file, dict) or not isinstance(file.get("path"), str):
-                raise UsageError("Files are uploaded: give handle_file(PATH) for each.")
-            name = str(file.get("orig_name") or Path(file["path"]).name)
-            added.append(described(self._service.add_upload(asked, file["path"], name)))
+            added.append(described(self._service.add_upload(asked, *uploaded(file))))
         return added
 
     def add_from(self, path: str, request: gr.Request) -> list[dict[str, Any]]:
@@ -104,13 +101,15 @@ class _Endpoints:
     ) -> dict[str, Any]:
         """The result of a recording as a file."""
         how = EnhanceSettings().changed(**(settings or {}))
-        return _file(self._service.save(asked_by(request), id, format, how))
+        return file_to_fetch(self._service.save(asked_by(request), id, format, how))
 
     def save_all(
         self, request: gr.Request, format: str = SAME, settings: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """All results in a ZIP archive."""
-        return _file(self._service.save_all(asked_by(request), format, EnhanceSettings().changed(**(settings or {}))))
+        return file_to_fetch(
+            self._service.save_all(asked_by(request), format, EnhanceSettings().changed(**(settings or {})))
+        )
 
     def save_into(
         self, folder: str, request: gr.Request, format: str = SAME, settings: dict[str, Any] | None = None
@@ -147,6 +146,17 @@ def described(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _file(path: Path) -> dict[str, Any]:
+def uploaded(file: Any) -> tuple[str, str]:
+    """Where a file is that a client says it has uploaded, and what it is called there.
+
+    Raises:
+        UsageError: it says no such thing.
+    """
+    if not isinstance(file, dict) or not isinstance(file.get("path"), str):
+        raise UsageError("Files are uploaded: give handle_file(PATH) for each.")
+    return file["path"], str(file.get("orig_name") or Path(file["path"]).name)
+
+
+def file_to_fetch(path: Path) -> dict[str, Any]:
     """A file that the client fetches."""
     return {"path": str(path), "orig_name": path.name, "meta": {"_type": "gradio.FileData"}}

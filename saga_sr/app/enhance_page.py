@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import gradio as gr
 
-from saga_sr.app.asking import Asked, as_gradio_errors, asked_by
-from saga_sr.app.elements import command_box, own_element
+from saga_sr.app.asking import Asked, as_toasts, asked_by
+from saga_sr.app.elements import command_box, drop_value, own_element
 from saga_sr.app.recording_rows import duration, player_value, rows
 from saga_sr.app.saving import SAME, written_as
 from saga_sr.app.service import Service
@@ -68,13 +69,7 @@ class EnhancePage:
         return [(self._words("same"), SAME), *((how.name, name) for name, how in FORMATS.items())]
 
     def _drop_value(self, compact: bool) -> dict[str, Any]:
-        mb = self._service.settings.upload_mb
-        said = {key: self._words(key) for key in ("drop", "drop_more", "choose_files", "choose_folder", "uploading")}
-        said |= {
-            "too_large": self._words("too_large", name="{name}", mb=f"{mb:g}"),
-            "upload_failed": self._words("upload_failed", name="{name}"),
-        }
-        return {"words": said, "compact": compact, "upload": self._upload, "mb": mb}
+        return drop_value(self._words, self._upload, self._service.settings.upload_mb, compact)
 
     def shown_in(self, tab: gr.Tab) -> None:
         """Let models be chosen that were offered by the time that `tab`, with the page in it, is shown."""
@@ -143,34 +138,34 @@ class EnhancePage:
             [(entry.key, entry.restored_s, entry.cutoffs_hz) for entry in entries],
         ]
 
-    @as_gradio_errors
+    @as_toasts
     def _added(self, chosen: str | None, event: gr.EventData, request: gr.Request) -> list[Any]:
         asked = asked_by(request)
         entry = self._service.add_upload(asked, str(event.path), str(event.name))
         return self._show(asked, chosen or entry.key)
 
-    @as_gradio_errors
+    @as_toasts
     def _added_from(self, path: str, chosen: str | None, request: gr.Request) -> Iterator[list[Any]]:
         asked = asked_by(request)
         for entry in self._service.add_from(asked, path):
             chosen = chosen or entry.key
             yield self._show(asked, chosen)
 
-    @as_gradio_errors
+    @as_toasts
     def _chose(self, event: gr.EventData, request: gr.Request) -> list[Any]:
         return self._show(asked_by(request), str(event.key))
 
-    @as_gradio_errors
+    @as_toasts
     def _removed(self, chosen: str | None, event: gr.EventData, request: gr.Request) -> list[Any]:
         self._service.remove(asked_by(request), str(event.key))
         return self._show(asked_by(request), chosen)
 
-    @as_gradio_errors
+    @as_toasts
     def _corrected(self, chosen: str | None, event: gr.EventData, request: gr.Request) -> list[Any]:
         self._service.correct(asked_by(request), str(event.id), event.edges)
         return self._show(asked_by(request), chosen)
 
-    @as_gradio_errors
+    @as_toasts
     def _enhanced(
         self, chosen: str | None, model: str, preset: str, request: gr.Request, *values: Any
     ) -> Iterator[Any]:
@@ -180,25 +175,25 @@ class EnhancePage:
         for _ in self._service.follow(entries):
             yield self._show(asked, chosen)
 
-    @as_gradio_errors
+    @as_toasts
     def _cancelled(self, request: gr.Request) -> None:
         self._service.cancel(asked_by(request))
 
-    @as_gradio_errors
+    @as_toasts
     def _saved(self, chosen: str, suffix: str, model: str, preset: str, request: gr.Request, *values: Any) -> str:
         path = self._service.save(asked_by(request), chosen, suffix, EnhanceSettings().changed(**changes_of(values)))
         return f"/saga/download/{self._service.downloads.offer(path)}"
 
-    @as_gradio_errors
+    @as_toasts
     def _saved_all(self, chosen: str, suffix: str, model: str, preset: str, request: gr.Request, *values: Any) -> str:
         path = self._service.save_all(asked_by(request), suffix, EnhanceSettings().changed(**changes_of(values)))
         return f"/saga/download/{self._service.downloads.offer(path)}"
 
-    @as_gradio_errors
+    @as_toasts
     def _saved_into(self, folder: str, suffix: str, model: str, preset: str, request: gr.Request, *values: Any) -> None:
         settings = EnhanceSettings().changed(**changes_of(values))
         files = self._service.save_into(asked_by(request), folder, suffix, settings)
-        gr.Info(self._words("saved_into", count=len(files), folder=files[0].parent))
+        gr.Info(self._words("saved_into", count=len(files), folder=escape(str(files[0].parent))))
 
     def _estimated(self, model: str, preset: str, request: gr.Request, *values: Any) -> Iterator[str]:
         asked = asked_by(request)

@@ -12,6 +12,7 @@ from saga_sr.app.allowance import Allowance
 from saga_sr.app.asking import Asked
 from saga_sr.app.enhancement import CANCELLED, DONE, Enhancement
 from saga_sr.app.folders import allowed, safe_name
+from saga_sr.app.model_files import ModelFiles
 from saga_sr.app.models import Models
 from saga_sr.app.saving import Downloads, names_of, write
 from saga_sr.app.settings import AppSettings
@@ -46,6 +47,7 @@ class Service:
         self._tickets: dict[str, Ticket] = {}
         self.downloads = Downloads()
         self.runs = TrainingRuns(settings.read, settings.write)
+        self.model_files = ModelFiles(self.models, self.workspaces, self.queue, settings.read, settings.write)
         self._offered: dict[str, str] = {}
 
     def space(self, asked: Asked) -> Workspace:
@@ -70,10 +72,8 @@ class Service:
         Raises:
             UsageError: it was not uploaded, or there are too many.
         """
-        upload = Path(os.path.realpath(path))
+        upload = self.workspaces.uploaded(path)
         space = self._with_room(asked)
-        if not self.workspaces.is_upload(upload) or not upload.is_file():
-            raise UsageError("There is no such upload; drop the file once more.")
         entry = space.add(safe_name(name))
         os.link(upload, entry.file)  # another page may have uploaded the same, which Gradio keeps once
         entry.upload = upload
@@ -154,20 +154,8 @@ class Service:
         Raises:
             SagaError: the model, or the settings with it, cannot be used.
         """
-        found: list[float | SagaError] = []
-
-        def work() -> None:
-            try:
-                found.append(self.models.speed(model, settings))
-            except SagaError as error:
-                found.append(error)
-
-        self.queue.add(asked.session, work).ended.wait()
-        if not found:
-            raise UsageError("How long it takes could not be found out.")
-        if isinstance(found[0], SagaError):
-            raise found[0]
-        return sum(entry.restored_s for entry in self.space(asked).entries.values()) / found[0]
+        speed = self.queue.do(asked.session, lambda: self.models.speed(model, settings))
+        return sum(entry.restored_s for entry in self.space(asked).entries.values()) / speed
 
     def start(
         self, asked: Asked, model: str, settings: EnhanceSettings, keys: Sequence[str] | None = None

@@ -20,6 +20,9 @@ from saga_sr.app.enhance_api import enhance_endpoints
 from saga_sr.app.enhance_page import enhance_page
 from saga_sr.app.enhance_words import WORDS as ENHANCE_WORDS
 from saga_sr.app.guard import Guard
+from saga_sr.app.inspect_api import inspect_endpoints
+from saga_sr.app.inspect_page import inspect_page
+from saga_sr.app.inspect_words import WORDS as INSPECT_WORDS
 from saga_sr.app.run_routes import run_routes
 from saga_sr.app.service import Service
 from saga_sr.app.setting_words import WORDS as SETTING_WORDS
@@ -47,6 +50,7 @@ Maker = Callable[[Service, Words, str], Page]
 PAGES: Sequence[tuple[Maker, Table, str]] = (
     (enhance_page, ENHANCE_WORDS, "enhance"),
     (train_page, TRAIN_WORDS, "train"),
+    (inspect_page, INSPECT_WORDS, "inspect"),
 )
 
 SYSTEM_FONTS = (
@@ -117,6 +121,7 @@ def pages(service: Service, language: str) -> gr.Blocks:
 
         blocks.unload(left)
         enhance_endpoints(service)
+        inspect_endpoints(service)
     blocks.queue(default_concurrency_limit=8)
     return blocks
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from saga_sr.app.asking import as_gradio_errors, asked_by
+from saga_sr.app.asking import as_toasts, asked_by
 from saga_sr.app.elements import command_box, own_element
 from saga_sr.app.run_routes import clip_value
 from saga_sr.app.service import Service
@@ -132,7 +132,7 @@ class TrainPage:
             return gr.Dropdown([], value=None)
         return gr.Dropdown(options(recipe, setting) or [there[setting]], value=there[setting])
 
-    @as_gradio_errors
+    @as_toasts
     def _added(self, setting: str | None, value: Any, changes: str) -> str:
         if not setting:
             raise UsageError("Choose a setting first.")
@@ -146,11 +146,11 @@ class TrainPage:
             return _plain(str(error)), ""
         return self._words("ready"), command_line(planned)
 
-    @as_gradio_errors
+    @as_toasts
     def _costed(self, recipe: str, source: str, changes: str, name: str) -> str:
         return cost_html(training_cost(self._runs.plan(recipe, source, split(changes), name).overrides), self._words)
 
-    @as_gradio_errors
+    @as_toasts
     def _checked(self, recipe: str, source: str, licences: str) -> Iterator[str]:
         if not source:
             raise UsageError("Name a folder of recordings first.")
@@ -166,7 +166,7 @@ class TrainPage:
                 time.sleep(TOLD_EVERY_S)
         yield report_html(checking.result(), model_rate(recipe) / 2, self._words)
 
-    @as_gradio_errors
+    @as_toasts
     def _started(self, recipe: str, source: str, changes: str, name: str, compared: list[str]) -> list[Any]:
         key = key_of(self._runs.start(recipe, source, split(changes), name).folder)
         return [runs_value(self._runs, self._words, key, compared), key, self._free_name(recipe)]
@@ -180,12 +180,12 @@ class TrainPage:
             return [runs_value(self._runs, self._words, chosen, compared), chosen, self._clips_of(chosen)]
         return [shown, gr.skip(), self._clips_of(chosen)]  # another may have been chosen meanwhile
 
-    @as_gradio_errors
+    @as_toasts
     def _chose(self, compared: list[str], event: gr.EventData) -> list[Any]:
         key = str(event.key)
         return [runs_value(self._runs, self._words, key, compared), key]
 
-    @as_gradio_errors
+    @as_toasts
     def _acted(
         self, chosen: str | None, compared: list[str], event: gr.EventData, request: gr.Request
     ) -> list[Any]:  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from saga_sr.app.data_check import FolderReport
 from saga_sr.app.recording_rows import duration
 from saga_sr.app.run_list import Run
+from saga_sr.app.tables import facts_html
 from saga_sr.app.training_cost import TrainingCost
 from saga_sr.app.training_runs import TrainingRuns, key_of
 from saga_sr.app.usage import Usage
@@ -113,7 +114,7 @@ def cost_html(cost: TrainingCost, words: Words) -> str:
         (words("audio"), duration(cost.audio_s, words)),
         (words("least"), duration(cost.least_s, words)),
     ]
-    return _list(facts) + "".join(f"<p>{escape(words('left_out', what=what))}</p>" for what in cost.left_out)
+    return facts_html(facts) + "".join(f"<p>{escape(words('left_out', what=what))}</p>" for what in cost.left_out)
 
 
 def report_html(report: FolderReport, nyquist_hz: float, words: Words) -> str:
@@ -132,7 +133,7 @@ def report_html(report: FolderReport, nyquist_hz: float, words: Words) -> str:
     ]
     if report.licences:
         facts.append((words("report_licences"), _counts(report.licences.most_common())))
-    parts = [_list(facts)]
+    parts = [facts_html(facts)]
     if not whole:
         parts.append(f"<p>{escape(words('report_opened', opened=report.opened, files=report.files))}</p>")
     if report.edges_hz:
@@ -149,11 +150,6 @@ def report_html(report: FolderReport, nyquist_hz: float, words: Words) -> str:
 
 def _counts(counted: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{what} × {n:,}" for what, n in counted)
-
-
-def _list(facts: Sequence[tuple[str, str]]) -> str:
-    items = "".join(f"<div><dt>{escape(label)}</dt><dd>{escape(text)}</dd></div>" for label, text in facts)
-    return f'<dl class="saga-facts">{items}</dl>'
 
 
 def _bars(report: FolderReport, words: Words) -> str:

@@ -6,6 +6,10 @@ import logging
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+Made = TypeVar("Made")
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +46,19 @@ class WorkQueue:
             self._waiting.setdefault(owner, deque()).append(ticket)
             self._changed.notify()
         return ticket
+
+    def do(self, owner: str, work: Callable[[], Made]) -> Made:
+        """What `work` gives, once it has been its turn; whatever it raises is raised."""
+        given: Future[Made] = Future()
+
+        def into() -> None:
+            try:
+                given.set_result(work())
+            except BaseException as error:
+                given.set_exception(error)
+
+        self.add(owner, into)
+        return given.result()
 
     def withdraw(self, ticket: Ticket) -> bool:
         """Take `ticket` out, if it has not begun; whether that was so."""

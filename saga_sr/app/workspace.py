@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import secrets
 import shutil
 import threading
@@ -89,12 +90,14 @@ class Workspace:
     Attributes:
         folder: for its files.
         user: whose page it is.
+        weights: files of weights that were uploaded, by their names, and where to.
         versions: numbers of what was told of it, later ones larger.
     """
 
     folder: Path
     user: str
     entries: dict[str, Entry] = field(default_factory=dict)
+    weights: dict[str, Path] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
     versions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -178,7 +181,8 @@ class Workspaces:
         if workspace is not None:
             for key in [*workspace.entries]:
                 workspace.remove(key)
-            shutil.rmtree(workspace.folder, ignore_errors=True)
+            for gone in (workspace.folder, *(upload.parent for upload in workspace.weights.values())):
+                shutil.rmtree(gone, ignore_errors=True)
 
     def _keep_clean(self) -> None:
         while self._own.is_dir():
@@ -196,9 +200,16 @@ class Workspaces:
             if upload != self._own and time.time() - upload.stat().st_mtime > self._keep_s:
                 shutil.rmtree(upload, ignore_errors=True)
 
-    def is_upload(self, path: Path) -> bool:
-        """Whether a path without links is where uploads are."""
-        return self.root in path.parents and self._own not in path.parents
+    def uploaded(self, path: str) -> Path:
+        """The file that was uploaded to `path`, without links.
+
+        Raises:
+            UsageError: nothing was.
+        """
+        upload = Path(os.path.realpath(path))
+        if self.root not in upload.parents or self._own in upload.parents or not upload.is_file():
+            raise UsageError("There is no such upload; drop the file once more.")
+        return upload
 
 
 def _works(workspace: Workspace) -> bool:

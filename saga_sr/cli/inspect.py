@@ -34,7 +34,7 @@ def run(words: list[str]) -> None:
         return
     with sentences(), extras_named():
         if configs[0].file is not None:
-            print(listing(Path(configs[0].file)))
+            print(listing(located(str(configs[0].file))))
         else:
             titles = list(columns) if len(columns) > 1 else [str(request.known.choices["backbone"])]
             print(comparison(dict(zip(titles, configs, strict=True))))
@@ -69,6 +69,14 @@ def comparison(configs: Mapping[str, DictConfig]) -> str:
     from saga_sr.inspection.table import cost_table
 
     return cost_table({name: cost(config) for name, config in configs.items()})
+
+
+def located(file: str) -> Path:
+    """Where `file` is: a path, or that of the model of this name that came with the installation."""
+    from saga_sr.packages.bundled import bundled_model
+
+    path = Path(file)
+    return path if path.exists() else bundled_model(file) or path
 
 
 def listing(path: Path) -> str:

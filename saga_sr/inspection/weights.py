@@ -90,7 +90,10 @@ def _folder(folder: Path) -> Contents | None:
 
 def _file(path: Path) -> Contents | None:
     saved = load_saved(path)
-    tensors = dict(_nested(saved))
+    try:
+        tensors = dict(_nested(saved))
+    except RecursionError as error:
+        raise WeightsError(f"{path} holds itself within itself, so it is damaged or made up; copy it again.") from error
     if any(name.endswith(MARK) for name in tensors):
         return _stable_audio(path)
     if any(name.startswith("state_dict.model.backbone.") for name in tensors):

@@ -71,6 +71,7 @@ class Drop extends DataElement {
     const words = (this.#words = data.words);
     const texts = { h2: words.drop, ".hint": words.drop_more, ".first": words.choose_files, ".folder": words.choose_folder };
     for (const [name, text] of Object.entries(texts)) this.shadowRoot.querySelector(name).textContent = text;
+    this.shadowRoot.querySelector(".folder").hidden = !words.choose_folder;
   }
 
   say(text) {
