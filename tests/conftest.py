@@ -24,7 +24,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # workers share the cores
 
 # A browser, pages for it, and the app.
-pytest_plugins = ["browser", "running_app"]
+pytest_plugins = ["browser", "player_page", "running_app"]
 
 TINY = [
     "codec.latent_dim=64",
