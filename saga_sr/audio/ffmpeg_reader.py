@@ -104,7 +104,7 @@ class FfmpegSource:
                 block = np.zeros((self.channels, start + frames - self._position), np.float32)
             self._kept.append(block)
             self._position += block.shape[1]
-            while self._kept_from + self._kept[0].shape[1] <= start - KEPT // self.channels:
+            while self._kept and self._kept_from + self._kept[0].shape[1] <= start - KEPT // self.channels:
                 self._kept_from += self._kept.popleft().shape[1]
         result, place = np.empty((self.channels, frames), np.float32), self._kept_from
         for block in self._kept:
