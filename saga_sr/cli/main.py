@@ -18,6 +18,7 @@ VERBS = {
     "enhance": "restore the high frequencies of recordings",
     "measure": "say where the content of recordings ends, how loud they are, and what would be restored",
     "evaluate": "compare a model with its input on held-out clips, in a report",
+    "reconstruct": "take recordings through codecs and back, and compare what is left",
     "prepare": "encode recordings once, for faster training",
     "caption": "describe recordings in words, for models that read text",
     "compare": "put training runs side by side on a page",

@@ -23,9 +23,13 @@ class Codec(nn.Module, ABC):
         channels: audio channels that it encodes together.
         latent_dim: latent channels.
         hop_length: audio samples a latent frame stands for.
+        inverters: the ways back to audio that can be chosen by `codec.inverter`, where there are several; `inverter` is
+            the one that is taken.
         latent_mean, latent_scale: buffers [latent_dim, 1]; a latent is (raw - mean) / scale.
     """
 
+    inverters: tuple[str, ...] = ()
+    inverter: str
     latent_mean: Tensor
     latent_scale: Tensor
 
