@@ -108,6 +108,16 @@ class Visit:
         self.page.locator("saga-drop input.files").set_input_files(files)
         self.page.locator("saga-recordings li").nth(before + len(files) - 1).wait_for()
 
+    def drop(self, path: Path) -> None:
+        """Drop a file or a folder on the page, as from the desk."""
+        box = self.page.locator("saga-drop .zone").first.bounding_box()
+        assert box is not None
+        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        devtools = self.page.context.new_cdp_session(self.page)
+        dropped = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            devtools.send("Input.dispatchDragEvent", {"type": kind, **at, "data": dropped})
+
     def open(self, tab: str) -> None:
         """Go to the page called `tab`."""
         self.page.get_by_role("tab", name=tab).click()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from html import escape
 from typing import Any
 
@@ -12,7 +13,7 @@ from saga_sr.app.asking import Asked, as_toasts, asked_by
 from saga_sr.app.elements import command_box, drop_value, own_element
 from saga_sr.app.recording_rows import duration, player_value, rows
 from saga_sr.app.saving import SAME, written_as
-from saga_sr.app.service import Service
+from saga_sr.app.service import TOLD_EVERY_S, Service
 from saga_sr.app.settings_form import changes_of, command_line, fields
 from saga_sr.app.words import Words
 from saga_sr.app.workspace import Entry
@@ -139,17 +140,24 @@ class EnhancePage:
         ]
 
     @as_toasts
-    def _added(self, chosen: str | None, event: gr.EventData, request: gr.Request) -> list[Any]:
+    def _added(self, chosen: str | None, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
         asked = asked_by(request)
-        entry = self._service.add_upload(asked, str(event.path), str(event.name))
-        return self._show(asked, chosen or entry.key)
+        path, name = str(event.path), str(event.name)
+        yield from self._while_measured(asked, chosen, lambda: self._service.add_upload(asked, path, name))
 
     @as_toasts
     def _added_from(self, path: str, chosen: str | None, request: gr.Request) -> Iterator[list[Any]]:
         asked = asked_by(request)
-        for entry in self._service.add_from(asked, path):
-            chosen = chosen or entry.key
-            yield self._show(asked, chosen)
+        yield from self._while_measured(asked, chosen, lambda: [*self._service.add_from(asked, path)])
+
+    def _while_measured(self, asked: Asked, chosen: str | None, add: Callable[[], object]) -> Iterator[list[Any]]:
+        """What is shown while recordings are added, which takes a while where they are long."""
+        with ThreadPoolExecutor(1) as pool:
+            adding = pool.submit(add)
+            while wait([adding], TOLD_EVERY_S).not_done:
+                yield self._show(asked, chosen)
+            adding.result()
+        yield self._show(asked, chosen)
 
     @as_toasts
     def _chose(self, event: gr.EventData, request: gr.Request) -> list[Any]:

@@ -40,6 +40,7 @@ WORDS: Table = {
     "saved_into": ("{count} files are in {folder}.", "{count} 个文件已写入 {folder}。"),
     "estimate": ("about {time}", "约需 {time}"),
     "estimating": ("estimating the time …", "正在估计时间……"),
+    "measuring": ("looking at it, {percent} %", "正在检查，{percent} %"),
     "content": ("content to {khz} kHz", "内容至 {khz} kHz"),
     "content_some": ("content to {low}–{high} kHz", "内容至 {low}–{high} kHz"),
     "full": ("nothing missing", "频带完整"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from saga_sr.app.audio_routes import SEGMENT_S, input_url, result_url
+from saga_sr.app.audio_routes import SEGMENT_S, columns_url, input_url, result_url
 from saga_sr.app.enhancement import CANCELLED, DONE, FAILED, RUNNING, WAITING
 from saga_sr.app.service import Service
 from saga_sr.app.words import Words
@@ -60,6 +60,8 @@ def _content(entry: Entry, words: Words) -> str:
 def _state(service: Service, entry: Entry, words: Words) -> str:
     """How far a recording is."""
     doing = entry.enhancement
+    if entry.measurement is None and not entry.failure:
+        return words("measuring", percent=f"{100 * entry.measured:.0f}")
     if doing is None or doing.state == FAILED:
         return ""
     if doing.state == WAITING:
@@ -106,7 +108,7 @@ def player_value(entry: Entry, language: str) -> dict[str, Any] | None:
         "sample_rate": OUTPUT_RATE,
         "duration_s": duration_s,
         "channels": measurement.names,
-        "input": {"url": input_url(entry), "segment_s": SEGMENT_S, "ready_s": duration_s},
+        "input": _source(input_url(entry), duration_s),
         "result": _result(entry, measurement),
         "edges": [
             [{"begin_s": edge.begin_s, "end_s": edge.end_s, "hz": edge.hz} for edge in channel]
@@ -121,4 +123,8 @@ def _result(entry: Entry, measurement: Measurement) -> dict[str, Any] | None:
     if doing is None or not doing.done_s or doing.state in (FAILED, CANCELLED):
         return None
     ready_s = measurement.info.duration_s if doing.state == DONE else doing.done_s
-    return {"url": result_url(entry), "segment_s": SEGMENT_S, "ready_s": ready_s}
+    return _source(result_url(entry), ready_s)
+
+
+def _source(url: str, ready_s: float) -> dict[str, Any]:
+    return {"url": url, "columns": columns_url(url), "segment_s": SEGMENT_S, "ready_s": ready_s}

@@ -14,6 +14,7 @@ from saga_sr.app.enhancement import CANCELLED, DONE, Enhancement
 from saga_sr.app.folders import allowed, safe_name
 from saga_sr.app.model_files import ModelFiles
 from saga_sr.app.models import Models
+from saga_sr.app.open_recordings import OpenRecordings
 from saga_sr.app.saving import Downloads, names_of, write
 from saga_sr.app.settings import AppSettings
 from saga_sr.app.training_runs import TrainingRuns
@@ -41,6 +42,7 @@ class Service:
     def __init__(self, settings: AppSettings, root: Path) -> None:
         self.settings = settings
         self.workspaces = Workspaces(root, settings.keep_s)
+        self.open_recordings = OpenRecordings(lambda key: self.workspaces.find(key) is not None)
         self.models = Models(settings.models, settings.device)
         self.queue = WorkQueue()
         self.allowance = Allowance(settings.compute_s)
@@ -109,7 +111,11 @@ class Service:
                     f"{entry.name} lasts {clock(duration_s).strip()}, more than the {clock(longest_s).strip()} that "
                     "this app takes; cut it, or use saga-sr enhance."
                 )
-            entry.measurement = measure_file(entry.file)
+
+            def progress(done_s: float, total_s: float) -> None:
+                entry.measured = done_s / total_s
+
+            entry.measurement = measure_file(entry.file, progress=progress)
         except SagaError as error:
             entry.failure = entry.said(str(error))
         except (OSError, MemoryError) as error:

@@ -32,6 +32,7 @@ class Entry:
         file: the recording.
         folder: for what is made of it.
         upload: where it was uploaded to.
+        measured: how much of it has been, 0 to 1.
         failure: why it cannot be measured, a sentence; empty if it can.
         edges: where its user says that content ends, by channel and stretch; None for as measured.
         runs: how often it was enhanced.
@@ -42,6 +43,7 @@ class Entry:
     file: Path
     folder: Path
     measurement: Measurement | None = None
+    measured: float = 0.0
     failure: str = ""
     upload: Path | None = None
     edges: list[list[Edge]] | None = None

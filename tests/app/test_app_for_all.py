@@ -104,9 +104,11 @@ def test_the_keyboard_is_enough(visits: Callable[..., Visit], songs: Path) -> No
     visit.see(re.compile("done in"))
 
 
-def test_a_folder_becomes_a_zip_of_the_same_formats(visits: Callable[..., Visit], songs: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_dropped_becomes_a_zip_or_a_folder_of_the_same_formats(
+    visits: Callable[..., Visit], app: App, songs: Path, tmp_path: Path
+) -> None:
     visit = visits()
-    visit.page.locator("saga-drop input.folders").set_input_files(songs)
+    visit.drop(songs)
     visit.page.locator("saga-recordings li").nth(3).wait_for()
     visit.press("Enhance")
     within(120, lambda: visit.page.get_by_text(re.compile("done in")).count() == 4)
@@ -115,6 +117,11 @@ def test_a_folder_becomes_a_zip_of_the_same_formats(visits: Callable[..., Visit]
         archive.extractall(tmp_path / "all")
     for name in (*KINDS, "d.flac"):
         assert inspect_audio(tmp_path / "all" / name).sample_rate == 44_100
+    visit.page.get_by_label("A folder on this machine", exact=True).fill(str(app.folder / "enhanced"))
+    visit.press("Save all there")
+    visit.see(f"4 files are in {app.folder}/enhanced.")
+    for name in (*KINDS, "d.flac"):
+        assert (app.folder / "enhanced" / name).read_bytes() == (tmp_path / "all" / name).read_bytes()
 
 
 def test_it_tells_how_far_it_is_and_stops_when_it_is_told_to(visits: Callable[..., Visit], long: Path) -> None:
@@ -143,11 +150,39 @@ def test_two_at_once_take_turns_and_know_their_places(visits: Callable[..., Visi
 def test_an_edge_that_is_dragged_is_what_is_restored_above(visits: Callable[..., Visit], minute: Path) -> None:
     visit = visits()
     visit.add(minute)
-    edge = visit.page.get_by_role("slider", name="Content ends")
-    edge.focus()
-    for _ in range(3):
-        visit.page.keyboard.press("ArrowDown")
+    edge, mouse = visit.page.get_by_role("slider", name="Content ends"), visit.page.mouse
+    edge.scroll_into_view_if_needed()
+    line, picture = edge.bounding_box(), visit.page.locator("saga-player .plot.input").bounding_box()
+    assert line is not None and picture is not None
+    x, y = line["x"] + line["width"] / 3, line["y"] + line["height"] / 2
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x, y + picture["height"] * 500 / 22_050, steps=5)
+    mouse.up()
     visit.see("edges corrected by you")
     visit.page.get_by_text("Advanced settings").click()
     command = visit.page.get_by_label("The same on the command line").first
     within(30, lambda: "cutoff_hz=[3" in command.input_value())
+
+
+def test_an_hour_is_seen_without_being_fetched_and_plays_from_its_middle(
+    visits: Callable[..., Visit], tmp_path: Path
+) -> None:
+    path, minute = tmp_path / "hour.flac", music(1, 60 * 8000, 8000)
+    with soundfile.SoundFile(path, "w", 8000, 1) as file:
+        for _ in range(60):
+            file.write(minute.T)
+    visit = visits()
+    visit.page.set_default_timeout(180_000)
+    visit.add(path)
+    visit.page.wait_for_function("""() => {
+      const canvas = document.querySelector("saga-player")?.shadowRoot.querySelector(".plot.input canvas");
+      if (!canvas || canvas.width < 300) return false;
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, 1);
+      return data.every((value, i) => i % 4 < 3 || value === 255);
+    }""")
+    assert not [url for url in visit.requests if "/saga/audio/" in url]
+    visit.page.evaluate("(player => { player.seek(1800); player.play(); })(document.querySelector('saga-player'))")
+    visit.page.wait_for_function("document.querySelector('saga-player').position_s > 1800.2")
+    assert len([url for url in visit.requests if "/saga/audio/" in url]) < 10
+    assert visit.page.evaluate("performance.memory.usedJSHeapSize") < 100e6 and not visit.errors

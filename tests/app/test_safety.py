@@ -18,6 +18,7 @@ from running_app import App, Visit, running_app, within
 
 if TYPE_CHECKING:
     from gradio_client import Client
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.slow
 
@@ -167,6 +168,29 @@ def test_a_closed_page_leaves_nothing_behind(visits: Callable[..., Visit], app: 
     (root,) = Path("/tmp").glob(f"saga-sr-app-*/workspaces/*/*/{source.name}")
     visit.page.close()
     within(60, lambda: not root.exists() and not root.parents[1].exists())
+
+
+def test_an_app_for_others_asks_for_a_password(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAGA_SR_PASSWORD", "open sesame")
+    source = tmp_path / "old.wav"
+    soundfile.write(source, music(1, 8000, 8000).T, 8000)
+    with running_app(tmp_path, "host=0.0.0.0") as app:
+        for given, status in ((None, 401), ("sesame", 401), ("open sesame", 200)):
+            known = {"http_credentials": {"username": "anyone", "password": given}} if given else {}
+            context = chromium.new_context(locale="en-GB", **known)
+            answer = context.request.get(app.address)
+            assert answer.status == status
+            if status == 401:  # which makes a browser ask
+                assert answer.headers["www-authenticate"].startswith("Basic")
+            else:
+                visit = Visit(context.new_page(), app.address)
+                visit.page.goto(app.address)
+                visit.add(source)
+                visit.press("Enhance")
+                visit.see(re.compile("done in"))
+            context.close()
 
 
 def test_limits_of_size_length_number_and_time(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -8,6 +8,8 @@
  *
  * @typedef {object} Audio
  * @property {string} url of one file; with `{index}`, of a file for each `segment_s`, all at the recording's `sample_rate`
+ * @property {string} [columns] url of columns of its spectrogram, with `{channel}`, `{level}`, `{first}` and `{end}`,
+ *   for stretches that are too long to be fetched as sound
  * @property {number} [segment_s]
  * @property {number} [ready_s] how far it is made; all of it if left out
  *

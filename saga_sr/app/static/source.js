@@ -13,12 +13,13 @@ export class Source {
   #decoder;
 
   /**
-   * @param {{url: string, segment_s?: number, ready_s?: number}} described
+   * @param {{url: string, columns?: string, segment_s?: number, ready_s?: number}} described
    * @param {number} sampleRate Hz, at which it is heard and seen
    * @param {number} durationS
    */
   constructor(described, sampleRate, durationS) {
     this.url = described.url;
+    this.columnsUrl = described.columns;
     this.sampleRate = sampleRate;
     this.durationS = durationS;
     this.samples = Math.round(durationS * sampleRate);
@@ -84,10 +85,8 @@ export class Source {
 
   async #load(segment) {
     try {
-      const url = this.url.replaceAll("{index}", String(segment));
-      const answer = await fetch(url, { signal: this.#closing.signal });
-      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-      const buffer = await this.#decoder.decodeAudioData(await answer.arrayBuffer());
+      const data = await this.#fetch(this.url.replaceAll("{index}", String(segment)));
+      const buffer = await this.#decoder.decodeAudioData(data);
       if (this.#closing.signal.aborted) return false;
       this.channels = Math.max(this.channels, buffer.numberOfChannels);
       this.#held.set(segment, buffer);
@@ -98,6 +97,26 @@ export class Source {
       this.#failed.set(segment, performance.now() + RETRY_MS);
       this.onerror?.(error, segment);
       return false;
+    }
+  }
+
+  async #fetch(url) {
+    const answer = await fetch(url, { signal: this.#closing.signal });
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    return answer.arrayBuffer();
+  }
+
+  /** Columns [first, end) of its spectrogram as the server makes them; null where they cannot be had. */
+  async columns(channel, level, first, end) {
+    const url = Object.entries({ channel, level, first, end })
+      .reduce((named, [name, value]) => named.replace(`{${name}}`, String(value)), this.columnsUrl);
+    if (performance.now() < (this.#failed.get(url) ?? 0)) return null;
+    try {
+      return new Uint8Array(await this.#fetch(url));
+    } catch (error) {
+      this.#failed.set(url, performance.now() + RETRY_MS);
+      if (!this.#closing.signal.aborted) this.onerror?.(error);
+      return null;
     }
   }
 

@@ -8,12 +8,13 @@ const LEVELS = 14;
 // A tile has so many columns, or fewer that last about so long.
 const TILE_COLUMNS = 64;
 const TILE_S = 5;
+// From this level on, columns are the server's, where it makes them: less is fetched than what they are made of.
+const SERVED = 6;
+const SERVED_TILE_S = 60;
 const MOST_FRAMES = 4;
 // Tiles that are kept, loads and computations at a time.
 const KEPT_BYTES = 96e6;
 const AT_ONCE = 2;
-// Pictures of more than this are made at leisure: all of it has to be fetched, and the server may be busy.
-const LONG_S = 600;
 
 export class Spectra extends EventTarget {
   #worker = new Worker(new URL("./spectrum_worker.js", import.meta.url), { type: "module" });
@@ -22,7 +23,6 @@ export class Spectra extends EventTarget {
   #tiles = new Map(); // the one used longest ago first
   #bytes = 0;
   #wanted = [];
-  #seconds = 0;
   #pending = new Set();
   loudestDb = -Infinity; // of all tiles made
 
@@ -80,11 +80,10 @@ export class Spectra extends EventTarget {
     };
   }
 
-  /** Have the tiles between two times made, from the middle outwards; what was wanted before no longer is. */
+  /** Have the tiles between two times made, the middle first; what was wanted before no longer is. */
   want(sources, channel, level, beginS, endS) {
     const seconds = (hop(level) * this.#tileColumns(level)) / this.sampleRate;
     const middle = (beginS + endS) / 2 / seconds;
-    this.#seconds = endS - beginS;
     this.#wanted = [];
     for (let index = Math.floor(beginS / seconds); index * seconds < endS; index += 1) {
       for (const [name, source] of Object.entries(sources)) {
@@ -92,7 +91,9 @@ export class Spectra extends EventTarget {
         if (source && index >= 0 && !this.#tiles.has(key)) this.#wanted.push({ key, source, channel, level, index });
       }
     }
-    this.#wanted.sort((a, b) => Math.abs(a.index + 0.5 - middle) - Math.abs(b.index + 0.5 - middle));
+    // Some formats can only be read on, so what is long is made from its beginning on.
+    const far = level < SERVED ? ({ index: at }) => Math.abs(at + 0.5 - middle) : ({ index: at }) => at;
+    this.#wanted.sort((a, b) => far(a) - far(b));
     this.#pump();
   }
 
@@ -106,7 +107,8 @@ export class Spectra extends EventTarget {
   }
 
   #tileColumns(level) {
-    return Math.max(1, Math.min(TILE_COLUMNS, Math.floor((TILE_S * this.sampleRate) / hop(level))));
+    const seconds = level < SERVED ? TILE_S : SERVED_TILE_S;
+    return Math.max(1, Math.min(TILE_COLUMNS, Math.floor((seconds * this.sampleRate) / hop(level))));
   }
 
   #tile(key) {
@@ -119,33 +121,27 @@ export class Spectra extends EventTarget {
   }
 
   #pump() {
-    const atOnce = this.#seconds > LONG_S ? 1 : AT_ONCE;
-    while (this.#pending.size < atOnce) {
+    while (this.#pending.size < AT_ONCE) {
       const place = this.#wanted.findIndex(({ key }) => !this.#pending.has(key));
       if (place < 0) return;
       const [tile] = this.#wanted.splice(place, 1);
       this.#pending.add(tile.key);
       this.#make(tile).finally(() => {
         this.#pending.delete(tile.key);
+        this.#wanted = this.#wanted.filter(({ key }) => key !== tile.key); // it was asked for again meanwhile
         this.#pump();
       });
     }
   }
 
   async #make({ key, source, channel, level, index }) {
-    const width = hop(level);
     const first = index * this.#tileColumns(level);
-    const end = Math.min(first + this.#tileColumns(level), Math.ceil(source.samples / width));
-    const frames = Math.min(Math.max(Math.floor((width * 2) / SIZE), 1), MOST_FRAMES);
-    const starts = [];
-    for (let column = first; column < end; column += 1) {
-      for (let frame = 0; frame < frames; frame += 1) {
-        starts.push(Math.round((column + (frame + 0.5) / frames) * width - SIZE / 2));
-      }
-    }
-    if (!starts.length || !(await this.#loaded(source, starts))) return;
-    const channels = this.#frames(source, channel, starts);
-    const tile = await this.#ask({ kind: "columns", channels, frames });
+    const end = Math.min(first + this.#tileColumns(level), Math.ceil(source.samples / hop(level)));
+    if (end <= first) return;
+    const tile = level >= SERVED && source.columnsUrl
+      ? await this.#served(source, channel, level, first, end)
+      : await this.#computed(source, channel, level, first, end);
+    if (!tile) return;
     this.loudestDb = tile.reduce((most, byte) => Math.max(most, byte / 2 + LOWEST_DB), this.loudestDb);
     this.#tiles.set(key, tile);
     this.#bytes += tile.length;
@@ -155,6 +151,27 @@ export class Spectra extends EventTarget {
       this.#bytes -= length;
     }
     this.dispatchEvent(new Event("change"));
+  }
+
+  /** Columns that the server makes; null as long as they cannot be had. */
+  async #served(source, channel, level, first, end) {
+    const last = Math.min(end * hop(level), source.samples);
+    if (last > source.readyS * this.sampleRate + 1) return null;
+    return source.columns(channel, level, first, end);
+  }
+
+  /** Columns of sound that is loaded for it; null as long as that cannot be had. */
+  async #computed(source, channel, level, first, end) {
+    const width = hop(level);
+    const frames = Math.min(Math.max(Math.floor((width * 2) / SIZE), 1), MOST_FRAMES);
+    const starts = [];
+    for (let column = first; column < end; column += 1) {
+      for (let frame = 0; frame < frames; frame += 1) {
+        starts.push(Math.round((column + (frame + 0.5) / frames) * width - SIZE / 2));
+      }
+    }
+    if (!(await this.#loaded(source, starts))) return null;
+    return this.#ask({ kind: "columns", channels: this.#frames(source, channel, starts), frames });
   }
 
   /** Whether all segments that frames lie in are held, after loading what is not. */
