@@ -11,7 +11,7 @@ else
 DATA := data=synthetic
 endif
 
-.PHONY: install demo test check
+.PHONY: install demo test check docs
 
 install: $(INSTALLED)
 
@@ -45,3 +45,7 @@ check: $(INSTALLED)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet
+	@echo "Pages: outputs/site/index.html"
