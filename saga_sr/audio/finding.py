@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from saga_sr.core.errors import AudioError
+from saga_sr.core.errors import AudioError, DataError
 
 # What is taken for a recording in a folder. Named by itself, a file may have any suffix.
 RECORDINGS = (
@@ -91,4 +91,20 @@ def find_audio(folder: str | Path) -> list[Path]:
     found = look_into(root).files
     if not found:
         raise AudioError(f"{root} holds no audio files; give a folder with recordings or films.")
+    return found
+
+
+def by_stem(folder: str | Path) -> dict[Path, Path]:
+    """The audio files below `folder` by their paths there without the suffix.
+
+    Raises:
+        AudioError: the folder is missing or holds none.
+        DataError: two of them differ in their suffixes alone.
+    """
+    found: dict[Path, Path] = {}
+    for path in find_audio(folder):
+        stem = path.relative_to(folder).with_suffix("")
+        if stem in found:
+            raise DataError(f"{found[stem]} and {path} are one recording by their names; keep one of them.")
+        found[stem] = path
     return found

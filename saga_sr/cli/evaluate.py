@@ -1,7 +1,8 @@
-"""Evaluate a model on held-out clips: `saga-sr evaluate [MODEL]`.
+"""Evaluate a model on held-out clips, `saga-sr evaluate [MODEL]`, or what any system made of files, `generated=DIR
+reference=DIR`.
 
-Writes `metrics.json`, `metrics.csv`, `invariances.csv`, `summary.txt`, `report.html` and the examples' audio into
-`output`.
+Writes `metrics.json`, `metrics.csv`, `summary.txt`, `report.html` and the examples' audio into `output`; of a model
+`invariances.csv`, too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from saga_sr.cli.command import Command, execute, in_order
+from saga_sr.cli.reconstruct import checked_length
+from saga_sr.core.errors import UsageError
 from saga_sr.core.run_folder import read_curves, read_record, run_of
 from saga_sr.evaluation.baselines import band_replication, unchanged
 from saga_sr.evaluation.comparison import (
@@ -30,12 +34,13 @@ from saga_sr.evaluation.comparison import (
     write_json,
     write_rows,
 )
+from saga_sr.evaluation.file_comparison import compare_files, find_files
 from saga_sr.evaluation.invariance_figures import CHUNK_S, OVERLAP_S
 from saga_sr.evaluation.invariances import Invariances, invariances_table, measure_invariances
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.restoring import load_enhancer
 from saga_sr.packages.finding import find_model
-from saga_sr.pages.report import write_report
+from saga_sr.pages.report import Curves, write_report
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +57,16 @@ COMMAND = Command("evaluate", "evaluate", "[MODEL]", in_order("model"), enhances
 
 
 def work(config: DictConfig) -> None:
-    """Compare the model with the baselines as `config` says, and measure how it treats levels, stereo and joins."""
+    """Compare files, or a model, as `config` says."""
     begin = time.perf_counter()
+    if config.generated is None and config.reference is None and config.lowres is None:
+        work_on_model(config, begin)
+    else:
+        work_on_files(config, begin)
+
+
+def work_on_model(config: DictConfig, begin: float) -> None:
+    """Compare the model with the baselines, and measure how it treats levels, stereo and joins."""
     config.model = str(find_model(config.model))
     enhancer = load_enhancer(config)
     rate = config.sample_rate = enhancer.sample_rate
@@ -69,8 +82,31 @@ def work(config: DictConfig) -> None:
     result = compare_methods(clips, methods, cutoffs_hz, rate, batch_size, config.examples, enhancer.ceiling)
     chunked = Enhancer(enhancer.model, enhancer.settings.changed(chunk_s=CHUNK_S, overlap_s=OVERLAP_S))
     invariances = measure_invariances(clips, enhancer.clips, chunked.clips, cutoffs_hz, rate)
-    seconds = time.perf_counter() - begin
-    write_results(Path(config.output), Path(config.model), result, invariances, data.describe(), seconds)
+    write_model_results(Path(config.output), Path(config.model), result, invariances, data.describe(), begin)
+
+
+def work_on_files(config: DictConfig, begin: float) -> None:
+    """Compare files of any system with what they are to be.
+
+    Raises:
+        UsageError: one of both is not named, or a model is.
+        SagaError: files that cannot be compared.
+    """
+    if config.model is not None:
+        raise UsageError(f"A model ({config.model}) and files are both given; leave one out.")
+    for name in ("generated", "reference"):
+        if config[name] is None:
+            raise UsageError(f"{name} is required to compare files; add {name}=... to the command.")
+    paths = {name: Path(config[name]) for name in ("generated", "reference", "lowres") if config[name] is not None}
+    files, remarks = find_files(paths["generated"], paths["reference"], paths.get("lowres"))
+    result = compare_files(files, list(config.cutoffs_hz), checked_length(config.max_length), config.examples)
+    for remark in remarks:
+        logger.warning("%s", remark)
+    result.failures += remarks
+    seconds = round(time.perf_counter() - begin, 1)
+    facts = {name: str(path) for name, path in paths.items()}
+    facts["evaluation"] = f"{len(files)} recordings, {seconds:.0f} s"
+    write_results(Path(config.output), result, facts, {"evaluate": seconds})
 
 
 def held_out_clips(items: Dataset[dict[str, Any]], count: int) -> list[Clip]:
@@ -82,17 +118,12 @@ def held_out_clips(items: Dataset[dict[str, Any]], count: int) -> list[Clip]:
     ]
 
 
-def write_results(
-    output: Path, model: Path, result: Comparison, invariances: Invariances, data: str, seconds: float
+def write_model_results(
+    output: Path, model: Path, result: Comparison, invariances: Invariances, data: str, begin: float
 ) -> None:
-    """Everything that was measured, as files in `output`."""
-    output.mkdir(parents=True, exist_ok=True)
+    """Everything that was measured of a model, as files in `output`."""
+    seconds = time.perf_counter() - begin
     trained = read_record(run_of(model)) or {}
-    spent = {"train": trained.get("seconds"), "evaluate": round(seconds, 1)}
-    write_json(output / "metrics.json", result.summary(spent) | {"invariances": invariances.summary()})
-    write_rows(output / "metrics.csv", result.rows)
-    write_rows(output / "invariances.csv", invariances.rows)
-    write_examples(output / "audio", result)
     clips = len({row.clip for row in result.rows})
     facts = {
         "model": str(model),
@@ -100,14 +131,43 @@ def write_results(
         "training": f"{trained.get('steps', '?')} steps, {trained.get('seconds', '?')} s",
         "evaluation": f"{clips} held-out clips, {seconds:.0f} s",
     }
-    title, curves = "Audio super-resolution", training_curves(model)
-    report = write_report(output / "report.html", result, invariances, title, facts, curves)
-    summary = f"{table(result)}\n\n{invariances_table(invariances)}\n\nReport: {report.resolve()}\n"
-    (output / "summary.txt").write_text(summary, encoding="utf-8")
-    logger.info("%s", summary)
+    spent = {"train": trained.get("seconds"), "evaluate": round(seconds, 1)}
+    write_results(output, result, facts, spent, invariances, training_curves(model))
 
 
-def training_curves(model: Path) -> dict[str, dict[str, list[tuple[float, float]]]]:
+def write_results(
+    output: Path,
+    result: Comparison,
+    facts: Mapping[str, str],
+    seconds: Mapping[str, float | None],
+    invariances: Invariances | None = None,
+    curves: Curves | None = None,
+) -> None:
+    """A comparison as files in `output`, and on the terminal.
+
+    Args:
+        facts: what was compared, by name.
+        seconds: what took how long, by name.
+        invariances, curves: of a model.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    summary, tables = result.summary(seconds), [table(result)]
+    if result.undefined:
+        summary["undefined"] = result.undefined
+    if invariances is not None:
+        summary["invariances"] = invariances.summary()
+        write_rows(output / "invariances.csv", invariances.rows)
+        tables.append(invariances_table(invariances))
+    write_json(output / "metrics.json", summary)
+    write_rows(output / "metrics.csv", result.rows)
+    write_examples(output / "audio", result)
+    report = write_report(output / "report.html", result, invariances, "Audio super-resolution", facts, curves or {})
+    text = "\n\n".join([*tables, f"Report: {report.resolve()}\n"])
+    (output / "summary.txt").write_text(text, encoding="utf-8")
+    logger.info("%s", text)
+
+
+def training_curves(model: Path) -> Curves:
     """The curves of the run that the model is of, from its CSV log; none where there is no log."""
     points = read_curves(run_of(model))
     panels = {title: {name: points[name] for name in names if name in points} for title, names in CURVES.items()}

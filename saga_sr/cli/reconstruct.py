@@ -48,7 +48,7 @@ def work(config: DictConfig) -> None:
     for name in ("codecs", "input"):
         if OmegaConf.is_missing(config, name):
             raise UsageError(f"{name} is required; add {name}=... to the command.")
-    check_length(config.max_length)
+    longest_s = checked_length(config.max_length)
     found = find_recordings(config.input if isinstance(config.input, ListConfig) else [config.input])
     output = Path(config.output)
     ways, skipped = load_ways(config, pick_device(config.device))
@@ -56,15 +56,15 @@ def work(config: DictConfig) -> None:
         logger.warning("Skipped: %s", reason)
     places = result_places([place for _, place in found], "wav")
     files = {path: output / place.with_suffix("") for (path, _), place in zip(found, places, strict=True)}
-    results = reconstruct_files(files, ways, skipped, config.max_length, config.examples)
+    results = reconstruct_files(files, ways, skipped, longest_s, config.examples)
     if not methods_of(results):
         raise SagaError(next(iter(results[0].failures.values())))
     page = write_reconstruction_page(output / "reconstruction.html", results, skipped)
     logger.info("%s\n\nReport: %s", summary_table(results), page.resolve())
 
 
-def check_length(max_length: float) -> None:
-    """See whether `max_length` is a length.
+def checked_length(max_length: float) -> float:
+    """`max_length`, if it is a length.
 
     Raises:
         ConfigError: it is not.
@@ -73,6 +73,7 @@ def check_length(max_length: float) -> None:
         raise ConfigError(
             f"max_length={max_length:g} is no length; give seconds above 0, or inf for all of a recording."
         )
+    return max_length
 
 
 def load_ways(config: DictConfig, device: torch.device) -> tuple[dict[str, Way], dict[str, str]]:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from saga_sr.audio.alignment import Delay, measure_delay
 from saga_sr.audio.files import AudioInfo, inspect_audio
-from saga_sr.audio.finding import find_audio
+from saga_sr.audio.finding import by_stem
 from saga_sr.audio.stretch import length_at, read_stretch
 from saga_sr.core.errors import AudioError, DataError
 from saga_sr.data.folder import SILENCE_RMS
@@ -68,7 +68,7 @@ def find_pairs(folder: Path, sample_rate: int) -> list[Pair]:
         AudioError: a folder without audio.
         DataError: no pair can be used, or two files are one version of a recording.
     """
-    versions = {name: _by_stem(folder / name) for name in (HIGH, LOW)}
+    versions = {name: by_stem(folder / name) for name in (HIGH, LOW)}
     both = [stem for stem in versions[HIGH] if stem in versions[LOW]]
     single = [path for name in (HIGH, LOW) for stem, path in versions[name].items() if stem not in both]
     if not both:
@@ -101,16 +101,6 @@ def _tell_delays(pairs: Iterable[Pair], folder: Path, sample_rate: int) -> None:
             "In %d pairs of %s, low comes later than high, by %.2f to %.2f ms; this is undone.",
             *(len(delays), folder, least, most),
         )
-
-
-def _by_stem(folder: Path) -> dict[Path, Path]:
-    found: dict[Path, Path] = {}
-    for path in find_audio(folder):
-        stem = path.relative_to(folder).with_suffix("")
-        if stem in found:
-            raise DataError(f"{found[stem]} and {path} are one recording by their names; keep one of them.")
-        found[stem] = path
-    return found
 
 
 def _aligned(high_path: Path, low_path: Path, sample_rate: int) -> Pair | str:

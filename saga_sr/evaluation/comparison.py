@@ -29,6 +29,18 @@ Ceiling = Callable[[Tensor, Tensor, Tensor], Tensor]
 CEILING = "ceiling"
 # Cut by this, as SAGA-SR's evaluation is.
 LOW_PASS = ("chebyshev1", 8)
+# Titles of the metrics that tables have.
+SHOWN = {
+    "lsd_hf": "LSD-HF",
+    "lsd_hf_audible": "audible LSD-HF",
+    "lsd_lf": "LSD-LF",
+    "lsd": "LSD",
+    "level_hf_db": "HF level (dB)",
+    "energy_hf_db": "HF energy (dB)",
+    "onset_hf_db": "HF onset (dB)",
+    "si_sdr": "SI-SDR (dB)",
+    "mel_l1": "mel L1 (dB)",
+}
 
 
 @dataclass(frozen=True)
@@ -62,12 +74,22 @@ class Example:
 
 @dataclass
 class Comparison:
-    """What came of a comparison: every row, the examples kept, and what failed (clip, cutoff and reason)."""
+    """What came of a comparison: every row, the examples kept, and what failed (clip, cutoff and reason).
+
+    Attributes:
+        shown: titles of the metrics that tables have.
+        clips: what was compared, in a word or two, and `origin` what the input was, in a sentence.
+        undefined: why a metric is NaN in some rows, by its name.
+    """
 
     sample_rate: int
     rows: list[Row] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    shown: Mapping[str, str] = field(default_factory=lambda: SHOWN)
+    clips: str = "held-out clips"
+    origin: str = "Input: Chebyshev I low-pass of order 8 at the cutoff."
+    undefined: dict[str, str] = field(default_factory=dict)
 
     @property
     def methods(self) -> list[str]:
@@ -85,9 +107,10 @@ class Comparison:
         return list(self.rows[0].metrics) if self.rows else []
 
     def mean(self, cutoff_hz: int, method: str, metric: str) -> float:
-        """Mean of a metric over the clips."""
-        chosen = [row.metrics[metric] for row in self.rows if (row.cutoff_hz, row.method) == (cutoff_hz, method)]
-        return sum(chosen) / len(chosen)
+        """Mean of a metric over the clips of which it is defined; NaN if it is of none."""
+        rows = [row for row in self.rows if (row.cutoff_hz, row.method) == (cutoff_hz, method)]
+        chosen = [row.metrics[metric] for row in rows if not math.isnan(row.metrics[metric])]
+        return sum(chosen) / len(chosen) if chosen else math.nan
 
     def summary(self, seconds: Mapping[str, float | None]) -> dict:
         """The means: `{"clips": n, "cutoffs": {"4000": {metric: {method: x}}}, "seconds": seconds}`."""
@@ -95,7 +118,7 @@ class Comparison:
             "clips": len({row.clip for row in self.rows}),
             "cutoffs": {
                 str(cutoff): {
-                    metric: {method: round(self.mean(cutoff, method, metric), 5) for method in self.methods}
+                    metric: {method: number_or_null(self.mean(cutoff, method, metric)) for method in self.methods}
                     for metric in self.metrics
                 }
                 for cutoff in self.cutoffs_hz
@@ -210,6 +233,11 @@ def checked(name: str, output: Tensor, lr: Tensor) -> Tensor:
     return output
 
 
+def number_or_null(value: float) -> float | None:
+    """`value` in five decimals; null, as JSON says, for NaN."""
+    return None if math.isnan(value) else round(value, 5)
+
+
 def write_json(path: Path, content: object) -> None:
     """Write `content` as JSON that is whole or absent."""
     write_atomically(path, json.dumps(content, indent=1) + "\n")
@@ -229,31 +257,24 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     writer = csv.writer(table)
     writer.writerow(["clip", "cutoff_hz", "method", *(rows[0].metrics if rows else [])])
     for row in rows:
-        writer.writerow([row.clip, row.cutoff_hz, row.method, *(f"{v:.6g}" for v in row.metrics.values())])
+        values = ["" if math.isnan(value) else f"{value:.6g}" for value in row.metrics.values()]
+        writer.writerow([row.clip, row.cutoff_hz, row.method, *values])
     write_atomically(path, table.getvalue())
-
-
-SHOWN = {
-    "lsd_hf": "LSD-HF",
-    "lsd_hf_audible": "audible LSD-HF",
-    "lsd_lf": "LSD-LF",
-    "lsd": "LSD",
-    "level_hf_db": "HF level (dB)",
-    "energy_hf_db": "HF energy (dB)",
-    "onset_hf_db": "HF onset (dB)",
-    "si_sdr": "SI-SDR (dB)",
-    "mel_l1": "mel L1 (dB)",
-}
 
 
 def table(result: Comparison) -> str:
     """The means as a plain-text table, a line per cutoff and method; it is Markdown too."""
     rows = [
-        [f"{cutoff / 1000:g} kHz", method, *(f"{result.mean(cutoff, method, metric):.2f}" for metric in SHOWN)]
+        [f"{cutoff / 1000:g} kHz", method, *(two_decimals(result.mean(cutoff, method, name)) for name in result.shown)]
         for cutoff in result.cutoffs_hz
         for method in result.methods
     ]
-    return aligned(["cutoff", "method", *SHOWN.values()], rows)
+    return aligned(["cutoff", "method", *result.shown.values()], rows)
+
+
+def two_decimals(value: float) -> str:
+    """`value` in a table; a dash for NaN."""
+    return "–" if math.isnan(value) else f"{value:.2f}"
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import math
 
 import matplotlib
 import numpy as np
@@ -71,8 +72,8 @@ AIMS = {True: "↓", False: "↑", None: "→ 0"}
 
 
 def number(value: float) -> str:
-    """Two decimals, with a minus sign."""
-    return f"{value:.2f}".replace("-", "−")
+    """Two decimals, with a minus sign; a dash for NaN."""
+    return "–" if math.isnan(value) else f"{value:.2f}".replace("-", "−")
 
 
 def colour_key() -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
 from saga_sr.core.atomic_file import write_atomically
-from saga_sr.evaluation.comparison import CEILING, SHOWN, Comparison, Example
+from saga_sr.evaluation.comparison import CEILING, Comparison, Example
 from saga_sr.evaluation.invariance_figures import FIGURES, Figure
 from saga_sr.evaluation.invariances import Invariances
 from saga_sr.pages.curves import Series, curve_panel
@@ -22,6 +23,10 @@ LESS_IS_BETTER = {
     "lsd": True,
     "onset_hf_db": True,
     "mel_l1": True,
+    "mel_l2": True,
+    "pesq": False,
+    "stoi": False,
+    "visqol": False,
     "si_sdr": False,
 }
 NAMES = {
@@ -39,7 +44,7 @@ Curves = Mapping[str, Series]
 def write_report(
     path: Path,
     result: Comparison,
-    invariances: Invariances,
+    invariances: Invariances | None,
     title: str,
     facts: Mapping[str, str],
     curves: Curves,
@@ -47,23 +52,23 @@ def write_report(
     """Write the page to `path`; it needs no network and no other file.
 
     Args:
-        invariances: of the method that `result` calls `output`.
+        invariances: of the method that `result` calls `output`, where there is one that can be asked.
         facts: what was run, by name.
         curves: panels of series of (step, value), by name.
     """
     clips = len({row.clip for row in result.rows})
     body = [
         "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items()) + "</dl>",
-        f"<h2>Means over {clips} held-out clips</h2>",
+        f"<h2>Means over {clips} {result.clips}</h2>",
         f'<div class="tiles">{"".join(_tile(result, cutoff) for cutoff in result.cutoffs_hz)}</div>',
         f'<div class="wide">{_table(result)}</div>',
-        '<p class="soft">Input: Chebyshev I low-pass of order 8 at the cutoff. LSD in log10 power (2048/512 Hann), '
+        f'<p class="soft">{escape(result.origin)} LSD in log10 power (2048/512 Hann), '
         "HF above and LF below the cutoff. HF level (mean of dB) and HF energy: output over reference, 0 is right. "
         "HF onset: how differently levels rise from one 3 ms to the next. SI-SDR compares waveforms: any invented band "
         "costs it, and the input has the most. "
-        f"The best of each column and cutoff is green.{_of_the_ceiling(result)}</p>",
+        f"The best of each column and cutoff is green.{_of_the_ceiling(result)}{_undefined(result)}</p>",
         _failures(result.failures),
-        _invariances(invariances),
+        "" if invariances is None else _invariances(invariances),
         _examples(result),
         _training(curves),
     ]
@@ -77,6 +82,11 @@ def _of_the_ceiling(result: Comparison) -> str:
         " Ceiling: the reference itself through the codec and back, with its low band taken from the input as the "
         "output's is; what it loses no model with this codec can have."
     )
+
+
+def _undefined(result: Comparison) -> str:
+    said = "; ".join(f"{result.shown.get(name, name)}: {reason}" for name, reason in result.undefined.items())
+    return f" – is not defined ({escape(said)})." if said else ""
 
 
 def _tile(result: Comparison, cutoff: int) -> str:
@@ -95,23 +105,23 @@ def _tile(result: Comparison, cutoff: int) -> str:
 
 
 def _table(result: Comparison) -> str:
-    head = "".join(f"<th>{escape(name)} {AIMS[LESS_IS_BETTER.get(key)]}</th>" for key, name in SHOWN.items())
+    head = "".join(f"<th>{escape(name)} {AIMS[LESS_IS_BETTER.get(key)]}</th>" for key, name in result.shown.items())
     groups = []
     for cutoff in result.cutoffs_hz:
-        means = {m: {k: round(result.mean(cutoff, m, k), 2) for k in SHOWN} for m in result.methods}
-        best = {k: min(_badness(k, means[m][k]) for m in means if m != CEILING) for k in SHOWN}
+        means = {m: {k: round(result.mean(cutoff, m, k), 2) for k in result.shown} for m in result.methods}
+        best = {k: min(_badness(k, means[m][k]) for m in means if m != CEILING) for k in result.shown}
         rows = [f'<th rowspan="{len(means)}">{cutoff / 1000:g} kHz</th>']
         for method, values in means.items():
-            cells = [
-                f"<td{' class=best' if method != CEILING and _badness(k, v) == best[k] else ''}>{number(v)}</td>"
-                for k, v in values.items()
-            ]
+            is_best = {k: method != CEILING and _badness(k, v) == best[k] < math.inf for k, v in values.items()}
+            cells = [f"<td{' class=best' if is_best[k] else ''}>{number(v)}</td>" for k, v in values.items()]
             rows.append(f"<td>{escape(_name(method))}</td>{''.join(cells)}</tr><tr>")
         groups.append(f"<tbody><tr>{''.join(rows).removesuffix('<tr>')}</tbody>")
     return f"<table><thead><tr><th>cutoff</th><th>method</th>{head}</tr></thead>{''.join(groups)}</table>"
 
 
 def _badness(metric: str, value: float) -> float:
+    if math.isnan(value):
+        return math.inf
     if metric not in LESS_IS_BETTER:
         return abs(value)
     return value if LESS_IS_BETTER[metric] else -value
