@@ -108,8 +108,7 @@ def check_stated(path: str, **pairs: tuple[int, int]) -> None:
     for name, (given, stated) in pairs.items():
         if given != stated:
             raise ConfigError(
-                f"codec.{name}={given} differs from the {stated} of the autoencoder at {path}; "
-                f"set codec.{name}={stated}."
+                f"codec.{name}={given} differs from the {stated} of the network at {path}; set codec.{name}={stated}."
             )
 
 

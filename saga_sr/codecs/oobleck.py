@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,10 @@ from typing import Any
 from torch import Tensor
 
 from saga_sr.codecs.chunked import ChunkedCodec, check_stated
+from saga_sr.codecs.published import check_folder, load_network
 from saga_sr.core.errors import WeightsError
+
+MEND = "give the folder of Stable Audio's autoencoder or pipeline in diffusers' format (codec.path=...)"
 
 
 class Oobleck(ChunkedCodec):
@@ -59,25 +61,10 @@ def load_oobleck(path: Path) -> Any:
         WeightsError: it is missing, incomplete, damaged or something else.
     """
     folder = path / "vae" if (path / "vae" / "config.json").is_file() else path
-    check_folder(folder)
+    check_folder(folder, "AutoencoderOobleck", MEND)
     from diffusers import AutoencoderOobleck
 
-    try:
-        network, report = AutoencoderOobleck.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False, output_loading_info=True
-        )
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".")
-        raise WeightsError(
-            f"The autoencoder at {folder} cannot be read ({reason}), its files are truncated, damaged or do not belong "
-            "together; copy the folder again."
-        ) from error
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise WeightsError(
-            f"The weights at {folder} lack {len(missing)} of the autoencoder's tensors, {missing[0]} among them; "
-            "copy the folder again."
-        )
+    network = load_network(AutoencoderOobleck, folder, MEND, low_cpu_mem_usage=False)
     if any(ratio % 2 for ratio in network.config.downsampling_ratios):
         raise WeightsError(
             f"The autoencoder at {folder} has downsampling ratios {network.config.downsampling_ratios}, and odd ones "
@@ -86,30 +73,3 @@ def load_oobleck(path: Path) -> Any:
     # Where it lay on this disk is of no use to whoever reads what `save_pretrained` writes.
     network.register_to_config(_name_or_path="")
     return network.float()
-
-
-def check_folder(folder: Path) -> None:
-    """See whether `folder` is an autoencoder's, before it is read.
-
-    Raises:
-        WeightsError: it is not.
-    """
-    mend = "give the folder of Stable Audio's autoencoder or pipeline in diffusers' format (codec.path=...)"
-    if not folder.is_dir():
-        raise WeightsError(f"There is no folder {folder}, and nothing is downloaded; {mend}.")
-    if not (folder / "config.json").is_file():
-        raise WeightsError(f"{folder} holds no autoencoder, since it has no config.json; {mend}.")
-    try:
-        config = json.loads((folder / "config.json").read_text())
-    except ValueError as error:
-        raise WeightsError(
-            f"{folder / 'config.json'} is not valid JSON ({error}), it is truncated or damaged; copy the folder again."
-        ) from error
-    name = config.get("_class_name") if isinstance(config, dict) else None
-    if name != "AutoencoderOobleck":
-        raise WeightsError(f"{folder / 'config.json'} describes {name}, not an AutoencoderOobleck; {mend}.")
-    if not any(folder.glob("*.safetensors")):
-        raise WeightsError(
-            f"{folder} holds no safetensors weights, and pickled ones are not opened since they can run code; "
-            "copy diffusion_pytorch_model.safetensors there."
-        )

@@ -23,7 +23,8 @@ class STFT(nn.Module):
             AudioLDM). `same`: around (i + 1/2) * hop, a frame for each hop (HiFi-GAN, BigVGAN). Both reflect.
 
     Raises:
-        ConfigError: a hop that is longer than the window, or a window that is longer than `n_fft`.
+        ConfigError: a hop that is longer than the window, a window that is longer than `n_fft`, or with `same` an odd
+            number of samples around a hop.
     """
 
     window: Tensor
@@ -35,6 +36,11 @@ class STFT(nn.Module):
             raise ConfigError(
                 f"A hop of {hop_length}, a window of {win_length} and an n_fft of {n_fft} samples are not possible; "
                 "the hop must be shorter than the window, and the window no longer than n_fft."
+            )
+        if padding == "same" and (n_fft - hop_length) % 2:
+            raise ConfigError(
+                f"codec.hop_length={hop_length} is not possible with an n_fft of {n_fft}, since an odd number of samples "
+                "is left around it; choose an even hop."
             )
         self.n_fft, self.hop_length, self.padding = n_fft, hop_length, padding
         self.reach = n_fft // 2 if padding == "center" else (n_fft - hop_length) // 2
@@ -59,13 +65,17 @@ class STFT(nn.Module):
     def inverse(self, spectra: Tensor) -> Tensor:
         """The audio [b, time] whose spectra are nearest to `spectra` [b, n_fft / 2 + 1, frame] (Griffin & Lim 1984).
 
-        Its time is hop * (frame - 1) with the padding `center`, and hop * frame with `same`.
+        Its time is that of `length_of`.
         """
         frames = torch.fft.irfft(spectra, self.n_fft, dim=1) * self.window[:, None]
         weights = self.window.square()[None, :, None].expand(1, -1, frames.shape[-1])
         total, weight = self._overlapped(frames), self._overlapped(weights)
         end = total.shape[-1] - self.reach
         return (total / weight.clamp(min=1e-8))[:, self.reach : end]
+
+    def length_of(self, frames: int) -> int:
+        """Samples that so many frames are turned back into: a hop each, but for one with the padding `center`."""
+        return self.hop_length * (frames - 1) + self.n_fft - 2 * self.reach
 
     def _overlapped(self, frames: Tensor) -> Tensor:
         """The sum [b, time] of `frames` [b, n_fft, frame], each at its place."""

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from saga_sr.codecs.dac import package_names
-from saga_sr.codecs.oobleck import check_folder
+from saga_sr.codecs.oobleck import MEND
+from saga_sr.codecs.published import check_folder
 from saga_sr.core.errors import PackageError, WeightsError
 from saga_sr.core.run_folder import is_run
 from saga_sr.packages.finding import find_model
@@ -175,7 +176,7 @@ def _stable_audio(path: Path) -> Contents:
 def _oobleck(folder: Path, config: dict[str, Any]) -> Contents:
     from diffusers import AutoencoderOobleck
 
-    check_folder(folder)
+    check_folder(folder, "AutoencoderOobleck", MEND)
     recognised = "an Oobleck autoencoder, for codec=oobleck codec.path=PATH"
     return _network(folder, lambda: AutoencoderOobleck.from_config(config), "codec", recognised)
 

@@ -1,0 +1,58 @@
+"""Networks that others have published on a hub, as folders on this disk.
+
+Which hub, a mirror of it say, and where fetched files are kept is `huggingface_hub`'s to know (HF_ENDPOINT, HF_HOME,
+HF_TOKEN, HF_HUB_OFFLINE).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from saga_sr.core.errors import WeightsError
+
+logger = logging.getLogger(__name__)
+
+FILES = ("config.json", "*.safetensors")
+REACHED_WITHIN_S = 10
+
+
+def folder_of(path: str, parts: Sequence[str], option: str) -> Path:
+    """The folder `path` on this disk, or that of the hub's model `path` with its `parts`, fetched if it was not before.
+
+    What was fetched once is used without asking the hub again: weights that a model was trained with do not change.
+
+    Args:
+        path: a folder, or `owner/name`.
+        parts: subfolders whose `config.json` and safetensors are fetched; never a pickle.
+        option: what a user says for another one.
+
+    Raises:
+        WeightsError: neither such a folder nor such a model, or no hub in reach.
+    """
+    if Path(path).is_dir():
+        return Path(path)
+    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", path, re.ASCII):
+        raise WeightsError(f"There is no folder {path}, nor is that a name on a hub; give {option}=FOLDER.")
+    from huggingface_hub import HfApi, snapshot_download
+
+    wanted = [f"{part}/{name}" for part in parts for name in FILES]
+    try:
+        fetched = Path(snapshot_download(path, allow_patterns=wanted, local_files_only=True))
+        if all(any(fetched.glob(pattern)) for pattern in wanted):
+            return fetched
+    except OSError:
+        logger.info("%s is fetched from the hub.", path)
+    try:
+        # Its answer says whether the hub is in reach, before much time is spent on trying.
+        HfApi().model_info(path, timeout=REACHED_WITHIN_S)
+        return Path(snapshot_download(path, allow_patterns=wanted))
+    except Exception as error:
+        # The hub's client raises whatever its transport does.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160].rstrip(".")
+        raise WeightsError(
+            f"There is no folder {path} here, and it cannot be fetched from the hub ({reason}); give a folder with "
+            f"{' and '.join(parts)} in it ({option}=FOLDER), or the address of a mirror in HF_ENDPOINT."
+        ) from error
