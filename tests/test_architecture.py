@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "weights": {"core", "flow"},
     "conditioning": {"core", "audio"},
     "degradations": {"core", "audio"},
-    "codecs": {"core"},
+    "codecs": {"core", "weights"},
     "backbones": {"core", "weights", "conditioning"},
     "losses": {"core", "flow"},
     "synthesis": {"core"},

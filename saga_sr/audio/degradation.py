@@ -206,7 +206,7 @@ class LowPassDegradation:
 
     Args:
         sample_rate: Hz.
-        cutoff_hz: lowest and highest cutoff, drawn uniformly.
+        cutoff_hz: lowest and highest cutoff, drawn uniformly from as much of it as `sample_rate` has.
         order: lowest and highest order, drawn uniformly.
         kinds: drawn uniformly.
         bandwidth_fraction: no cutoff lies above this share of the example's own bandwidth.
@@ -228,8 +228,11 @@ class LowPassDegradation:
         bandwidth_fraction: float = 0.94,
     ) -> None:
         low, high = cutoff_hz
-        if not 0 < low <= high <= sample_rate / 2:
-            raise ConfigError(f"degradation.cutoff_hz={list(cutoff_hz)} must rise within 0 to {sample_rate / 2:g} Hz.")
+        # An upper end above half the rate is one for all rates: no example's own bandwidth reaches it.
+        if not 0 < low <= high or low > sample_rate / 2:
+            raise ConfigError(
+                f"degradation.cutoff_hz={list(cutoff_hz)} must rise, and begin within 0 to {sample_rate / 2:g} Hz."
+            )
         if order[0] > order[1] or not kinds or not 0 < bandwidth_fraction <= 1:
             raise ConfigError(
                 f"degradation.order={list(order)}, kinds={list(kinds)}, bandwidth_fraction={bandwidth_fraction} leave "

@@ -39,7 +39,7 @@ class STFT(nn.Module):
             )
         if padding == "same" and (n_fft - hop_length) % 2:
             raise ConfigError(
-                f"codec.hop_length={hop_length} is not possible with an n_fft of {n_fft}, since an odd number of samples "
+                f"codec.hop_length={hop_length} is not possible with an n_fft of {n_fft}: an odd number of samples "
                 "is left around it; choose an even hop."
             )
         self.n_fft, self.hop_length, self.padding = n_fft, hop_length, padding

@@ -16,7 +16,6 @@ from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
 from saga_sr.conditioning import Conditioning, ConditionRequest
 from saga_sr.conditioning.conditioner import Conditioner
-from saga_sr.core.errors import ConfigError
 from saga_sr.flow.guidance import Branch, branches
 from saga_sr.inspection.placeholders import UnreadCodec
 from saga_sr.model import SuperResolver
@@ -106,11 +105,10 @@ def outline(config: DictConfig) -> Outline:
 
 
 def _codec(config: DictConfig) -> Codec:
-    if _has_path(config.codec):
-        return instantiate(config.codec)
     network: Any = get_class(config.codec._target_)
-    if not hasattr(network, "PUBLISHED_HOP"):
-        raise ConfigError(f"The sizes of {network.__name__} are in its weights alone; give codec.path=...")
+    # Without a path, a network of others' has the sizes that were published; a codec without such sizes needs none.
+    if _has_path(config.codec) or not hasattr(network, "PUBLISHED_HOP"):
+        return instantiate(config.codec)
     channels = config.codec.get("channels", network.PUBLISHED_CHANNELS)
     return UnreadCodec(config.codec.sample_rate, channels, config.codec.latent_dim, network.PUBLISHED_HOP)
 

@@ -90,6 +90,14 @@ def test_the_cutoff_stays_below_the_examples_own_bandwidth() -> None:
     assert float(cutoffs.max()) <= 0.94 * 5000 * 1.05
 
 
+def test_a_range_of_cutoffs_ends_where_the_rate_does() -> None:
+    """So that one recipe serves codecs of any rate."""
+    degradation = LowPassDegradation(16_000, cutoff_hz=(3500, 9000))
+    generators = [torch.Generator().manual_seed(i) for i in range(50)]
+    cutoffs = [each.cutoff_hz for each in degradation.draw([8000.0] * 50, generators)]
+    assert 3500 <= min(cutoffs) < 4500 and 6500 < max(cutoffs) <= 0.94 * 8000
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -97,6 +105,7 @@ def test_the_cutoff_stays_below_the_examples_own_bandwidth() -> None:
         {"order": (0, 4)},
         {"order": (2, 12)},
         {"cutoff_hz": (5000, 4000)},
+        {"cutoff_hz": (23_000, 24_000)},
         {"bandwidth_fraction": 0},
     ],
 )
