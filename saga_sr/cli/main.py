@@ -24,6 +24,7 @@ VERBS = {
     "compare": "put training runs side by side on a page",
     "inspect": "say what a model costs, or what a file of weights holds",
     "export": "write a model package of a run or checkpoint, and publish it, or write graphs for other programs",
+    "doctor": "say what is installed, what is wrong with it, and how to mend it",
     "app": "hear and see all of this in a browser",
 }
 # Its room is built on this one.
