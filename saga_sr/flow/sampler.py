@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from saga_sr.core.errors import ConfigError
+from saga_sr.flow.diffusion import ddim_times
 from saga_sr.flow.grids import between
 from saga_sr.flow.prior import PURE_NOISE, Start
 from saga_sr.flow.solvers import EFFORTS, STEPS, Moments, Velocity
@@ -20,9 +21,9 @@ class Sampler:
     """A solver with its time grid t_i = (i / steps) ** power, and the kind of noise that it starts from.
 
     Args:
-        solver: `euler`, `midpoint`, `heun`, `adams_bashforth`, `dpmpp_2m` or `gaussian`; `midpoint` and `heun` evaluate
-            the network twice a step, `gaussian` keeps the energy at any number of steps where the network states its
-            variance.
+        solver: `euler`, `midpoint`, `heun`, `adams_bashforth`, `dpmpp_2m`, `gaussian` or `ddim`; `midpoint` and `heun`
+            evaluate the network twice a step, `gaussian` keeps the energy at any number of steps where the network
+            states its variance. `ddim` is Euler's at the times of a diffusion's steps, whatever power and grid.
         steps: number of steps, at least 1.
         power: 1 is the uniform grid; above 1 steps are finer near the noise, below 1 near the data.
         grid: times from 0 to 1 that steps follow instead, such as `grids.fitted` finds for a model; for another number
@@ -103,7 +104,9 @@ class Sampler:
         return other
 
     def times(self, device: torch.device | None = None) -> Tensor:
-        """The grid, [steps + 1] from 0 to 1."""
+        """The grid, [steps + 1] from 0 to 1, or nearly so where it is a diffusion's."""
+        if self.solver == "ddim":
+            return ddim_times(self.steps, device)
         uniform = torch.linspace(0, 1, self.steps + 1, device=device) ** self.power
         return uniform if self.grid is None else between(self.grid, uniform)
 
@@ -116,7 +119,9 @@ class Sampler:
             start: what the noise is that of; pure noise if left out.
         """
         times = self.times(noise.device) if times is None else times
-        return start.at(self.follow(start.in_units(velocity), self.kind_of(noise), times))
+        # A diffusion takes its first step's point for noise, and its last one's for data, at the length that it has.
+        begin, end = ((t**2 + (1 - t) ** 2).sqrt() for t in (times[0], times[-1]))
+        return start.at(self.follow(start.in_units(velocity), begin * self.kind_of(noise), times) / end)
 
     def kind_of(self, noise: Tensor) -> Tensor:
         """What is started from, of normal `noise`."""

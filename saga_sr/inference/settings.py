@@ -32,8 +32,9 @@ class SamplerSettings:
     """How the flow is integrated; None keeps what the model's package says."""
 
     solver: str | None = _setting(
-        None, "euler; adams_bashforth or dpmpp_2m, of second order; gaussian; midpoint or heun, which evaluate the "
-        "network twice a step", "euler", "adams_bashforth", "dpmpp_2m", "gaussian", "midpoint", "heun",
+        None, "euler; adams_bashforth or dpmpp_2m, of second order; gaussian; ddim, at a diffusion's steps; midpoint "
+        "or heun, which evaluate the network twice a step",
+        "euler", "adams_bashforth", "dpmpp_2m", "gaussian", "ddim", "midpoint", "heun",
     )  # fmt: skip
     steps: int | None = _setting(None, "steps of the solver; more are slower")
     effort: str | None = _setting(

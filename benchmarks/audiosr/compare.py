@@ -1,0 +1,107 @@
+"""saga-sr beside the official classes of AudioSR, stage by stage, with the same weights and inputs.
+
+    python benchmarks/audiosr/compare.py tests/weights/audiosr_tiny.safetensors
+    python benchmarks/audiosr/compare.py /tmp/audiosr_full.safetensors
+
+The file is one that `official.py` wrote. A checkpoint in AudioSR's layout is made of the names and shapes in it,
+converted to a package, and compared with what the official classes made of the same weights.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from einops import rearrange
+from recipe import normal, value
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from saga_sr.codecs.audiosr import AudioSR
+from saga_sr.conditioning import Conditioning
+from saga_sr.flow.diffusion import time_of
+from saga_sr.model import SuperResolver
+from saga_sr.packages.audiosr import convert
+from saga_sr.packages.load import load_model
+
+# What `official.py` has.
+STEPS, SCALE, KEPT = 10, 0.5, {"mel": 4, "decoded": 4, "vocoded": 16}
+
+
+def metadata(recorded: Path, name: str) -> Any:
+    """What the file says beside its tensors."""
+    with safe_open(recorded, "pt") as file:
+        return json.loads(file.metadata()[name])
+
+
+def checkpoint_tensors(recorded: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint in AudioSR's layout, without averages and schedules, which nobody reads."""
+    tensors = {"scale_factor": torch.tensor(SCALE)}
+    for name, shape in metadata(recorded, "shapes").items():
+        source = name.replace("cond_stage_models.0.vae.", "first_stage_model.")
+        if source.startswith(("first_stage_model.", "model.")):
+            tensors[name] = torch.from_numpy(value(source, tuple(shape)))
+    return tensors
+
+
+@torch.no_grad()
+def outputs(model: SuperResolver, samples: int) -> dict[str, Tensor]:
+    """What each stage of `model` makes of what `official.py` gives to AudioSR's, in its shapes."""
+    codec, bands = model.codec, 32
+    audio = torch.from_numpy(0.1 * normal("audio", (1, samples)))
+    mel = codec.mel(audio).transpose(1, 2)
+    z_lr = codec.encode(audio[None])
+    raw = rearrange(z_lr * codec.latent_scale, "b (c f) t -> b c t f", f=bands)
+    drawn = torch.from_numpy(normal("noise", tuple(raw.shape)))
+    noise = rearrange(drawn, "b c t f -> b (c f) t")
+    conditioning = model.prepare_conditioning(audio[None], torch.tensor([4000.0]), [""])
+    # Their point is ours at that length, and their v is what our velocity is made of.
+    t = time_of(torch.tensor([500]))
+    r = torch.hypot(t, 1 - t)
+    alpha, sigma = t / r, (1 - t) / r
+    velocity = model.backbone(r * noise, t, Conditioning(concat=z_lr)).value
+    evaluated = ((alpha - sigma) * noise - velocity) / (alpha + sigma)
+    sampled = model.sampler.changed(steps=STEPS)(model.velocity(z_lr, conditioning), noise)
+    latent = rearrange(sampled * codec.latent_scale, "b (c f) t -> b c t f", f=bands)
+    decoded = codec.autoencoder.network.vae.decode(latent).sample
+    return {
+        "mel": mel[:, :: KEPT["mel"]],
+        "encoded": raw,
+        "evaluated": rearrange(evaluated, "b (c f) t -> b c t f", f=bands),
+        "sampled": rearrange(sampled, "b (c f) t -> b c t f", f=bands),
+        "decoded": decoded[:, :, :: KEPT["decoded"]],
+        "vocoded": codec.decode(sampled, samples)[..., :: KEPT["vocoded"]],
+    }
+
+
+def errors(recorded: Path, package: Path) -> dict[str, float]:
+    """How far each stage of the model in `package` is from what was recorded, as a share of it."""
+    model = load_model(package)
+    # What was recorded is shorter than what clips are filled up to.
+    model.codec = AudioSR(str(package / "assets" / "codec"), pad_s=0)
+    model.mixed_precision = False
+    official = load_file(recorded)
+    ours = outputs(model, metadata(recorded, "samples"))
+    # The vocoder makes a few samples more than there are.
+    official["vocoded"] = official["vocoded"][..., : ours["vocoded"].shape[-1]]
+    return {name: float((found - official[name]).norm() / official[name].norm()) for name, found in ours.items()}
+
+
+def main(recorded: Path) -> None:
+    """Print the table."""
+    with TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "pytorch_model.bin"
+        torch.save({"state_dict": checkpoint_tensors(recorded)}, checkpoint)
+        package = convert(checkpoint, Path(folder) / "package", torch.float32)
+        print("| stage | relative difference |\n|---|---|")
+        for name, error in errors(recorded, package).items():
+            print(f"| {name} | {error:.1e} |")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
