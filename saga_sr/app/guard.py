@@ -17,6 +17,12 @@ POLICY = (
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
     "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
+# Reports hold all that they show, and have no script: they are shown in a frame that can do nothing else.
+REPORTS = "/saga/report/"
+REPORT_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'"
+)
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -57,7 +63,9 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 kept = [(name, value) for name, value in message["headers"] if name.decode().lower() not in HEADERS]
-                message["headers"] = kept + [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                policy = REPORT_POLICY if scope["path"].startswith(REPORTS) else POLICY
+                ours = HEADERS | {"content-security-policy": policy}
+                message["headers"] = kept + [(name.encode(), value.encode()) for name, value in ours.items()]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from saga_sr.app.allowance import Allowance
 from saga_sr.app.asking import Asked
+from saga_sr.app.blind_tests import BlindTests
 from saga_sr.app.enhancement import CANCELLED, DONE, Enhancement
 from saga_sr.app.folders import allowed, safe_name
 from saga_sr.app.model_files import ModelFiles
 from saga_sr.app.models import Models
 from saga_sr.app.open_recordings import OpenRecordings
+from saga_sr.app.reports import Reports
 from saga_sr.app.saving import Downloads, names_of, write
 from saga_sr.app.settings import AppSettings
 from saga_sr.app.training_runs import TrainingRuns
@@ -49,6 +51,8 @@ class Service:
         self._tickets: dict[str, Ticket] = {}
         self.downloads = Downloads()
         self.runs = TrainingRuns(settings.read, settings.write)
+        self.blind_tests = BlindTests(self.workspaces, self.models, self.queue, self.allowance)
+        self.reports = Reports([*settings.read, *settings.write])
         self.model_files = ModelFiles(self.models, self.workspaces, self.queue, settings.read, settings.write)
         self._offered: dict[str, str] = {}
 
@@ -227,6 +231,7 @@ class Service:
     def leave(self, session: str) -> None:
         """A page was closed: nothing of it is worked on or kept."""
         self.cancel(Asked(session, ""))
+        self.blind_tests.leave(session)
         self.workspaces.close(session)
         self._offered.pop(session, None)
 

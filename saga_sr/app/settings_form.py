@@ -10,10 +10,11 @@ import gradio as gr
 import yaml
 from gradio.components import Component
 
+from saga_sr.app.training_runs import split
 from saga_sr.app.words import Words
 from saga_sr.audio.output_formats import FILM_FORMATS
 from saga_sr.cli.settings import declared, kind_of
-from saga_sr.core.errors import ConfigError
+from saga_sr.core.errors import ConfigError, UsageError
 from saga_sr.inference.settings import EnhanceSettings, choices
 
 # What pages have other means for.
@@ -72,15 +73,35 @@ def changes_of(values: Sequence[Any]) -> dict[str, Any]:
         if value is None or value == "":
             continue
         if isinstance(value, str) and (kind is not str or hint is Any):
-            try:
-                value = yaml.safe_load(value)
-            except yaml.YAMLError as error:
-                raise ConfigError(f"{name}={value} cannot be read; see to its brackets and quotation marks.") from error
+            value = _read(name, value)
         if kind is int and isinstance(value, float) and value.is_integer():
             value = int(value)
         if value != default:
             changes[name] = value
     return changes
+
+
+def changes_in(text: str) -> dict[str, Any]:
+    """The changes that `text` says, as `setting=value` apart by spaces and lines, by short names.
+
+    Raises:
+        UsageError: it says something else.
+        ConfigError: a text that is no value.
+    """
+    changes: dict[str, Any] = {}
+    for word in split(text or ""):
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"{word!r} is no change of a setting; write one like steps=8.")
+        changes[name] = _read(name, value)
+    return changes
+
+
+def _read(name: str, value: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}={value} cannot be read; see to its brackets and quotation marks.") from error
 
 
 def command_line(names: Sequence[str], suffix: str, model: str | None, preset: str, changes: Mapping[str, Any]) -> str:

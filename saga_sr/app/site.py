@@ -16,6 +16,10 @@ from fastapi.staticfiles import StaticFiles
 from gradio import processing_utils
 
 from saga_sr.app.audio_routes import PREFIX, audio_routes
+from saga_sr.app.compare_api import compare_endpoints
+from saga_sr.app.compare_page import compare_page
+from saga_sr.app.compare_routes import compare_routes
+from saga_sr.app.compare_words import WORDS as COMPARE_WORDS
 from saga_sr.app.enhance_api import enhance_endpoints
 from saga_sr.app.enhance_page import enhance_page
 from saga_sr.app.enhance_words import WORDS as ENHANCE_WORDS
@@ -51,6 +55,7 @@ PAGES: Sequence[tuple[Maker, Table, str]] = (
     (enhance_page, ENHANCE_WORDS, "enhance"),
     (train_page, TRAIN_WORDS, "train"),
     (inspect_page, INSPECT_WORDS, "inspect"),
+    (compare_page, COMPARE_WORDS, "compare_page"),
 )
 
 SYSTEM_FONTS = (
@@ -61,7 +66,7 @@ SYSTEM_FONTS = (
     "Microsoft YaHei",
     "sans-serif",
 )
-ELEMENTS = ("player", "drop", "recordings", "command", "runs")
+ELEMENTS = ("player", "drop", "recordings", "command", "runs", "blind")
 HEAD = "".join(f'<script type="module" src="{PREFIX}/static/{name}.js"></script>' for name in ELEMENTS)
 
 
@@ -91,6 +96,7 @@ def site(service: Service, password: str | None = None) -> Guard:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(audio_routes(service))
     app.include_router(run_routes(service.runs))
+    app.include_router(compare_routes(service.blind_tests, service.reports))
     app.mount(f"{PREFIX}/static", StaticFiles(directory=STATIC))
     # The page at / takes all that is not another's.
     for language in sorted(PATHS, key=lambda language: PATHS[language] == "/"):
@@ -122,6 +128,7 @@ def pages(service: Service, language: str) -> gr.Blocks:
         blocks.unload(left)
         enhance_endpoints(service)
         inspect_endpoints(service)
+        compare_endpoints(service)
     blocks.queue(default_concurrency_limit=8)
     return blocks
 

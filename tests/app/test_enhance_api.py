@@ -69,6 +69,7 @@ def test_each_action_is_an_endpoint_with_a_description(client: Client) -> None:
     assert {*endpoints} == {
         *("/add", "/add_from", "/recordings", "/remove", "/correct", "/models", "/presets", "/estimate", "/enhance"),
         *("/cancel", "/save", "/save_all", "/save_into", "/command"),
+        *("/blind_test", "/blind_answer", "/blind_stop", "/blind_save", "/reports"),
         *("/add_weights", "/inspect", "/export", "/export_into", "/export_command"),
     }
 

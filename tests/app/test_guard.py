@@ -46,6 +46,14 @@ def test_no_other_site_can_use_it() -> None:
     assert status(guard, Origin="http://evil.example") == status(guard, Origin="null") == 403
 
 
+def test_reports_can_do_nothing_but_be_looked_at_within_the_app() -> None:
+    client = TestClient(Guard(INSIDE, None, is_public=False), base_url="http://127.0.0.1:7860")
+    policy = client.get("/saga/report/x").headers["content-security-policy"]
+    assert policy.startswith("sandbox; default-src 'none'") and "allow-" not in policy and "http" not in policy
+    assert "frame-ancestors 'self'" in policy and "script" not in policy
+    assert "frame-ancestors 'none'" in client.get("/saga/reports").headers["content-security-policy"]
+
+
 def test_chinese_browsers_are_led_to_the_chinese_pages() -> None:
     guard = Guard(INSIDE, None, is_public=False)
     assert status(guard, "/", **{"Accept-Language": "zh-CN,zh;q=0.9"}) == 307

@@ -54,7 +54,8 @@ export class Controls extends EventTarget {
   }
 }
 
-function icon(name) {
+/** A picture for a button. */
+export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");
   svg.setAttribute("viewBox", "0 0 24 24");

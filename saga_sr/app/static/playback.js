@@ -1,4 +1,4 @@
-// Input and result, played in sync by one clock: which of them is heard is a matter of two gains.
+// Recordings played in sync by one clock: which of them is heard is a matter of gains.
 
 // How far ahead of what is heard pieces are scheduled (pages in the background are woken once a second), and how often.
 const AHEAD_S = 3;
@@ -14,18 +14,26 @@ const LONGEST_LEAD_S = 0.8;
 const CROSSFADE_S = 0.01;
 const DIP_S = 0.004;
 // What is listened to as a place on a line, and how much of each recording is heard at its beginning, middle and end.
-const POSITIONS = { input: -1, result: 0, added: 1 };
-const SHARES = { input: [1, 0, -1], result: [0, 1, 1] };
+const COMPARISON = {
+  positions: { input: -1, result: 0, added: 1 },
+  shares: { input: [1, 0, -1], result: [0, 1, 1] },
+};
+export const BLIND_TEST = {
+  positions: { a: -1, x: 0, b: 1 },
+  shares: { a: [1, 0, 0], x: [0, 1, 0], b: [0, 0, 1] },
+};
 
 export class Playback extends EventTarget {
   context = null;
   playing = false;
   waiting = false;
-  listen = "input";
   loop = null; // {begin, end} in samples
   #sources = {};
   #gainDb = 0;
-  #both = null;
+  #all = null;
+  #names;
+  #positions;
+  #shares;
   #levels = {};
   #listen = null;
   #pieces = [];
@@ -36,33 +44,42 @@ export class Playback extends EventTarget {
   /**
    * @param {number} sampleRate Hz
    * @param {number} samples
-   * @param {number} channels of input and result each
+   * @param {number} channels of each recording
+   * @param {typeof COMPARISON} faded what can be listened to of which recordings; the first can be heard by itself
    */
-  constructor(sampleRate, samples, channels) {
+  constructor(sampleRate, samples, channels, faded = COMPARISON) {
     super();
     Object.assign(this, { sampleRate, samples, channels });
+    this.#positions = faded.positions;
+    this.#shares = faded.shares;
+    this.#names = Object.keys(faded.shares);
+    this.listen = this.#first;
   }
 
-  /** Take sources by name, `input` and `result`; the result may be absent. */
+  get #first() {
+    return this.#names[0];
+  }
+
+  /** Take sources by name; all but the first may be absent. */
   use(sources) {
-    const changed = sources.input !== this.#sources.input || sources.result !== this.#sources.result;
+    const changed = this.#names.some((name) => sources[name] !== this.#sources[name]);
     this.#sources = sources;
-    if (!sources.result) this.#hear("input");
+    if (!this.#names.every((name) => sources[name])) this.#hear(this.#first);
     if (this.playing && changed) this.#again();
     this.#tick();
   }
 
-  /** By how much the result has to be turned up to match the input. */
+  /** By how much the second has to be turned up to match the first. */
   set gainDb(db) {
     this.#gainDb = db;
     this.#level();
   }
 
-  /** Hear the `input`, the `result`, or what was `added`: result less input. */
+  /** Hear a recording by its name, or what was `added`: result less input. */
   setListen(listen) {
     this.#hear(listen);
-    // What was scheduled while only the input was there has no result in it.
-    if (this.playing && listen !== "input" && this.#pieces.some(({ whole }) => !whole)) this.#again();
+    // What was scheduled while only the first was there has no other in it.
+    if (this.playing && listen !== this.#first && this.#pieces.some(({ whole }) => !whole)) this.#again();
     this.#tick();
     this.#changed();
   }
@@ -149,14 +166,14 @@ export class Playback extends EventTarget {
     this.context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
     this.master = new GainNode(this.context);
     this.master.connect(this.context.destination);
-    // Both come in the channels of one node, first the input's: nothing can part them.
-    this.#both = new ChannelSplitterNode(this.context, { numberOfOutputs: 2 * this.channels });
+    // All come in the channels of one node, first the first's: nothing can part them.
+    this.#all = new ChannelSplitterNode(this.context, { numberOfOutputs: this.#names.length * this.channels });
     const fader = this.#fader();
-    ["input", "result"].forEach((name, i) => {
+    this.#names.forEach((name, i) => {
       const joined = new ChannelMergerNode(this.context, { numberOfInputs: this.channels });
-      for (let c = 0; c < this.channels; c += 1) this.#both.connect(joined, i * this.channels + c, c);
+      for (let c = 0; c < this.channels; c += 1) this.#all.connect(joined, i * this.channels + c, c);
       const heard = new GainNode(this.context, { gain: 0 });
-      fader.connect(new WaveShaperNode(this.context, { curve: SHARES[name] })).connect(heard.gain);
+      fader.connect(new WaveShaperNode(this.context, { curve: this.#shares[name] })).connect(heard.gain);
       this.#levels[name] = new GainNode(this.context);
       joined.connect(this.#levels[name]).connect(heard).connect(this.master);
     });
@@ -165,15 +182,15 @@ export class Playback extends EventTarget {
 
   /** Neither is turned up to match the other, so that nothing is clipped. */
   #level() {
-    const levels = { input: Math.min(1, 10 ** (-this.#gainDb / 20)), result: Math.min(1, 10 ** (this.#gainDb / 20)) };
-    for (const [name, { gain, context }] of Object.entries(this.#levels)) {
-      gain.setTargetAtTime(levels[name], context.currentTime, CROSSFADE_S / 4);
-    }
+    const levels = [-this.#gainDb, this.#gainDb].map((db) => Math.min(1, 10 ** (db / 20)));
+    Object.values(this.#levels).forEach(({ gain, context }, i) => {
+      gain.setTargetAtTime(levels[i] ?? 1, context.currentTime, CROSSFADE_S / 4);
+    });
   }
 
   #hear(listen) {
     this.listen = listen;
-    if (this.context) this.#listen.value = POSITIONS[listen];
+    if (this.context) this.#listen.value = this.#positions[listen];
   }
 
   /**
@@ -181,7 +198,7 @@ export class Playback extends EventTarget {
    * says it, they move in the same samples, and the sum of what is alike in both stays as it is.
    */
   #fader() {
-    const listen = new ConstantSourceNode(this.context, { offset: POSITIONS[this.listen] });
+    const listen = new ConstantSourceNode(this.context, { offset: this.#positions[this.listen] });
     const length = Math.round(CROSSFADE_S * this.sampleRate);
     const mean = new AudioBuffer({ length, sampleRate: this.sampleRate });
     mean.getChannelData(0).fill(1 / length);
@@ -264,7 +281,7 @@ export class Playback extends EventTarget {
         end = Math.min(end, source.end(segment));
         const last = Math.min(source.segmentAt(sample + LOAD_S * this.sampleRate), segment + MOST_LOADED);
         for (let next = segment + 1; next <= last; next += 1) source.load(next);
-      } else if (source.isReady(segment) || this.listen !== "input") {
+      } else if (source.isReady(segment) || this.listen !== this.#first) {
         source.load(segment).then((there) => there && this.#tick());
         return null;
       }
@@ -275,7 +292,7 @@ export class Playback extends EventTarget {
   #schedule(sample, { end, parts }, frame) {
     const node = new AudioBufferSourceNode(this.context, { buffer: this.#joined(parts, end - sample) });
     const last = frame + end - sample;
-    node.connect(this.#both);
+    node.connect(this.#all);
     node.start(frame / this.sampleRate);
     node.stop(last / this.sampleRate);
     if (this.#now() >= frame && this.#leadS < LONGEST_LEAD_S) {
@@ -284,18 +301,18 @@ export class Playback extends EventTarget {
       this.#leadS *= 2;
       return;
     }
-    this.#pieces.push({ from: sample, to: end, at: frame, end: last, node, whole: parts.length > 1 });
+    this.#pieces.push({ from: sample, to: end, at: frame, end: last, node, whole: parts.length === this.#names.length });
     this.#next = { sample: end, frame: last };
   }
 
-  /** A piece of input and result in one buffer, which a node plays from its beginning: so it begins on the sample. */
+  /** A piece of all recordings in one buffer, which a node plays from its beginning: so it begins on the sample. */
   #joined(parts, length) {
     const { channels, sampleRate } = this;
-    const joined = new AudioBuffer({ length, numberOfChannels: 2 * channels, sampleRate });
+    const joined = new AudioBuffer({ length, numberOfChannels: this.#names.length * channels, sampleRate });
     for (const { name, buffer, offset } of parts) {
       for (let c = 0; c < channels; c += 1) {
         const samples = buffer.getChannelData(Math.min(c, buffer.numberOfChannels - 1));
-        joined.copyToChannel(samples.subarray(offset, offset + length), c + (name === "input" ? 0 : channels));
+        joined.copyToChannel(samples.subarray(offset, offset + length), c + channels * this.#names.indexOf(name));
       }
     }
     return joined;

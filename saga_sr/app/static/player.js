@@ -28,6 +28,7 @@
 
 import { element } from "./element.js";
 import { Recording } from "./recording.js";
+import { followTheme } from "./theme.js";
 import { wordsFor } from "./words.js";
 
 const STYLE = new URL("./player.css", import.meta.url).href;
@@ -37,24 +38,19 @@ class SagaPlayer extends HTMLElement {
   #data = null;
   #recording = null;
   #language = null;
-  #themed = new MutationObserver(() => this.#theme());
+  #unfollow = null;
   #sized = new ResizeObserver(() => this.#recording?.redraw());
-  #dark = matchMedia("(prefers-color-scheme: dark)");
 
   constructor() {
     super();
     this.attachShadow({ mode: "open" }).append(element("link", { rel: "stylesheet", href: STYLE }));
     this.shadowRoot.firstChild.addEventListener("load", () => this.#recording?.redraw());
     this.shadowRoot.addEventListener("keydown", (event) => this.#key(event));
-    this.#dark.addEventListener("change", () => this.#theme());
   }
 
   connectedCallback() {
-    for (const root of [document.documentElement, document.body]) {
-      this.#themed.observe(root, { attributes: true, attributeFilter: ["class"] });
-    }
+    this.#unfollow = followTheme(this);
     this.#sized.observe(this);
-    this.#theme();
     // What was set before this script was here.
     const early = Object.hasOwn(this, "data") ? this.data : this.#data;
     delete this.data;
@@ -62,7 +58,7 @@ class SagaPlayer extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.#themed.disconnect();
+    this.#unfollow();
     this.#sized.disconnect();
     this.#close();
   }
@@ -148,13 +144,6 @@ class SagaPlayer extends HTMLElement {
     this.#recording?.close();
     this.#recording?.root.remove();
     this.#recording = null;
-  }
-
-  /** Gradio says by a class on the body whether it is dark, other pages by what the system prefers. */
-  #theme() {
-    const told = this.closest(".dark, .light") ?? (document.querySelector("gradio-app, .gradio-container") && document.body);
-    const dark = told ? told.classList.contains("dark") : this.#dark.matches;
-    this.toggleAttribute("dark", dark);
   }
 
   #key(event) {
