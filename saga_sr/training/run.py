@@ -156,9 +156,9 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
         data.degrade(module.degradation, module.first_seed)
     rehearse(module)
     model.backbone.checkpointing = config.trainer.checkpointing
-    if config.trainer.compile:
-        compile_network(model.backbone)
     trainer = make_trainer(config)
+    if config.trainer.compile:
+        compile_network(model.backbone, trainer.strategy.root_device.type, str(trainer.precision))
     if trainer.strategy.root_device.type == "cpu":
         keep_memory()
     if checkpoint is None and distillation is not None:
