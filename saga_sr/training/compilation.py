@@ -26,7 +26,7 @@ def compile_network(network: nn.Module, accelerator: str, precision: str) -> Non
     if accelerator == "cpu" and precision != "32-true":
         # What PyTorch 2.11 writes for a CPU in bfloat16 declares a variable twice.
         raise ConfigError(
-            f"trainer.compile=true cannot compile trainer.precision={precision} for a CPU; add trainer.precision=32-true"
-            " or leave it out."
+            f"trainer.compile=true cannot compile trainer.precision={precision} for a CPU; "
+            "add trainer.precision=32-true or leave it out."
         )
     network.compile(dynamic=False)
