@@ -9,7 +9,8 @@ Args:
     MODEL: a package, or what else `model=` takes.
     CORPUS: the folder that `corpus.py` made.
     --clips: of each kind, 8 where left out.
-    --visqol: also ViSQOL (audio, 48 kHz; `pip install visqol-python`) of so many clips of each kind; 2 where left out.
+    --visqol: also ViSQOL (audio, 48 kHz; `pip install 'saga-sr[metrics]'`) of so many clips of each kind, a second for
+        each of 10 results of a clip; 2 where left out.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from saga_sr.degradations.lossy_coding import CODERS, coded
 from saga_sr.evaluation.baselines import band_replication
 from saga_sr.evaluation.comparison import LOW_PASS, aligned
 from saga_sr.evaluation.metrics import measure
+from saga_sr.evaluation.perceptual import LISTENERS, NotDefined, judged
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.load import load_model
 from saga_sr.pages.spectrograms import spectrogram_figure
@@ -136,22 +138,16 @@ def figures(output: Tensor, clip: Clip, cutoff_hz: float, rate: int) -> dict[str
     return {name: float(found[name]) for name in METRICS if name in found}
 
 
-class Visqol:
-    """ViSQOL of audio; higher is better, 4.7 the best."""
-
-    def __init__(self) -> None:
-        from visqol import VisqolApi
-
-        self._api = VisqolApi()
-        self._api.create(mode="audio")
-
-    def __call__(self, output: Tensor, reference: Tensor, rate: int) -> float:
-        signals = [resample(audio, rate, 48_000)[0].double().numpy() for audio in (reference, output)]
-        return float(self._api.measure_from_arrays(*signals, sample_rate=48_000).moslqo)
+def visqol(output: Tensor, reference: Tensor, rate: int) -> float | None:
+    """ViSQOL of two clips [1, time], 4.73 the best; None where it is not defined."""
+    try:
+        return judged(LISTENERS["visqol"], output, reference, rate)
+    except NotDefined:
+        return None
 
 
-def compare(enhancer: Enhancer, clips: Sequence[Clip], visqol: Callable[..., float] | None, judged: int) -> list[Row]:
-    """Every method on every clip in every way."""
+def compare(enhancer: Enhancer, clips: Sequence[Clip], listened: int) -> list[Row]:
+    """Every method on every clip in every way, with ViSQOL of the first `listened` clips of each kind."""
     rate, rows, seen = enhancer.sample_rate, [], dict.fromkeys((clip.kind for clip in clips), 0)
     for clip in clips:
         seen[clip.kind] += 1
@@ -159,8 +155,9 @@ def compare(enhancer: Enhancer, clips: Sequence[Clip], visqol: Callable[..., flo
             for method, restore in methods(enhancer).items():
                 output = restore(audio, hz)
                 found = figures(output, clip, hz, rate)
-                if visqol is not None and seen[clip.kind] <= judged and "kHz" in way:
-                    found["visqol"] = visqol(output, clip.audio, rate)
+                if seen[clip.kind] <= listened and "kHz" in way:
+                    opinion = visqol(output, clip.audio, rate)
+                    found |= {} if opinion is None else {"visqol": opinion}
                 rows.append(Row(clip, way, method, found))
         print(f"{clip.kind} {clip.name}", flush=True)
     return rows
@@ -265,11 +262,11 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
     write_atomically(path, text.getvalue())
 
 
-def main(model: str, corpus: Path, count: int, judged: int, folder: Path) -> None:
+def main(model: str, corpus: Path, count: int, listened: int, folder: Path) -> None:
     """Compare, and write the report."""
     folder.mkdir(parents=True, exist_ok=True)
     enhancer = Enhancer(load_model(model))
-    rows = compare(enhancer, choose(corpus, count, enhancer.sample_rate), Visqol() if judged else None, judged)
+    rows = compare(enhancer, choose(corpus, count, enhancer.sample_rate), listened)
     write_csv(folder / "quality.csv", rows)
     pictures = "\n".join(draw(folder, enhancer, worst_clips(rows)))
     text = f"# Quality of {model}\n\n{summary(rows)}\n\n{table(rows)}\n\n## The worst clips\n\n{pictures}"

@@ -264,11 +264,11 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 def table(result: Comparison) -> str:
     """The means as a plain-text table, a line per cutoff and method; it is Markdown too."""
-    rows = [
-        [f"{cutoff / 1000:g} kHz", method, *(two_decimals(result.mean(cutoff, method, name)) for name in result.shown)]
-        for cutoff in result.cutoffs_hz
-        for method in result.methods
-    ]
+    rows = []
+    for cutoff in result.cutoffs_hz:
+        for method in result.methods:
+            means = [two_decimals(result.mean(cutoff, method, name)) for name in result.shown]
+            rows.append([f"{cutoff / 1000:.3g} kHz", method, *means])
     return aligned(["cutoff", "method", *result.shown.values()], rows)
 
 

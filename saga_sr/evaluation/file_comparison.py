@@ -103,7 +103,7 @@ def compare_files(
     cutoffs = [hz for hz in given if hz < rate / 2]
     if not cutoffs:
         raise ConfigError(f"cutoffs_hz={list(given)} has none below {rate / 2:g} Hz, where the files end; give one.")
-    origin = f"The high band begins at {' or '.join(f'{hz / 1000:g}' for hz in cutoffs)} kHz."
+    origin = f"The high band begins at {' or '.join(f'{hz / 1000:.3g}' for hz in cutoffs)} kHz."
     result = Comparison(rate, shown=TITLES, clips="recordings", origin=origin)
     for number, one in enumerate(tqdm(files, desc="Comparing", unit="file", delay=2, leave=False), 1):
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -38,6 +38,8 @@ NAMES = {
 }
 # What keeps the page below 25 MB: longer examples are cut. A sample takes a byte or a little more.
 MOST_SAMPLES = 11_500_000
+# Of a table that a screen shows whole.
+MOST_COLUMNS = 9
 Curves = Mapping[str, Series]
 
 
@@ -61,7 +63,7 @@ def write_report(
         "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items()) + "</dl>",
         f"<h2>Means over {clips} {result.clips}</h2>",
         f'<div class="tiles">{"".join(_tile(result, cutoff) for cutoff in result.cutoffs_hz)}</div>',
-        f'<div class="wide">{_table(result)}</div>',
+        *(f'<div class="wide">{_table(result, names)}</div>' for names in _in_rows(list(result.shown))),
         f'<p class="soft">{escape(result.origin)} LSD in log10 power (2048/512 Hann), '
         "HF above and LF below the cutoff. HF level (mean of dB) and HF energy: output over reference, 0 is right. "
         "HF onset: how differently levels rise from one 3 ms to the next. SI-SDR compares waveforms: any invented band "
@@ -73,6 +75,12 @@ def write_report(
         _training(curves),
     ]
     return write_atomically(path, page(title, "".join(body)))
+
+
+def _in_rows(names: list[str]) -> Iterator[list[str]]:
+    """`names` in as many tables as are seen whole."""
+    for first in range(0, len(names), MOST_COLUMNS):
+        yield names[first : first + MOST_COLUMNS]
 
 
 def _of_the_ceiling(result: Comparison) -> str:
@@ -100,17 +108,18 @@ def _tile(result: Comparison, cutoff: int) -> str:
             f'<span>{escape(_name(method))}</span><div><i class="{kind}" style="width:{width}"></i></div>'
             f"<{tag}>{value:.2f}</{tag}>"
         )
-    heading = f"Log-spectral distance above {cutoff / 1000:g} kHz"
+    heading = f"Log-spectral distance above {cutoff / 1000:.3g} kHz"
     return f'<div class="tile"><h3>{heading}</h3><div class="bars">{"".join(bars)}</div></div>'
 
 
-def _table(result: Comparison) -> str:
-    head = "".join(f"<th>{escape(name)} {AIMS[LESS_IS_BETTER.get(key)]}</th>" for key, name in result.shown.items())
+def _table(result: Comparison, shown: Sequence[str]) -> str:
+    """The means of the metrics `shown`."""
+    head = "".join(f"<th>{escape(result.shown[key])} {AIMS[LESS_IS_BETTER.get(key)]}</th>" for key in shown)
     groups = []
     for cutoff in result.cutoffs_hz:
-        means = {m: {k: round(result.mean(cutoff, m, k), 2) for k in result.shown} for m in result.methods}
-        best = {k: min(_badness(k, means[m][k]) for m in means if m != CEILING) for k in result.shown}
-        rows = [f'<th rowspan="{len(means)}">{cutoff / 1000:g} kHz</th>']
+        means = {m: {k: round(result.mean(cutoff, m, k), 2) for k in shown} for m in result.methods}
+        best = {k: min(_badness(k, means[m][k]) for m in means if m != CEILING) for k in shown}
+        rows = [f'<th rowspan="{len(means)}">{cutoff / 1000:.3g} kHz</th>']
         for method, values in means.items():
             is_best = {k: method != CEILING and _badness(k, v) == best[k] < math.inf for k, v in values.items()}
             cells = [f"<td{' class=best' if is_best[k] else ''}>{number(v)}</td>" for k, v in values.items()]
@@ -194,7 +203,7 @@ def _example(example: Example, result: Comparison, most: int) -> str:
             f"<figure><figcaption>{escape(_name(name))}{distance}</figcaption>"
             f"{picture(panel, f'Spectrogram: {_name(name)}')}{player(audio, result.sample_rate)}</figure>"
         )
-    return f'<h4>Low-passed at {example.cutoff_hz / 1000:g} kHz</h4><div class="row">{"".join(figures)}</div>'
+    return f'<h4>Cutoff {example.cutoff_hz / 1000:.3g} kHz</h4><div class="row">{"".join(figures)}</div>'
 
 
 def _training(curves: Curves) -> str:
