@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Protocol
 
 import gradio as gr
 
+from saga_sr.app.words import Words
 from saga_sr.core.errors import SagaError
 
 
@@ -33,25 +34,37 @@ def asked_by(request: gr.Request) -> Asked:
     return Asked(request.session_hash or "", request.client.host if request.client else "")
 
 
+class Speaking(Protocol):
+    """What has pages' words."""
+
+    words: Words
+
+
 def as_gradio_errors(work: Callable[..., Any]) -> Callable[..., Any]:
     """`work`, whose `SagaError`s programs are told as sentences."""
-    return _told_by(work, str)
+    return _told_by(work, lambda error, *_: str(error))
 
 
 def as_toasts(work: Callable[..., Any]) -> Callable[..., Any]:
-    """`work`, whose `SagaError`s are shown on the page as sentences; Gradio takes them for HTML."""
-    return _told_by(work, lambda error: escape(str(error)))
+    """The method `work` of a page, whose `SagaError`s are shown in its language; Gradio takes them for HTML."""
+
+    def text(error: SagaError, page: Speaking, *_: Any) -> str:
+        return escape(page.words.error(error))
+
+    return _told_by(work, text)
 
 
-def _told_by(work: Callable[..., Any], text: Callable[[SagaError], str]) -> Callable[..., Any]:
+def _told_by(work: Callable[..., Any], text: Callable[..., str]) -> Callable[..., Any]:
+    """`work`, whose errors are told as `text` of them and of what it was called with."""
+
     @functools.wraps(work)
     def told(*args: Any, **kwargs: Any) -> Any:
-        with _told(text):
+        with _told(lambda error: text(error, *args)):
             return work(*args, **kwargs)
 
     @functools.wraps(work)
     def told_each(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        with _told(text):
+        with _told(lambda error: text(error, *args)):
             yield from work(*args, **kwargs)
 
     return told_each if inspect.isgeneratorfunction(work) else told

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from saga_sr.app.settings import AppSettings, settings_of
 from saga_sr.cli.command import Command, execute, in_order
 from saga_sr.core.errors import UsageError
+from saga_sr.core.imports import importing
 from saga_sr.core.termination import ends_in_order
 
 PASSWORD = "SAGA_SR_PASSWORD"
@@ -42,7 +43,8 @@ def work(config: DictConfig) -> None:
         root = Path(folder).resolve()
         # Read when Gradio is imported: where uploads go, and that nothing is told to anyone.
         os.environ.update(GRADIO_TEMP_DIR=str(root), GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
-        from saga_sr.app.site import serve
+        with importing():
+            from saga_sr.app.site import serve
 
         serve(settings, password, root)
 

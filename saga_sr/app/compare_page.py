@@ -32,7 +32,7 @@ class ComparePage:
     """
 
     def __init__(self, service: Service, words: Words, upload: str) -> None:
-        self._service, self._words = service, words
+        self._service, self.words = service, words
         with gr.Accordion(words("blind"), open=True):
             with gr.Column() as self._form:
                 self._ask(upload)
@@ -50,7 +50,7 @@ class ComparePage:
         self._wire()
 
     def _ask(self, upload: str) -> None:
-        words = self._words
+        words = self.words
         gr.Markdown(words("blind_about"), elem_classes="saga-soft", container=False)
         value = drop_value(words, upload, self._service.settings.upload_mb, True, choose_folder="")
         self._drop = own_element("saga-drop", value, {"added": "upload"})
@@ -62,7 +62,7 @@ class ComparePage:
         self._start = gr.Button(words("blind_start"), variant="primary", size="lg")
 
     def _way(self, title: str) -> list[Component]:
-        words, names = self._words, self._service.models.names
+        words, names = self.words, self._service.models.names
         with gr.Column(min_width=220):
             gr.Markdown(f"### {words(title)}", container=False)
             presets = [(words(f"preset_{name}"), name) for name in PRESETS]
@@ -95,7 +95,7 @@ class ComparePage:
         self, recording: str | None, first: str, second: str, report: str | None, request: gr.Request
     ) -> list[Any]:
         names, reports = self._service.models.names, self._service.reports.all()
-        choices = [(report_title(one, self._words), one.key) for one in reports]
+        choices = [(report_title(one, self.words), one.key) for one in reports]
         there = [one.key for one in reports]
         return [
             self._recordings(asked_by(request), recording),
@@ -134,10 +134,10 @@ class ComparePage:
         return [
             gr.Column(visible=not busy),
             gr.Button(visible=busy),
-            escape(status(listening, self._words)),
-            blind_value(listening, self._words),
+            escape(status(listening, self.words)),
+            blind_value(listening, self.words),
             gr.Column(visible=is_over),
-            result_html(listening, self._words) if is_over else "",
+            result_html(listening, self.words) if is_over else "",
         ]
 
     @as_toasts
@@ -158,7 +158,7 @@ class ComparePage:
             report = self._service.reports.find(key or "")
         except SagaError:  # it has been removed
             return ""
-        return report_html(report, self._words)
+        return report_html(report, self.words)
 
 
 def compare_page(service: Service, words: Words, upload: str) -> ComparePage:

@@ -33,7 +33,7 @@ class EnhancePage:
     """
 
     def __init__(self, service: Service, words: Words, upload: str) -> None:
-        self._service, self._words, self._upload = service, words, upload
+        self._service, self.words, self._upload = service, words, upload
         self._chosen, self._rows_known = gr.State(None), gr.State(None)
         self._drop = own_element("saga-drop", self._drop_value(False), {"added": "upload"})
         self._path_row(words)
@@ -67,10 +67,10 @@ class EnhancePage:
             self._path_add = gr.Button(words("path_add"), scale=1)
 
     def _formats(self) -> list[tuple[str, str]]:
-        return [(self._words("same"), SAME), *((how.name, name) for name, how in FORMATS.items())]
+        return [(self.words("same"), SAME), *((how.name, name) for name, how in FORMATS.items())]
 
     def _drop_value(self, compact: bool) -> dict[str, Any]:
-        return drop_value(self._words, self._upload, self._service.settings.upload_mb, compact)
+        return drop_value(self.words, self._upload, self._service.settings.upload_mb, compact)
 
     def shown_in(self, tab: gr.Tab) -> None:
         """Let models be chosen that were offered by the time that `tab`, with the page in it, is shown."""
@@ -127,8 +127,8 @@ class EnhancePage:
         shown = space.entries.get(chosen or "")
         return [
             self._drop_value(bool(entries)),
-            {"version": version, "chosen": chosen, "rows": rows(self._service, entries, self._words)},
-            player_value(shown, self._words.language) if shown else None,
+            {"version": version, "chosen": chosen, "rows": rows(self._service, entries, self.words)},
+            player_value(shown, self.words.language) if shown else None,
             gr.Row(visible=there),
             gr.Button(visible=not busy),
             gr.Button(visible=busy),
@@ -201,21 +201,21 @@ class EnhancePage:
     def _saved_into(self, folder: str, suffix: str, model: str, preset: str, request: gr.Request, *values: Any) -> None:
         settings = EnhanceSettings().changed(**changes_of(values))
         files = self._service.save_into(asked_by(request), folder, suffix, settings)
-        gr.Info(self._words("saved_into", count=len(files), folder=escape(str(files[0].parent))))
+        gr.Info(self.words("saved_into", count=len(files), folder=escape(str(files[0].parent))))
 
     def _estimated(self, model: str, preset: str, request: gr.Request, *values: Any) -> Iterator[str]:
         asked = asked_by(request)
         if not any(entry.restored_s for entry in self._service.space(asked).entries.values()):
             yield ""
             return
-        yield self._words("estimating")
+        yield self.words("estimating")
         try:
             settings = EnhanceSettings().changed(preset, **changes_of(values))
             seconds = self._service.estimate_s(asked, model, settings)
         except SagaError as error:
-            yield str(error)
+            yield self.words.error(error)
         else:
-            yield self._words("estimate", time=duration(max(seconds, 1), self._words))
+            yield self.words("estimate", time=duration(max(seconds, 1), self.words))
 
     def _commanded(
         self, chosen: str | None, suffix: str, model: str, preset: str, request: gr.Request, *values: Any
@@ -225,7 +225,7 @@ class EnhancePage:
             changes = changes_of(values)
             source = self._service.models.source(model)
         except SagaError as error:
-            return str(error)
+            return self.words.error(error)
         alike: dict[str, list[Entry]] = {}
         for entry in space.entries.values():
             alike.setdefault(repr((written_as(entry, suffix), entry.cutoffs_hz)), []).append(entry)

@@ -30,7 +30,7 @@ class InspectPage:
     """
 
     def __init__(self, service: Service, words: Words, upload: str) -> None:
-        self._service, self._words, self._files = service, words, service.model_files
+        self._service, self.words, self._files = service, words, service.model_files
         self._chosen = gr.State("")
         keys = {"drop": "inspect_drop", "drop_more": "inspect_drop_more", "choose_folder": ""}
         value = drop_value(words, upload, service.settings.upload_mb, True, **keys)
@@ -56,7 +56,7 @@ class InspectPage:
         tab.select(self._choices, self._named, self._named, **QUIET)
 
     def _form(self) -> None:
-        words = self._words
+        words = self.words
         with gr.Row(elem_classes="saga-narrow", equal_height=True):
             formats = [(words("convert_package"), PACKAGE), (words("convert_onnx"), ONNX)]
             self._format = gr.Dropdown(formats, value=PACKAGE, label=words("convert_format"))
@@ -109,7 +109,7 @@ class InspectPage:
             named,
             gr.Column(visible=True),
             self._files.inspect_command(asked, named),
-            contents_html(source.name, found, self._words),
+            contents_html(source.name, found, self.words),
             gr.Accordion(visible=source.can_be_exported),
             gr.Row(visible=source.has_kinds),
         ]
@@ -124,7 +124,7 @@ class InspectPage:
         try:
             return self._files.export_command(asked_by(request), named, Conversion(*values), folder)
         except SagaError as error:
-            return str(error)
+            return self.words.error(error)
 
     @as_toasts
     def _downloaded(self, named: str, folder: str, request: gr.Request, *values: Any) -> str:
@@ -138,7 +138,7 @@ class InspectPage:
         target, notes = self._files.export(asked_by(request), named, Conversion(*values), folder)
         for note in notes:
             gr.Warning(escape(note))
-        gr.Info(self._words("converted", folder=escape(str(target))))
+        gr.Info(self.words("converted", folder=escape(str(target))))
 
 
 def inspect_page(service: Service, words: Words, upload: str) -> InspectPage:

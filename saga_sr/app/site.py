@@ -181,6 +181,7 @@ def _listening(settings: AppSettings) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
+        listening.listen()  # who reads the address can connect at once, and is answered as soon as the server runs
     except OSError as error:
         listening.close()
         raise ConfigError(

@@ -33,7 +33,7 @@ class TrainPage:
     """The page, in the Gradio container that it is made in."""
 
     def __init__(self, service: Service, words: Words) -> None:
-        self._service, self._words, self._runs = service, words, service.runs
+        self._service, self.words, self._runs = service, words, service.runs
         self._chosen, self._compared, self._clips = gr.State(None), gr.State([]), gr.State([])
         if self._runs.can_start:
             with gr.Accordion(words("new_run"), open=True):
@@ -59,10 +59,12 @@ class TrainPage:
                 [tab.select, *(one.change for one in self._asked)], self._planned, self._asked,
                 [self._said, self._command], **QUIET, trigger_mode="always_last",
             )  # fmt: skip
+            # They are composed first, which an app whose users train nothing need not wait for.
+            tab.select(self._settable, self._recipe, self._setting, **QUIET)
         tab.select(self._refreshed, *self._watched, **QUIET)
 
     def _form(self) -> None:
-        words, recipe = self._words, recipes()[0].name
+        words, recipe = self.words, recipes()[0].name
         with gr.Row(elem_classes="saga-narrow"):
             self._recipe = gr.Dropdown([one.name for one in recipes()], value=recipe, label=words("recipe"))
             self._name = gr.Textbox(self._free_name(recipe), label=words("name"), max_lines=1)
@@ -73,7 +75,7 @@ class TrainPage:
             self._check = gr.Button(words("check"), scale=1)
         self._report = gr.HTML(apply_default_css=False)
         with gr.Row(elem_classes="saga-narrow", equal_height=True):
-            self._setting = gr.Dropdown([*changeable(recipe)], value=None, label=words("setting"))
+            self._setting = gr.Dropdown([], value=None, label=words("setting"))
             self._value = gr.Dropdown([], label=words("value"), allow_custom_value=True)
             self._add = gr.Button(words("add_change"))
         self._changes = gr.Textbox(label=words("changes"), lines=2, max_lines=12, elem_classes="saga-mono")
@@ -126,6 +128,9 @@ class TrainPage:
         about = next(one.about for one in recipes() if one.name == recipe)
         return [about, self._free_name(recipe), gr.Dropdown([*changeable(recipe)], value=None)]
 
+    def _settable(self, recipe: str) -> gr.Dropdown:
+        return gr.Dropdown([*changeable(recipe)])
+
     def _setting_chosen(self, recipe: str, setting: str | None) -> gr.Dropdown:
         there = changeable(recipe)
         if setting not in there:
@@ -143,12 +148,12 @@ class TrainPage:
         try:
             planned = self._runs.plan(recipe, source, split(changes), name)
         except SagaError as error:
-            return _plain(str(error)), ""
-        return self._words("ready"), command_line(planned)
+            return _plain(self.words.error(error)), ""
+        return self.words("ready"), command_line(planned)
 
     @as_toasts
     def _costed(self, recipe: str, source: str, changes: str, name: str) -> str:
-        return cost_html(training_cost(self._runs.plan(recipe, source, split(changes), name).overrides), self._words)
+        return cost_html(training_cost(self._runs.plan(recipe, source, split(changes), name).overrides), self.words)
 
     @as_toasts
     def _checked(self, recipe: str, source: str, licences: str) -> Iterator[str]:
@@ -162,28 +167,28 @@ class TrainPage:
         with ThreadPoolExecutor(1) as pool:
             checking = pool.submit(self._runs.check, source, licences, progress)
             while not checking.done():
-                yield f"<p>{self._words('checking', done=far[0], all=far[1])}</p>"
+                yield f"<p>{self.words('checking', done=far[0], all=far[1])}</p>"
                 time.sleep(TOLD_EVERY_S)
-        yield report_html(checking.result(), model_rate(recipe) / 2, self._words)
+        yield report_html(checking.result(), model_rate(recipe) / 2, self.words)
 
     @as_toasts
     def _started(self, recipe: str, source: str, changes: str, name: str, compared: list[str]) -> list[Any]:
         key = key_of(self._runs.start(recipe, source, split(changes), name).folder)
-        return [runs_value(self._runs, self._words, key, compared), key, self._free_name(recipe)]
+        return [runs_value(self._runs, self.words, key, compared), key, self._free_name(recipe)]
 
     # -- runs ----------------------------------------------------------------------------------------------------------
 
     def _refreshed(self, chosen: str | None, compared: list[str]) -> list[Any]:
-        shown = runs_value(self._runs, self._words, chosen, compared)
+        shown = runs_value(self._runs, self.words, chosen, compared)
         if chosen is None and shown["rows"]:
             chosen = shown["rows"][0]["key"]
-            return [runs_value(self._runs, self._words, chosen, compared), chosen, self._clips_of(chosen)]
+            return [runs_value(self._runs, self.words, chosen, compared), chosen, self._clips_of(chosen)]
         return [shown, gr.skip(), self._clips_of(chosen)]  # another may have been chosen meanwhile
 
     @as_toasts
     def _chose(self, compared: list[str], event: gr.EventData) -> list[Any]:
         key = str(event.key)
-        return [runs_value(self._runs, self._words, key, compared), key]
+        return [runs_value(self._runs, self.words, key, compared), key]
 
     @as_toasts
     def _acted(
@@ -194,11 +199,11 @@ class TrainPage:
             compared = [one for one in compared if one != key] if key in compared else [*compared, key]
         elif action == "try":
             tried = self._service.offer(asked_by(request), str(self._runs.export(key)))
-            gr.Info(self._words("tried", name=escape(tried)))
+            gr.Info(self.words("tried", name=escape(tried)))
         elif action in ("stop", "resume"):
             chosen = key
             (self._runs.stop if action == "stop" else self._runs.resume)(key)
-        return [runs_value(self._runs, self._words, chosen, compared), chosen, compared, tried]
+        return [runs_value(self._runs, self.words, chosen, compared), chosen, compared, tried]
 
     def _clips_of(self, chosen: str | None) -> list[int]:
         """The numbers of the clips of the chosen run, as far as there are any."""
@@ -209,7 +214,7 @@ class TrainPage:
 
     def _clips_shown(self, chosen: str | None) -> list[Any]:
         there = self._clips_of(chosen)
-        choices = [(self._words("clip_number", n=number + 1), f"{chosen} {number}") for number in there]
+        choices = [(self.words("clip_number", n=number + 1), f"{chosen} {number}") for number in there]
         return [gr.Row(visible=bool(there)), gr.Dropdown(choices, value=choices[0][1] if choices else None)]
 
     def _heard(self, chosen: str | None, clip: str | None, against: str) -> dict[str, Any] | None:
@@ -219,7 +224,7 @@ class TrainPage:
             run = self._runs.run(chosen)
         except SagaError:
             return None
-        return clip_value(self._runs, run, int(clip.rpartition(" ")[2]), against, self._words.language)
+        return clip_value(self._runs, run, int(clip.rpartition(" ")[2]), against, self.words.language)
 
 
 def _plain(text: str) -> str:

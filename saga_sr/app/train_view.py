@@ -45,7 +45,7 @@ def runs_value(runs: TrainingRuns, words: Words, chosen: str | None, compared: S
         "columns": [*columns, words("changed")],
         "rows": [_row(key, one, words, key in compared) for key, one in there.items()],
         "chosen": chosen,
-        "reason": run.reason if run else "",
+        "reason": words.error(run.reason) if run else "",
         "facts": _facts(run, runs.usage(run), words) if run else [],
         "curves": _curves(together),
     }
@@ -141,7 +141,9 @@ def report_html(report: FolderReport, nyquist_hz: float, words: Words) -> str:
         said = words("report_whole") if end is None else words("report_ends", khz=f"{end / 1000:g}")
         parts += [f"<p><strong>{escape(said)}</strong></p>", _bars(report, words)]
     if report.bad:
-        parts.append(_named(words("report_bad", count=len(report.bad)), [said for _, said in report.bad], words))
+        parts.append(
+            _named(words("report_bad", count=len(report.bad)), [words.error(said) for _, said in report.bad], words)
+        )
     if report.unlicensed:
         names = [path.name for path in report.unlicensed]
         parts.append(_named(words("report_unlicensed", count=len(names)), names, words))

@@ -100,6 +100,7 @@ def plan(
     return Plan(words, overrides, config)
 
 
+@cache
 def changeable(recipe: str) -> dict[str, str]:
     """The settings and groups that can be changed, with what they are by `recipe`, as text in Hydra's grammar.
 

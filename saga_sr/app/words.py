@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from saga_sr.app.sentences import in_chinese
+
 # Each language with its own name and its code for browsers.
 LANGUAGES = {"en": ("English", "en"), "zh": ("中文", "zh-CN")}
 # By key, what it is called in each of the LANGUAGES in turn; `{name}` is filled in.
@@ -27,3 +29,7 @@ class Words:
         """What `key` is called, with `values` in it."""
         said = self._table[key][self._column]
         return said.format(**values) if values else said
+
+    def error(self, sentence: object) -> str:
+        """What an error is said to be, in this language as far as it is known there."""
+        return in_chinese(str(sentence)) if self.language == "zh" else str(sentence)

@@ -149,7 +149,7 @@ def test_recordings_are_checked_on_a_phone_in_chinese(
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert serious_findings(page) == []
     page.get_by_label("本机上的录音文件夹").fill("/etc")
-    visit.see(re.compile("lies in no folder"))
+    visit.see(re.compile("/etc 不在本应用可用的文件夹"))
     for path in ("saga/run/0000/0/output.flac", "saga/run/0000/0/..%2F..%2Frun.json.flac"):
         assert page.request.get(visit.address + path).status == 404
     assert not visit.errors
