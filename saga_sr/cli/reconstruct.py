@@ -45,9 +45,10 @@ def work(config: DictConfig) -> None:
     from saga_sr.inference.naming import result_places
     from saga_sr.pages.reconstruction_page import write_reconstruction_page
 
-    for name in ("codecs", "input"):
-        if OmegaConf.is_missing(config, name):
-            raise UsageError(f"{name} is required; add {name}=... to the command.")
+    if OmegaConf.is_missing(config, "codecs"):
+        raise UsageError(f"codecs is required; add codecs=... to the command, of {', '.join(known_codecs())}.")
+    if OmegaConf.is_missing(config, "input"):
+        raise UsageError("No recording is named; add files or folders to the command.")
     longest_s = checked_length(config.max_length)
     found = find_recordings(config.input if isinstance(config.input, ListConfig) else [config.input])
     output = Path(config.output)
@@ -125,6 +126,11 @@ def in_this_command(error: SagaError, name: str) -> str:
     return re.sub(r"\bcodec\.", f"codec.{name}.", str(error))
 
 
+def known_codecs() -> list[str]:
+    """The options of the group `codec`."""
+    return sorted(path.stem for path in (Path(CONF_DIR) / "codec").glob("*.yaml"))
+
+
 def with_codecs(words: Sequence[str]) -> list[str]:
     """`words` with the settings of each codec that they name.
 
@@ -133,7 +139,7 @@ def with_codecs(words: Sequence[str]) -> list[str]:
     """
     given = [word for word in words if word.startswith(CODECS)]
     names = [name for word in given for name in word.removeprefix(CODECS).strip("[]").replace(" ", "").split(",")]
-    known = sorted(path.stem for path in (Path(CONF_DIR) / "codec").glob("*.yaml"))
+    known = known_codecs()
     for name in names:
         if name not in known:
             raise UsageError(f"There is no codec {name!r}; choose of {', '.join(known)}.")

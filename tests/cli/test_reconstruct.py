@@ -171,8 +171,8 @@ def test_bad_input_is_answered_in_a_sentence(tmp_path: Path, dac_folder: Path) -
 
     refused(UsageError, "no codec 'mdtc'; choose of .*dac, .*mdct, .*oobleck", "codecs=mdct,mdtc", str(good))
     refused(UsageError, "names a codec twice", "codecs=mdct,mdct", str(good))
-    refused(UsageError, "codecs is required", str(good))
-    refused(UsageError, "input is required", "codecs=mdct")
+    refused(UsageError, "codecs is required; .* of .*dac, .*mdct, .*oobleck", str(good))
+    refused(UsageError, "No recording is named", "codecs=mdct")
     refused(UsageError, "There is no file", "codecs=mdct", str(tmp_path / "none.wav"))
     refused(AudioError, "text.wav", "codecs=mdct", str(good), str(text))
     refused(AudioError, "gives 0.023 s, where codecs and metrics need 0.1 s", "codecs=mdct", str(short))

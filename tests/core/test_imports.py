@@ -93,10 +93,11 @@ def test_verbs_that_need_an_extra_name_it(tmp_path: Path) -> None:
         ["prepare", f"data.path={tmp_path}", f"output={tmp_path}/out"],
         ["caption", f"data.path={tmp_path}", f"model={tmp_path}", f"output={tmp_path}/captions.csv"],
         ["compare", str(tmp_path)],
+        ["reconstruct", "codecs=mdct", str(tmp_path)],
         ["app", "open=false"],
     )
     extras = {"train": "train", "evaluate": "train", "prepare": "train", "caption": "saga", "compare": "train"}
-    extras["app"] = "app"
+    extras |= {"reconstruct": "train", "app": "app"}
     for verb, extra in extras.items():
         assert f"{verb}: error: " in said and "Traceback" not in said, said
         (line,) = [line for line in said.splitlines() if line.startswith(f"{verb}: ")]
