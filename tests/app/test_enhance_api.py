@@ -57,8 +57,8 @@ def test_a_program_enhances_by_the_app_as_by_python(client: Client, old: Path, t
     assert client.predict(api_name="/recordings") == []
 
 
-def test_the_example_of_the_readme(app: App, old: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = re.findall(r"```python\n(from gradio_client.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_example_of_the_docs(app: App, old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```python\n(from gradio_client.*?)```", (ROOT / "docs/app.md").read_text(), re.DOTALL)
     exec(example.replace("http://127.0.0.1:7860/", app.address).replace("old.mp3", str(old)))
     saved = capsys.readouterr().out.splitlines()[-1]
     assert saved.endswith("old.flac") and soundfile.info(saved).samplerate == 44_100
