@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from mel_networks import make_audioldm2, make_vocoder
 from omegaconf import OmegaConf
 from programs import ROOT, program
 
+from saga_sr.cli.main import dispatch
+from saga_sr.evaluation import reconstruction
+from saga_sr.evaluation.perceptual import Heard
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.package import build
 
@@ -84,3 +88,17 @@ def test_it_works_with_codecs_of_48_khz(tmp_path: Path) -> None:
     model = build(OmegaConf.to_container(config.model, resolve=True))
     assert model.codec.sample_rate == 48_000
     assert model.codec.encode(0.1 * torch.randn(1, 1, 48_000)).shape == (1, 20, 94)
+
+
+def test_both_ways_back_are_methods_of_reconstruct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconstruction, "listen", lambda *_: Heard(dict.fromkeys(("pesq", "stoi", "visqol")), {}))
+    sf.write(tmp_path / "tone.wav", 0.2 * np.sin(np.arange(22_050) / 10), 44_100)
+    path = f"codec.audioldm2_music.path={make_audioldm2(tmp_path / 'weights')}"
+    words = ["codecs=audioldm2_music", path, "codec.audioldm2_music.latent_dim=32", f"output={tmp_path}"]
+    dispatch(["reconstruct", *words, str(tmp_path / "tone.wav")])
+    analysis = json.loads((tmp_path / "tone_analysis.json").read_text())
+    assert list(analysis["methods"]) == ["audioldm2_music_vocoder", "audioldm2_music_griffin_lim"]
+    for found in analysis["methods"].values():
+        assert sf.info(tmp_path / found["audio"]).frames == 22_050
+        assert {"snr", "correlation", "rmse"} <= found["metrics"].keys() and found["seconds"] > 0
+        assert found["latent"]["numbers_per_second"] == pytest.approx(25 * 32, rel=0.05)
