@@ -11,7 +11,7 @@ else
 DATA := data=synthetic
 endif
 
-.PHONY: install demo test check docs
+.PHONY: install demo test check docs wheel
 
 install: $(INSTALLED)
 
@@ -49,3 +49,6 @@ check: $(INSTALLED)
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet
 	@echo "Pages: outputs/site/index.html"
+
+wheel: $(INSTALLED)
+	$(RUN) -m hatchling build -d dist

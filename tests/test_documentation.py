@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import yaml
 from programs import ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
@@ -130,3 +131,28 @@ def test_the_picture_has_every_room_above_what_it_imports() -> None:
     assert {*height} == {*arrows} and len(height) > 20
     for room, others in arrows.items():
         assert all(height[room] < height[other] for other in others), room
+
+
+def test_what_is_run_elsewhere_is_what_is_run_here() -> None:
+    """Workflows name targets of the Makefile, and commits are checked as `make check` does."""
+    makefile = (ROOT / "Makefile").read_text()
+    targets = {*re.findall(r"(?m)^(\w+):", makefile)}
+    named = set()
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for job in yaml.safe_load(path.read_text())["jobs"].values():
+            named |= {step["run"].split()[1] for step in job["steps"] if "run" in step}
+    assert named == {"check", "test", "wheel", "docs"} and named <= targets
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    check = makefile.split("\ncheck:")[1].split("\n\n")[0].replace("$(RUN)", ".venv/bin/python")
+    assert [hook["entry"] for hook in hooks] == [line.strip() for line in check.splitlines()[1:]]
+
+
+def test_forms_ask_for_what_doctor_says_and_the_citation_is_of_this_version() -> None:
+    from saga_sr.core.version import __version__
+
+    for name in ("fault", "wish"):
+        form = yaml.safe_load((ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml").read_text())
+        asked = [part["attributes"]["label"] for part in form["body"]]
+        assert "What `saga-sr doctor` says" in asked
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert (cited["version"], cited["license"], cited["cff-version"]) == (__version__, "MIT", "1.2.0")
