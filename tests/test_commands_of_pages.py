@@ -156,8 +156,8 @@ def runs(words: list[str], here: Path) -> None:
 
 def composes(words: list[str], here: Path) -> None:
     """See that there are such settings, and that they have such values."""
-    if "-m" in words:
-        read(TRAIN, words[1:], {**OPTIONS, **HYDRA_OPTIONS}, sweeps=True)
+    if words[0] == "train":
+        read(TRAIN, words[1:], {**OPTIONS, **HYDRA_OPTIONS}, sweeps="-m" in words)
         return
     first = [re.sub(r"^(experiment=\w+),.*", r"\1", word) for word in words]
     done = program("-m", "saga_sr", *first, "--cfg", "job", cwd=here)
