@@ -65,6 +65,10 @@ class FolderReport:
         bars = Counter(max(1, math.ceil(hz / BAR_HZ - 0.01)) for hz in self.edges_hz)
         return [(bar * BAR_HZ, bars[bar]) for bar in range(1, max(bars, default=0) + 1)]
 
+    def whole(self, nyquist_hz: float) -> int:
+        """How many of the measured files go as far up as a model that restores up to `nyquist_hz`."""
+        return sum(edge >= WHOLE * nyquist_hz for edge in self.edges_hz)
+
     def ends_hz(self, nyquist_hz: float) -> float | None:
         """Where this data ends, to half a kHz: nine in ten files go no higher; None where it goes as far as the model.
 

@@ -123,22 +123,25 @@ def report_html(report: FolderReport, nyquist_hz: float, words: Words) -> str:
     Args:
         nyquist_hz: up to which the model restores.
     """
-    whole = report.opened == report.files
+    all_opened = report.opened == report.files
     hours = f"{report.hours:.3g}"
     facts = [
         (words("report_files"), f"{report.files:,}"),
-        (words("report_hours"), hours if whole else words("report_about", n=hours)),
+        (words("report_hours"), hours if all_opened else words("report_about", n=hours)),
         (words("report_rates"), _counts((f"{rate / 1000:g} kHz", n) for rate, n in report.rates.most_common())),
         (words("report_channels"), _counts((str(channels), n) for channels, n in report.channels.most_common())),
     ]
     if report.licences:
         facts.append((words("report_licences"), _counts(report.licences.most_common())))
     parts = [facts_html(facts)]
-    if not whole:
+    if not all_opened:
         parts.append(f"<p>{escape(words('report_opened', opened=report.opened, files=report.files))}</p>")
     if report.edges_hz:
-        end = report.ends_hz(nyquist_hz)
-        said = words("report_whole") if end is None else words("report_ends", khz=f"{end / 1000:g}")
+        end, whole, count = report.ends_hz(nyquist_hz), report.whole(nyquist_hz), len(report.edges_hz)
+        if end is not None:
+            said = words("report_ends", khz=f"{end / 1000:g}")
+        else:
+            said = words("report_whole") if whole == count else words("report_partly", n=whole, count=count)
         parts += [f"<p><strong>{escape(said)}</strong></p>", _bars(report, words)]
     if report.bad:
         parts.append(

@@ -80,6 +80,10 @@ WORDS: Table = {
         "这些数据止于 {khz} kHz：模型无法从中学到更高的频率。",
     ),
     "report_whole": ("This data goes as far up as the model does.", "这些数据的频带与模型一样完整。"),
+    "report_partly": (
+        "{n} of {count} measured recordings go as far up as the model does.",
+        "测量的 {count} 个录音中，有 {n} 个的频带与模型一样完整。",
+    ),
     "report_licences": ("Licences", "许可证"),
     "report_unlicensed": ("Without a licence: {count}", "没有许可证：{count}"),
     "and_more": ("and {count} more", "以及另外 {count} 个"),

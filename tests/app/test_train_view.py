@@ -33,3 +33,12 @@ def test_names_of_files_are_never_markup() -> None:
 def test_without_runs_there_is_a_sentence(tmp_path: Path) -> None:
     shown = runs_value(TrainingRuns([tmp_path], []), ENGLISH, "gone", ["gone"])
     assert shown["rows"] == [] and shown["curves"] == [] and shown["empty"].startswith("No runs yet")
+
+
+def test_it_is_said_how_much_of_the_data_is_whole() -> None:
+    def said(*edges_hz: float) -> str:
+        return report_html(FolderReport(files=4, opened=4, edges_hz=[*edges_hz]), 22_050, ENGLISH)
+
+    assert "goes as far up as the model does" in said(21_000, 22_050, 24_000, 22_050)
+    assert "1 of 4 measured recordings go as far up" in said(8000, 8000, 8000, 22_050)
+    assert "ends at 8 kHz" in said(8000, 8000, 8000, 8000)

@@ -22,6 +22,7 @@ button.name { border: 0; padding: 0; font-weight: 600; text-decoration: underlin
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .5rem 1rem; margin: 1rem 0 }
 .facts dt { color: var(--body-text-color-subdued); font-size: .82rem }
 .facts dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
+.facts .wide { grid-column: 1 / -1 }
 .reason { overflow-wrap: anywhere }
 .curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)); gap: 1rem }
 figure { margin: 0; min-width: 0 }
@@ -34,6 +35,8 @@ svg .axis { stroke: var(--border-color-primary) }
 .key::before { content: ""; display: inline-block; width: .8em; height: .25em; background: var(--line);
   margin-inline-end: .35em; vertical-align: middle }
 `;
+// Facts of more signs than this have a line of their own.
+const WIDE = 20;
 // Told apart on white and on black.
 const LINES = ["#3b82f6", "#d97706", "#0d9f72", "#d9489b"];
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [320, 170, 46, 18, 8];
@@ -61,7 +64,8 @@ class Runs extends DataElement {
     );
     root.querySelector(".reason").textContent = reason;
     root.querySelector(".facts").replaceChildren(...facts.map(([label, text]) =>
-      make("div", {}, [make("dt", { textContent: label }), make("dd", { textContent: text })])));
+      make("div", { className: text.length > WIDE ? "wide" : "" },
+        [make("dt", { textContent: label }), make("dd", { textContent: text })])));
     root.querySelector(".curves").replaceChildren(...curves.map(figure));
     if (focused) root.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
   }
