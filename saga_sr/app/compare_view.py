@@ -46,8 +46,10 @@ def blind_value(listening: Listening, words: Words) -> dict[str, Any] | None:
 
 def status(listening: Listening, words: Words) -> str:
     """How far a test is that cannot be heard yet, as text; empty for one that can."""
+    if listening.are_alike:
+        return words("blind_alike")
     if listening.state == "failed":
-        return listening.failure
+        return words.error(listening.failure)
     if listening.state == "preparing":
         return words("blind_preparing", percent=f"{100 * listening.share:.0f}")
     return words("blind_cancelled") if listening.state == "cancelled" else ""

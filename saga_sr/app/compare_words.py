@@ -25,6 +25,10 @@ WORDS: Table = {
     "blind_stop": ("End the test and tell", "结束并揭晓"),
     "blind_preparing": ("Both are being made: {percent} %", "正在生成两个版本：{percent} %"),
     "blind_cancelled": ("cancelled", "已取消"),
+    "blind_alike": (
+        "Both ways give the same result, sample by sample; choose ways that differ.",
+        "两种方式的结果逐样本相同；请选择不同的方式。",
+    ),
     "blind_trial": ("Trial {n} of {count}: which one is X?", "第 {n} 次，共 {count} 次：X 是哪一个？"),
     "blind_listen": ("Listen to", "试听"),
     "blind_is_a": ("X is A", "X 是 A"),

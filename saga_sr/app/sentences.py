@@ -95,6 +95,12 @@ SENTENCES = (
      "{name} 未说明属于哪种模型，因此无法转换；请给出模型包、训练，或训练中的检查点。"),
     ("{name} cannot be written ({why}); free some space.", "无法写入 {name}（{why}）；请腾出一些空间。"),
     ("{name} cannot be written ({why}); give another folder.", "无法写入 {name}（{why}）；请换一个文件夹。"),
+    ("{path} cannot be read: it is damaged, or holds more than tensors, which could be code; copy it again, or save "
+     "its weights as safetensors.",
+     "无法读取 {path}：文件已损坏，或含有张量以外的内容（可能是代码）；请重新复制，或将权重存为 safetensors。"),
+    ("{path} cannot be read ({why}); it is missing or truncated: copy it again.",
+     "无法读取 {path}（{why}）；文件缺失或不完整，请重新复制。"),
+    ("{path} is of no layout that is read here; give {read}.", "无法识别 {path} 的格式；请给出 {read}。"),
     ("{change} is no change of a setting; write one like steps=8.",
      "{change} 不是对设置的更改；请写成 steps=8 这样的形式。"),
     # Comparing.

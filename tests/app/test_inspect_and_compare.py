@@ -66,7 +66,7 @@ def test_what_is_wrong_with_a_file_is_one_sentence(
     visit.see("开销")
     assert_fit_for_all(visit, serious_findings, app)
     visit.page.locator("saga-drop input.files").last.set_input_files(hostile)
-    visit.see(f"{hostile.name} cannot be read: it is damaged, or holds more than tensors, which could be code")
+    visit.see(f"无法读取 {hostile.name}：文件已损坏，或含有张量以外的内容（可能是代码）")
     assert visit.page.evaluate("window.stolen") is None
 
 
