@@ -14,6 +14,8 @@ import torch
 from programs import ROOT
 from torch import Tensor
 
+# The recorded sizes, and as little silence as possible.
+TINY_AUDIOSR = ["backbone.width=32", "backbone.multipliers=[1,1,2,2]", "backbone.blocks=1", "codec.pad_s=0"]
 RECORDED = ROOT / "tests" / "weights" / "audiosr_tiny.safetensors"
 
 

@@ -23,6 +23,8 @@ from saga_sr.packages.finding import digest, find_model, signature
 
 logger = logging.getLogger(__name__)
 
+AUDIOSR = "audiosr"
+
 
 def run(config: DictConfig) -> None:
     """Enhance `config.input`, a path or several, into `config.output` with the model `config.model`, the
@@ -35,6 +37,7 @@ def run(config: DictConfig) -> None:
         SagaError: nothing can be done at all, or (at the end) some files could not be enhanced.
     """
     check_way(config.overwrite)
+    config.model = model_of(config.model, config.path)
     if config.jobs < 1:
         raise ConfigError(f"jobs={config.jobs} is not possible; give the number of processes that share the files.")
     settings = settings_of(config.enhance)
@@ -71,6 +74,24 @@ def run(config: DictConfig) -> None:
                 }
                 batch.write_manifest(Path(config.manifest), described)
     batch.conclude()
+
+
+def model_of(model: str | None, path: str | None) -> str | None:
+    """What `model` stands for: AudioSR's checkpoint at `path` is made a package of first.
+
+    Raises:
+        ConfigError: one of the two alone.
+        SagaError: the checkpoint cannot be used.
+    """
+    if path is None and model == AUDIOSR and not Path(model).exists():
+        raise ConfigError(f"model={AUDIOSR} needs path=FILE, AudioSR's pytorch_model.bin, or path=OWNER/NAME on a hub.")
+    if path is None:
+        return model
+    if model != AUDIOSR:
+        raise ConfigError(f"path={path} is for model={AUDIOSR}; leave it out, or give model={path}.")
+    from saga_sr.packages.audiosr import converted
+
+    return str(converted(path))
 
 
 def do(config: DictConfig, jobs: Sequence[Job], batch: Batch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from saga_sr.codecs.audiosr import FILE
 from saga_sr.codecs.dac import package_names
 from saga_sr.codecs.oobleck import MEND
 from saga_sr.codecs.published import check_folder
@@ -19,12 +21,13 @@ from saga_sr.core.run_folder import is_run
 from saga_sr.packages.finding import find_model
 from saga_sr.packages.layout import ASSETS
 from saga_sr.packages.package import build, read_config
+from saga_sr.weights.audiosr import is_audiosr, read_audiosr
 from saga_sr.weights.stable_audio import MARK, read_weights
 from saga_sr.weights.tensor_files import Tensors, load_saved, load_tensors
 
 READ = (
-    "a model package, a run or checkpoint of training, Stable Audio's or SAGA-SR's weights, or the folder or file of a "
-    "DAC, an Oobleck autoencoder or a T5 encoder"
+    "a model package, a run or checkpoint of training, Stable Audio's, SAGA-SR's or AudioSR's weights, or the folder "
+    "or file of a DAC, an Oobleck autoencoder or a T5 encoder"
 )
 
 
@@ -79,6 +82,8 @@ def _folder(folder: Path) -> Contents | None:
         return _package(folder)
     if (folder / "transformer").is_dir():
         return _stable_audio(folder)
+    if (folder / FILE).is_file():
+        return _audiosr(folder / FILE)
     for place in (folder, folder / "vae"):
         config = _config(place)
         kind = config.get("_class_name", config.get("model_type"))
@@ -97,6 +102,8 @@ def _file(path: Path) -> Contents | None:
         raise WeightsError(f"{path} holds itself within itself, so it is damaged or made up; copy it again.") from error
     if any(name.endswith(MARK) for name in tensors):
         return _stable_audio(path)
+    if is_audiosr({name.removeprefix("state_dict."): tensor for name, tensor in tensors.items()}):
+        return _audiosr(path)
     if any(name.startswith("state_dict.model.backbone.") for name in tensors):
         return _checkpoint(saved, tensors)
     if isinstance(saved, dict) and "metadata" in saved and "state_dict" in saved:
@@ -171,6 +178,16 @@ def _stable_audio(path: Path) -> Contents:
         f"latents are divided by {weights.latent_scale:g}",
     ]
     return Contents(f"Stable Audio's transformer in {layout}, for init_from=PATH", facts, _entries(sources, ours))
+
+
+def _audiosr(path: Path) -> Contents:
+    weights = read_audiosr(path)
+    reasons = Counter(weights.unused.values())
+    facts = [f"latents are divided by {weights.latent_scale:g}", *weights.remarks]
+    facts += [f"{count} not used: {why}" for why, count in reasons.most_common()]
+    whole = "for model=audiosr path=PATH, init_from=PATH or codec=audiosr codec.path=PATH"
+    recognised = f"AudioSR's checkpoint, {whole}" if weights.unet.tensors else "AudioSR's codec, for codec=audiosr"
+    return Contents(recognised, facts, _entries(load_tensors(path), weights.becomes))
 
 
 def _oobleck(folder: Path, config: dict[str, Any]) -> Contents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any, cast
@@ -13,11 +14,17 @@ from saga_sr.core.config import CONF_DIR
 from saga_sr.core.errors import WeightsError
 from saga_sr.core.version import __version__
 from saga_sr.model import SuperResolver
+from saga_sr.packages import hub
+from saga_sr.packages.finding import signature
+from saga_sr.packages.layout import is_package
 from saga_sr.packages.package import build, save_package
-from saga_sr.weights.audiosr import AudioSRWeights, read_audiosr
+from saga_sr.weights.audiosr import AudioSRWeights, is_audiosr, read_audiosr
+from saga_sr.weights.tensor_files import load_saved
 
 logger = logging.getLogger(__name__)
 
+# What its file is called on a hub.
+PUBLISHED = "pytorch_model.bin"
 CARD = """---
 license: {license}
 library_name: saga-sr
@@ -37,6 +44,39 @@ Of the {total} tensors in the file {used} are in this package. The others:
 
 `saga-sr inspect FILE` says what became of each.
 """
+
+
+def converted(path: str) -> Path:
+    """The package of the checkpoint at `path`, made once, in float16, and kept in the user's cache.
+
+    Args:
+        path: a file, or owner/name on a hub.
+
+    Raises:
+        WeightsError, PackageError: see `convert`; or there is no such checkpoint.
+    """
+    checkpoint = Path(path).expanduser()
+    if not checkpoint.exists() and hub.is_name(path) and not Path(path.split("/")[0]).exists():
+        checkpoint = hub.fetch_file(path, PUBLISHED)
+    if not checkpoint.is_file():
+        raise WeightsError(f"There is no checkpoint of AudioSR at {path}; give path=FILE, or owner/name on a hub.")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "saga-sr"
+    folder = cache / f"audiosr-{signature(checkpoint)[:12]}"
+    if not is_package(folder):
+        logger.info("%s is converted once, into %s", checkpoint, folder)
+        convert(checkpoint, folder, torch.float16)
+    return folder
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether the file at `path` holds AudioSR's tensors.
+
+    Raises:
+        WeightsError: a damaged file.
+    """
+    saved = load_saved(path)
+    state = saved.get("state_dict", saved) if isinstance(saved, dict) else {}
+    return isinstance(state, dict) and is_audiosr(state)
 
 
 def convert(checkpoint: Path, folder: Path, dtype: torch.dtype, license: str = "unknown") -> Path:

@@ -11,6 +11,7 @@ import torch
 from saga_sr.core.errors import ConfigError, PackageError
 from saga_sr.core.run_folder import is_run, newest_whole, read_curves, read_record
 from saga_sr.model import SuperResolver
+from saga_sr.packages.audiosr import convert, is_checkpoint
 from saga_sr.packages.card import exported_again, model_card, weights_facts
 from saga_sr.packages.checkpoint import KINDS, Trained, load_checkpoint
 from saga_sr.packages.finding import find_model
@@ -23,10 +24,10 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 def export_package(
     source: str | Path, target: Path, kind: str | None = None, dtype: str = "float32", license: str = "unknown"
 ) -> Path:
-    """Write a model package of a run, a checkpoint or another package; its folder.
+    """Write a model package of a run, a checkpoint (AudioSR's, too) or another package; its folder.
 
     Args:
-        source: what `load_model` takes; of a run that has checkpoints, the newest whole one.
+        source: what `load_model` takes, or AudioSR's checkpoint; of a run that has checkpoints, the newest whole one.
         target: a folder that is not there yet, or a package, which is replaced once the new one has been tried.
         kind: `averaged` or `raw` weights of a checkpoint; the average where there is one if left out.
         dtype: that parameters are stored in; they are read back into float32.
@@ -41,6 +42,8 @@ def export_package(
         raise ConfigError(f"dtype={dtype} is not known; choose one of {', '.join(DTYPES)}.")
     check_target(target)
     found = find_source(source, kind)
+    if found.is_file() and is_checkpoint(found):
+        return convert(found, target, DTYPES[dtype], license)
     if found.is_dir():
         model, config = load_package(found), read_config(found)["model"]
         card = exported_again((found / "README.md").read_text() if (found / "README.md").is_file() else "", dtype)

@@ -40,7 +40,9 @@ class Distillation(nn.Module):
 
     def __init__(self, teacher: SuperResolver, teacher_steps: int) -> None:
         super().__init__()
-        self.sampler = teacher.sampler.changed(steps=teacher_steps)
+        # DDIM's steps are Euler's, but begin and end a little inside the path, where no student's do.
+        solver = "euler" if teacher.sampler.solver == "ddim" else None
+        self.sampler = teacher.sampler.changed(solver=solver, steps=teacher_steps)
         self._teacher = PretrainedNetwork(teacher)
 
     @classmethod

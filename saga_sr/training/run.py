@@ -34,8 +34,7 @@ from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
 from saga_sr.training.processes import is_first, processes_to_start, run_in_processes
 from saga_sr.training.record import update_record
-from saga_sr.weights.initialisation import initialise
-from saga_sr.weights.stable_audio import read_convention
+from saga_sr.weights.initialisation import initialise, settings_of_weights
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +60,8 @@ def run(config: DictConfig) -> dict[str, float]:
     if config.teacher or config.distillation:
         take_teachers_model(config)
     if config.init_from and config.init_as == "converted":
-        if "convention" not in config.backbone:
-            raise ConfigError("init_from reads Stable Audio's weights, which need backbone=saga_small or saga_full.")
-        config.backbone.convention = read_convention(Path(config.init_from))
+        for name, value in settings_of_weights(Path(config.init_from), "convention" in config.backbone).items():
+            OmegaConf.update(config, name, value)
     checkpoint = checkpoint_to_resume(config.resume, output)
     earlier = attempts.earlier_attempts(config, output, checkpoint)
     processes = processes_to_start(config.trainer)

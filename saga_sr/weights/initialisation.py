@@ -14,11 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from saga_sr.core.errors import ConfigError, WeightsError
-from saga_sr.weights.stable_audio import StableAudioWeights, read_weights
+from saga_sr.weights.audiosr import is_audiosr, read_audiosr
+from saga_sr.weights.stable_audio import StableAudioWeights, read_convention, read_weights
+from saga_sr.weights.tensor_files import load_tensors
 
 logger = logging.getLogger(__name__)
 
 REPORT = "init_report.txt"
+NO_BACKBONE = (
+    "init_from reads Stable Audio's weights, which need backbone=saga_small or saga_full, and AudioSR's, which need "
+    "backbone=audiosr_unet."
+)
 
 
 @dataclass
@@ -53,12 +59,55 @@ def initialise(model: nn.Module, path: Path, folder: Path) -> Report:
         WeightsError: weights that cannot be read or do not fit.
         ConfigError: a model that they cannot be for.
     """
-    backbone: Any = model.backbone
-    conditioner: Any = model.conditioner
     codec: Any = model.codec
-    objective: Any = model.objective
+    report, latent_scale = (_fill_audiosr if _is_audiosr(path) else _fill_stable_audio)(model, path)
+    codec.latent_mean.zero_()
+    codec.latent_scale.fill_(latent_scale)
+    for remark in report.remarks:
+        logger.warning("%s", remark)
+    (folder / REPORT).write_text(report.text())
+    logger.info("From %s: %s (%s)", path, report.summary(), folder / REPORT)
+    return report
+
+
+def settings_of_weights(path: Path, has_convention: bool) -> dict[str, Any]:
+    """The settings of a training that the weights at `path` decide, by their names.
+
+    Args:
+        has_convention: whether the backbone can take over another's convention.
+
+    Raises:
+        WeightsError: weights that cannot be read, or do not say it.
+        ConfigError: a backbone that they cannot be for.
+    """
+    if _is_audiosr(path):
+        return {"conditioning.acoustic.null_value": read_audiosr(path).null_value}
+    if not has_convention:
+        raise ConfigError(NO_BACKBONE)
+    return {"backbone.convention": read_convention(path)}
+
+
+def _is_audiosr(path: Path) -> bool:
+    return path.is_file() and is_audiosr(load_tensors(path))
+
+
+def _fill_audiosr(model: Any, path: Path) -> tuple[Report, float]:
+    """Give `model` AudioSR's weights; the report, and what they know latents divided by."""
+    if not hasattr(model.backbone, "shrinks"):
+        raise ConfigError(f"{path} holds AudioSR's weights, which need backbone=audiosr_unet and codec=audiosr.")
+    weights = read_audiosr(path)
+    weights.unet.fill(model.backbone, path)
+    report = Report(loaded=[*weights.unet.names], remarks=list(weights.remarks))
+    report.ignored = [f"{name} ({part})" for name, part in weights.becomes.items() if name.partition(".")[0] != "model"]
+    report.ignored += [f"{name} ({why})" for name, why in weights.unused.items()]
+    return report, weights.latent_scale
+
+
+def _fill_stable_audio(model: Any, path: Path) -> tuple[Report, float]:
+    """Give `model` Stable Audio's or SAGA-SR's weights; the report, and what they know latents divided by."""
+    backbone, conditioner, objective = model.backbone, model.conditioner, model.objective
     if not hasattr(backbone, "convention"):
-        raise ConfigError("init_from reads Stable Audio's weights, which need backbone=saga_small or saga_full.")
+        raise ConfigError(NO_BACKBONE)
     if backbone.convention != "velocity" and objective.prediction != "velocity":
         raise ConfigError("Converted weights predict a velocity; add objective=velocity, or init_as=raw.")
     if backbone.convention != "velocity" and objective.prior != "noise":
@@ -77,14 +126,8 @@ def initialise(model: nn.Module, path: Path, folder: Path) -> Report:
     }
     _fill(backbone, weights.backbone, report, grown)
     _fill(conditioner, weights.conditioner, report, {})
-    codec.latent_mean.zero_()
-    codec.latent_scale.fill_(weights.latent_scale)
     report.remarks += _unattended(conditioner, weights.attended)
-    for remark in report.remarks:
-        logger.warning("%s", remark)
-    (folder / REPORT).write_text(report.text())
-    logger.info("From %s: %s (%s)", path, report.summary(), folder / REPORT)
-    return report
+    return report, weights.latent_scale
 
 
 def _check_depth(weights: StableAudioWeights, own: int, path: Path) -> None:

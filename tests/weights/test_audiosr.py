@@ -10,7 +10,9 @@ from torch import Tensor
 from saga_sr.backbones.audiosr_unet import AudioSRUNet
 from saga_sr.conditioning import Conditioning
 from saga_sr.core.errors import WeightsError
+from saga_sr.inspection.weights import open_weights
 from saga_sr.packages.audiosr import convert
+from saga_sr.packages.export import export_package
 from saga_sr.packages.load import load_model
 from saga_sr.weights.audiosr import read_audiosr
 
@@ -27,12 +29,18 @@ def test_each_stage_is_what_the_official_classes_made_of_the_same_weights(tmp_pa
 
 def test_half_the_precision_is_half_the_size_and_the_codecs_too(tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path / "pytorch_model.bin")
-    package = convert(checkpoint, tmp_path / "package", torch.float16)
+    package = export_package(checkpoint, tmp_path / "package", dtype="float16")
     size = sum(path.stat().st_size for path in package.rglob("*") if path.is_file())
     used = sum(4 * checkpoint_tensors()[name].numel() for name in read_audiosr(checkpoint).becomes)
     assert size < 0.55 * used
     assert "- 1: CLAP, which neither basic nor speech is conditioned on" in (package / "README.md").read_text()
-    assert load_model(package).guidance.weights[frozenset()] == 3.5
+    model = load_model(package)
+    assert model.guidance.weights[frozenset()] == 3.5 and model.sampler.solver == "ddim"
+    contents = open_weights(checkpoint)
+    assert contents.recognised.startswith("AudioSR's checkpoint") and len(contents.entries) == len(checkpoint_tensors())
+    ours = {entry.name: entry.ours for entry in contents.entries}
+    assert ours["model.diffusion_model.input_blocks.0.0.weight"] == "backbone.down.0.0.conv.weight"
+    assert ours["clap.model.logit_scale_a"] is None
 
 
 def test_every_tensor_is_accounted_for(tmp_path: Path) -> None:
