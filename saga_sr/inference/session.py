@@ -24,6 +24,7 @@ from saga_sr.inference.progress import Watch
 from saga_sr.inference.recordings import Recording
 from saga_sr.inference.sections import Section, plan_sections, settled
 from saga_sr.inference.settings import EnhanceSettings
+from saga_sr.inference.together import Together
 from saga_sr.model import BranchConditioning, SuperResolver
 
 LOWEST_CUTOFF_HZ = 100.0
@@ -101,6 +102,7 @@ class Session:
         self.sampler = model.sampler.changed(**vars(settings.sampler))
         self.guidance = model.changed_guidance(**vars(settings.guidance))
         self.low_band = model.low_band if settings.low_band is None else checked_mode(settings.low_band)
+        self.together = Together(settings.batch_size)
         self.noise = PositionalNoise(model.codec.latent_dim, settings.seed)
         self.plan: ChunkPlan = plan_chunks(
             settings.chunk_s, settings.overlap_s, model.sample_rate, model.codec.hop_length
@@ -196,10 +198,9 @@ class Session:
 
     def chunks(self, group: Sequence[Recording], look: Look) -> Iterator[tuple[Span, Tensor]]:
         """Each chunk of a group's results, [recording, c, time]: `batch_size` chunks at a time of one recording."""
-        together = self.settings.batch_size if len(group) == 1 else 1
         for _, same_length in groupby(self.plan.spans(group[0].length), key=lambda span: span[1] - span[0]):
-            while spans := list(islice(same_length, together)):
-                yield from zip(spans, self.restore(group, spans, look), strict=True)
+            while spans := list(islice(same_length, self.together.count if len(group) == 1 else 1)):
+                yield from self.together.work(spans, lambda some: self.restore(group, some, look))
 
     def restore(self, group: Sequence[Recording], spans: Sequence[Span], look: Look) -> Tensor:
         """The results [span, recording, c, time] of equally long `spans` of each recording, before any cross-fade."""

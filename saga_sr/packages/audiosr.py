@@ -12,6 +12,7 @@ import torch
 
 from saga_sr.core.config import CONF_DIR
 from saga_sr.core.errors import WeightsError
+from saga_sr.core.imports import extras_named
 from saga_sr.core.version import __version__
 from saga_sr.model import SuperResolver
 from saga_sr.packages import hub
@@ -54,6 +55,7 @@ def converted(path: str) -> Path:
 
     Raises:
         WeightsError, PackageError: see `convert`; or there is no such checkpoint.
+        ExtraError: the package that has the autoencoder is not installed.
     """
     checkpoint = Path(path).expanduser()
     if not checkpoint.exists() and hub.is_name(path) and not Path(path.split("/")[0]).exists():
@@ -64,7 +66,8 @@ def converted(path: str) -> Path:
     folder = cache / f"audiosr-{signature(checkpoint)[:12]}"
     if not is_package(folder):
         logger.info("%s is converted once, into %s", checkpoint, folder)
-        convert(checkpoint, folder, torch.float16)
+        with extras_named():
+            convert(checkpoint, folder, torch.float16)
     return folder
 
 

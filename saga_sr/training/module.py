@@ -21,6 +21,7 @@ from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.model import Pair, SuperResolver
 from saga_sr.training.distillation import Distillation
+from saga_sr.training.parts import Parts
 
 # Seeds of one run's examples. Validation has the first ones, in every run.
 SEEDS_PER_RUN = 2**32
@@ -71,6 +72,10 @@ class FlowMatchingModule(LightningModule):
         self.validation_batches = validation_batches
         self.enhance = enhance or EnhanceSettings()
         self.distillation = distillation
+        self.parts = Parts()
+        # The batch whose backward comes next, and its gradients where they were computed by parts.
+        self.waiting: tuple[dict[str, Any], list[int]] = {}, []
+        self.gradients: list[Tensor | None] | None = None
 
     @property
     def first_seed(self) -> int:
@@ -78,12 +83,52 @@ class FlowMatchingModule(LightningModule):
         return (self.seed + 1) * SEEDS_PER_RUN
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
-        terms = self.loss_terms(batch, [self.first_seed + index for index in batch["index"].tolist()])
+        seeds = [self.first_seed + index for index in batch["index"].tolist()]
+        self.waiting = batch, seeds
+        terms: dict[str, Tensor] | None = None
+        if self.parts.count == 1:
+            try:
+                terms = self.loss_terms(batch, seeds)
+            except torch.OutOfMemoryError:
+                if not self._takes_parts():
+                    raise
+        if terms is None:
+            terms, self.gradients = self.parts.gradients(batch, seeds, self.loss_terms, self._trained())
         loss = torch.stack(list(terms.values())).sum()
+        # What the trainer goes back from has to have a graph, though nothing is left to go back along.
+        loss = loss if self.gradients is None else loss.requires_grad_()
         settings: dict[str, Any] = {"batch_size": len(batch["index"]), "sync_dist": self.trainer.world_size > 1}
         self.log("train/loss", loss.detach(), prog_bar=True, **settings)
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()}, **settings)
         return loss
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Add the gradients of `loss`, or those that were computed by parts already."""
+        if self.gradients is None:
+            try:
+                super().backward(loss, *args, **kwargs)
+                return
+            except torch.OutOfMemoryError:
+                # Of gradients that others were added to before, nobody knows which part is of this batch.
+                if not self._takes_parts() or self.trainer.accumulate_grad_batches > 1:
+                    raise
+            self.zero_grad()
+            self.parts.double(len(self.waiting[1]))
+            with self.trainer.precision_plugin.forward_context():
+                _, self.gradients = self.parts.gradients(*self.waiting, self.loss_terms, self._trained())
+        scale = 1 / self.trainer.accumulate_grad_batches
+        for parameter, gradient in zip(self._trained(), self.gradients, strict=True):
+            if gradient is not None:
+                gradient = gradient * scale
+                parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        self.gradients = None
+
+    def _trained(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+
+    def _takes_parts(self) -> bool:
+        """Whether gradients may be summed here: processes would wait for each other, and float16 scales them."""
+        return self.trainer.world_size == 1 and self.trainer.precision != "16-mixed"
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Tensor] | None:
         """Log the loss; for the first batches also restore the clips and measure them."""
