@@ -15,6 +15,7 @@ from programs import ROOT
 from text_encoder import make_text_encoder
 
 from saga_sr.conditioning import ConditionRequest
+from saga_sr.core.config import is_chosen
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.package import build
 
@@ -128,3 +129,11 @@ def test_jat_recipes_have_the_seeds_numbers(name: str, backbone: int, loss: str 
     assert target == (loss or "LatentPerceptual")
     if loss is None:
         assert list(config["loss"]["terms"])[-1] == ("consistency" if name == "jat_mod2" else "multi_scale")
+
+
+def test_none_of_a_group_is_none_whatever_a_recipe_says_of_the_others() -> None:
+    """`bundled` gives the average a decay."""
+    bundled = recipe("bundled", "data.path=x", "ema=none")
+    assert bundled["ema"] and not is_chosen(bundled["ema"])
+    assert is_chosen(recipe("bundled", "data.path=x")["ema"])
+    assert not is_chosen(recipe("demo", "ema=none")["ema"])

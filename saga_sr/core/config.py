@@ -70,3 +70,8 @@ def cause(error: BaseException) -> str:
             return str(known)
         inner = inner.__cause__
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def is_chosen(part: Any) -> bool:
+    """Whether a configuration has this part: `none` of a group has nothing in it but what a recipe says of the others."""
+    return bool(part) and part.get("_target_") is not None

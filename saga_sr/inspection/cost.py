@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from saga_sr.backbones.backbone import Backbone
+from saga_sr.core.config import is_chosen
 from saga_sr.core.errors import ConfigError
 from saga_sr.flow.guidance import GuidedVelocity, JoinedBranches
 from saga_sr.inspection.measure import autocast, count_peak_bytes, count_saved_bytes, counting_flops
@@ -193,7 +194,7 @@ def training_memory(
         "weights": FLOAT32 * count,
         "gradients": FLOAT32 * count,
         "optimiser's moments": optimiser_bytes(config.optimizer) * count,
-        "weight average": FLOAT32 * count if config.ema else 0,
+        "weight average": FLOAT32 * count if is_chosen(config.ema) else 0,
         "activations": activations,
         "frozen networks": _frozen_bytes(plan.model),
     }

@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from lightning.pytorch.strategies import FSDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
-from saga_sr.core.config import cause
+from saga_sr.core.config import cause, is_chosen
 from saga_sr.core.errors import ConfigError, SagaError
 from saga_sr.core.foreign_messages import hear_lightning_once
 from saga_sr.core.hardware import has_fast_bfloat16, keep_memory, pick_device
@@ -216,11 +216,11 @@ def make_trainer(config: DictConfig) -> lightning.Trainer:
         accelerator = pick_device("cpu" if settings["accelerator"] == "cpu" else "auto").type
         settings["precision"] = "bf16-mixed" if has_fast_bfloat16(accelerator) else "32-true"
     callbacks = [instantiate(callback) for callback in (config.callbacks or {}).values() if callback]
-    if config.ema:
+    if is_chosen(config.ema):
         callbacks.append(instantiate(config.ema))
     loggers = [instantiate(entry) for entry in (config.logger or {}).values() if entry]
     trainer = instantiate(settings, callbacks=callbacks, logger=loggers or False, plugins=[WholeCheckpointIO()])
-    if config.ema and isinstance(trainer.strategy, FSDPStrategy):
+    if is_chosen(config.ema) and isinstance(trainer.strategy, FSDPStrategy):
         raise ConfigError("trainer=fsdp shards the weights, which cannot be averaged then; add ema=none.")
     return trainer
 
@@ -235,7 +235,7 @@ def export(
 ) -> Path:
     """Write the model package; its folder."""
     settings = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
-    kind = "averaged" if config.ema else "raw"
+    kind = "averaged" if is_chosen(config.ema) else "raw"
     weights = weights_facts(output.resolve().name, int(spent["steps"]), kind, "float32")
     card = model_card(settings, data.describe(), figures, weights, spent)
     folder = save_package(model, settings["model"], output / "model", card)
