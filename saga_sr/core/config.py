@@ -73,5 +73,5 @@ def cause(error: BaseException) -> str:
 
 
 def is_chosen(part: Any) -> bool:
-    """Whether a configuration has this part: `none` of a group has nothing in it but what a recipe says of the others."""
+    """Whether a configuration has this part: a group's `none` has only what a recipe says of the others."""
     return bool(part) and part.get("_target_") is not None
