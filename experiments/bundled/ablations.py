@@ -48,7 +48,7 @@ ABLATIONS: dict[str, list[str]] = {
     "low-passes alone": ["degradation=lowpass"],
     "speeds": ["data.augmentation.speed=1.25"],
     "others beside": ["data.augmentation.mixed=0.25"],
-    "no average of the weights": ["ema=none", "~ema.decay"],
+    "no average of the weights": ["ema=none"],
 }
 
 
