@@ -111,6 +111,14 @@ def test_what_the_autoencoder_is_late_by_is_measured(
     assert codec._autoencoder_delay() == late
 
 
+def test_what_the_autoencoder_is_late_by_is_undone_with_each_inverter(
+    codec: AudioLDM2, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AudioLDM2, "_autoencoder_delay", lambda self: 3)
+    late = AudioLDM2(str(folder), latent_dim=LATENT)
+    assert late.delays == {name: delay + 3 * 160 for name, delay in codec.delays.items()}
+
+
 def test_with_what_it_writes_it_is_the_same(codec: AudioLDM2, folder: Path, tmp_path: Path) -> None:
     codec.save_pretrained(tmp_path)
     again, audio = AudioLDM2(str(tmp_path), latent_dim=LATENT), sound(6400)

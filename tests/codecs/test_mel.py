@@ -8,9 +8,10 @@ import torch
 import torchaudio
 from mel_networks import make_vocoder
 
-from saga_sr.codecs.griffin_lim import griffin_lim, linear_magnitudes
+from saga_sr.codecs.griffin_lim import GriffinLim, griffin_lim, linear_magnitudes
 from saga_sr.codecs.mel import Mel
 from saga_sr.codecs.mel_spectrogram import MelSettings, MelSpectrogram
+from saga_sr.codecs.vocoder import Vocoder
 from saga_sr.core.errors import AudioError, ConfigError
 
 
@@ -101,3 +102,28 @@ def test_settings_that_do_not_fit(settings: dict[str, Any], sentence: str, tmp_p
 def test_clips_shorter_than_a_frame_are_refused() -> None:
     with pytest.raises(AudioError, match=r"2047 samples is shorter than one frame of this codec, 2048 samples"):
         Mel().encode(sound(2047))
+
+
+class Late(torch.nn.Module):
+    """A vocoder that makes the sound come so many samples later."""
+
+    def __init__(self, settings: MelSettings, late: int) -> None:
+        super().__init__()
+        self.invert, self.late = GriffinLim(MelSpectrogram(settings), 12), late
+
+    def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
+        return self.invert(log_mel).roll(self.late, -1)
+
+
+@pytest.mark.parametrize("late", [300, -300])
+def test_what_a_vocoder_is_late_by_is_undone(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = MelSettings(44_100, 2048, 512, 20, padding="same")
+    made = Vocoder(Late(settings, late), settings, {})
+    monkeypatch.setattr("saga_sr.codecs.mel.load_vocoder", lambda path: made)
+    codec, audio = Mel("anywhere", latent_dim=20), sound(20_000)
+    found = codec.synthesise(codec.analyse(audio), 20_000)
+    assert abs(codec.delays["vocoder"] - late) <= 12
+    made.network.late = 0
+    codec.delays["vocoder"] -= late
+    in_time = codec.synthesise(codec.analyse(audio), 20_000)
+    assert torch.allclose(found, in_time, atol=1e-5) and found.abs().max() > 0.01
