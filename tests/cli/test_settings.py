@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from programs import ROOT
 
 from saga_sr.cli import enhance, prepare, train
 from saga_sr.cli.command import OPTIONS, Command, configured, read
@@ -17,6 +18,9 @@ def answer(command: Command, *words: str, sweeps: bool = False) -> str:
     with pytest.raises(UsageError) as error:
         read(command, words, OPTIONS, sweeps)
     return str(error.value)
+
+
+CODECS = ", ".join(sorted(path.stem for path in (ROOT / "conf" / "codec").glob("*.yaml")))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +35,7 @@ def answer(command: Command, *words: str, sweeps: bool = False) -> str:
         (enhance.COMMAND, ["steps=4", "sampler.steps=8"], "sampler.steps is given twice"),
         (enhance.COMMAND, ["seed=1,2"], "seed=1,2 gives several values"),
         (prepare.COMMAND, ["degradations=two"], "degradations='two' is not a whole number; give one like 2"),
-        (prepare.COMMAND, ["codec=mdtc"], "There is no codec=mdtc; the nearest is mdct, of dac, mdct, oobleck."),
+        (prepare.COMMAND, ["codec=mdtc"], f"There is no codec=mdtc; the nearest is mdct, of {CODECS}."),
         (prepare.COMMAND, ["a", "b", "c"], "3 files are given, but here they stand for data.path and output"),
         (train.COMMAND, ["trainer.max_steps=many"], "trainer.max_steps='many' is not a whole number; give one like"),
         (train.COMMAND, ["optimizer.betas=0.9"], "optimizer.betas=0.9 must be a list; write optimizer.betas=[0.9]."),
@@ -39,7 +43,7 @@ def answer(command: Command, *words: str, sweeps: bool = False) -> str:
         (train.COMMAND, ["backbone.qk_norm=maybe"], "backbone.qk_norm='maybe' is not true or false; give one"),
         (train.COMMAND, ["optimizer.betas=[1"], "optimizer.betas=[1 cannot be read; see to its brackets"),
         (train.COMMAND, ["seed=1,2"], "seed=1,2 gives several values"),
-        (train.COMMAND, ["codec.path=/a"], "no setting codec.path with codec=mdct; codec=dac or oobleck has it."),
+        (train.COMMAND, ["codec.path=/a"], "no setting codec.path with codec=mdct; codec=audioldm2_"),
     ],
 )  # fmt: skip
 def test_wrong_settings_are_answered_with_what_is_right(command: Command, words: list[str], said: str) -> None:
