@@ -54,10 +54,15 @@ def test_a_and_b_are_the_two_and_x_is_one_of_them_until_it_is_answered(service: 
     assert a is not None and b is not None and x is not None and a.shape == b.shape == (2, RATE)
     assert not torch.equal(a, b) and torch.equal(x, a) != torch.equal(x, b)
     said = "a" if torch.equal(x, a) else "b"
+    assert listening.gains is not None
+    listening.gains = (listening.gains[0] / 2, listening.gains[1] / 2)
+    for heard, before in (("a", a), ("b", b), ("x1", x)):
+        quieter = listening.stretch(heard, 0, RATE)
+        assert quieter is not None and torch.allclose(quieter, before / 2)
     for other in ("x2", "x0", "x", "c", ""):
         assert listening.stretch(other, 0, RATE) is None
-    before = json.dumps(told(listening))
-    assert "mini" not in before and "seed" not in before and "result" not in before
+    known = json.dumps(told(listening))
+    assert "mini" not in known and "seed" not in known and "result" not in known
     service.blind_tests.answer(ASKED, 1, said)
     assert listening.stretch("x1", 0, RATE) is None and listening.stretch("x2", 0, RATE) is not None
     service.blind_tests.stop(ASKED)
