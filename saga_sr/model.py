@@ -244,7 +244,7 @@ class SuperResolver(nn.Module):
 
     def velocity(self, z_lr: Tensor, branched: BranchConditioning) -> GuidedVelocity:
         """The guided velocity field for clips of latent `z_lr` [b, c, frame]: all branches in one forward."""
-        clips = len(z_lr)
+        clips = z_lr.shape[0]  # len() would fix the number of clips in an exported graph
         joined = self.conditioner.join_channels(Conditioning(), z_lr)
         concat = Conditioning.stack([joined.drop(dropped) for dropped in branched.weights]).concat
         conditioning = replace(branched.conditioning.repeat(clips // branched.clips), concat=concat)
