@@ -216,7 +216,7 @@ def test_bad_input_is_answered_in_one_sentence(trained: Path, tmp_path: Path) ->
 
     refused(infer(model, f"input={tmp_path / 'none.wav'}"), "none.wav", "There is no file")
     refused(infer(f"model={tmp_path}", f"input={source}"), "config.yaml")
-    refused(infer(model, f"input={source}", "sampler.solver=rk4"), "euler, midpoint, heun")
+    refused(infer(model, f"input={source}", "sampler.solver=rk4"), "choose one of euler", "midpoint, heun")
     refused(infer(model, f"input={source}", "sampler.steps=0"), "at least 1")
     refused(infer(model, f"input={source}", "device=tpu9"), "tpu9")
     refused(infer(model, f"input={source}", "prompt=a dog, barking"), "trained without text")
