@@ -93,9 +93,9 @@ class ClassifierFree(_Scheduled):
         interval: Sequence[float] = ALL_TIMES,
         every: int = 1,
     ) -> None:
-        super().__init__(interval, every)
         self.scale = scale
         self.dropped = tuple(dropped)
+        super().__init__(interval, every)
 
     @property
     def weights(self) -> dict[Branch, float]:
@@ -112,9 +112,9 @@ class Nested(_Scheduled):
     def __init__(
         self, acoustic: float = 1.4, text: float = 1.2, interval: Sequence[float] = ALL_TIMES, every: int = 1
     ) -> None:
-        super().__init__(interval, every)
         self.acoustic = acoustic
         self.text = text
+        super().__init__(interval, every)
 
     @property
     def weights(self) -> dict[Branch, float]:
@@ -134,9 +134,9 @@ class Parallel(_Scheduled):
     def __init__(
         self, acoustic: float = 1.4, text: float = 1.2, interval: Sequence[float] = ALL_TIMES, every: int = 1
     ) -> None:
-        super().__init__(interval, every)
         self.acoustic = acoustic
         self.text = text
+        super().__init__(interval, every)
 
     @property
     def weights(self) -> dict[Branch, float]:
