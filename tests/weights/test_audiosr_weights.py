@@ -31,13 +31,14 @@ def test_half_the_precision_is_half_the_size_and_the_codecs_too(tmp_path: Path) 
     checkpoint = write_checkpoint(tmp_path / "pytorch_model.bin")
     package = export_package(checkpoint, tmp_path / "package", dtype="float16")
     size = sum(path.stat().st_size for path in package.rglob("*") if path.is_file())
-    used = sum(4 * checkpoint_tensors()[name].numel() for name in read_audiosr(checkpoint).becomes)
+    tensors = checkpoint_tensors()
+    used = sum(4 * tensors[name].numel() for name in read_audiosr(checkpoint).becomes)
     assert size < 0.55 * used
     assert "- 1: CLAP, which neither basic nor speech is conditioned on" in (package / "README.md").read_text()
     model = load_model(package)
     assert model.guidance.weights[frozenset()] == 3.5 and model.sampler.solver == "ddim"
     contents = open_weights(checkpoint)
-    assert contents.recognised.startswith("AudioSR's checkpoint") and len(contents.entries) == len(checkpoint_tensors())
+    assert contents.recognised.startswith("AudioSR's checkpoint") and len(contents.entries) == len(tensors)
     ours = {entry.name: entry.ours for entry in contents.entries}
     assert ours["model.diffusion_model.input_blocks.0.0.weight"] == "backbone.down.0.0.conv.weight"
     assert ours["clap.model.logit_scale_a"] is None
