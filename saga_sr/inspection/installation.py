@@ -119,7 +119,11 @@ def codecs() -> Iterator[Finding]:
     for path in sorted((Path(CONF_DIR) / "codec").glob("*.yaml")):
         config = OmegaConf.load(path)
         wanted = sorted(str(key) for key in OmegaConf.missing_keys(config))
-        wants = f"needs {', '.join(f'codec.{key}=...' for key in wanted)}" if wanted else "needs no weights"
+        if wanted:
+            wants = f"needs {', '.join(f'codec.{key}=...' for key in wanted)}"
+        else:
+            hub = OmegaConf.select(config, "path")
+            wants = f"fetches {hub} from the hub, or needs codec.path=..." if hub else "needs no weights"
         yield Finding(f"codec {path.stem}", wants)
 
 

@@ -38,6 +38,7 @@ def test_every_codec_is_there_with_what_it_needs() -> None:
     lines = found()
     for path in (ROOT / "conf" / "codec").glob("*.yaml"):
         assert f"codec {path.stem}" in lines
+    assert "cvssp/audioldm2-music from the hub" in lines["codec audioldm2_music"].value
     assert lines["codec mdct"].value == "needs no weights" and "codec.path=" in lines["codec dac"].value
 
 
