@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, interpolate, pad, silu
 
 from saga_sr.backbones.backbone import Backbone, Prediction
-from saga_sr.backbones.layers import Linear, attend
+from saga_sr.backbones.layers import GatedFeedForward, Linear, attend
 from saga_sr.conditioning import Conditioning
 from saga_sr.core.errors import ConfigError
 from saga_sr.weights.conventions import enter, leave
@@ -60,19 +60,6 @@ class SelfAttention(nn.Module):
         return self.to_out(rearrange(attend(query, key, value), "b h n w -> b n (h w)"))
 
 
-class GatedFeedForward(nn.Module):
-    """Feed-forward four times as wide, gated through GELU."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.expand = Linear(width, 8 * width)
-        self.contract = Linear(4 * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x, gate = self.expand(x).chunk(2, dim=-1)
-        return self.contract(x * gelu(gate))
-
-
 class SpatialTransformer(nn.Module):
     """Two self-attentions and a feed-forward over all places of [b, width, t, f].
 
@@ -86,7 +73,7 @@ class SpatialTransformer(nn.Module):
         self.proj_in = nn.Conv2d(width, width, 1)
         self.norm_first, self.norm_second, self.norm_feed_forward = (nn.LayerNorm(width) for _ in range(3))
         self.first_attention, self.second_attention = (SelfAttention(width, heads) for _ in range(2))
-        self.feed_forward = GatedFeedForward(width)
+        self.feed_forward = GatedFeedForward(width, gelu)
         self.proj_out = nn.Conv2d(width, width, 1)
         nn.init.zeros_(self.proj_out.weight)
         nn.init.zeros_(self.proj_out.bias)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, silu
 
 from saga_sr.backbones.backbone import Backbone, Prediction
-from saga_sr.backbones.layers import Linear, attend, rotary_table, rotate
+from saga_sr.backbones.layers import GatedFeedForward, Linear, attend, rotary_table, rotate
 from saga_sr.conditioning import Conditioning
 from saga_sr.core.errors import ConfigError
 from saga_sr.weights.conventions import CONVENTIONS, enter, leave
@@ -97,19 +97,6 @@ class CrossAttention(nn.Module):
         return self.to_out(rearrange(attended, "b h n w -> b n (h w)"))
 
 
-class GatedFeedForward(nn.Module):
-    """Feed-forward four times as wide, half of it gating the other through SiLU."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.expand = Linear(width, 8 * width)
-        self.contract = Linear(4 * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x, gate = self.expand(x).chunk(2, dim=-1)
-        return self.contract(x * silu(gate))
-
-
 class SagaBlock(nn.Module):
     """Self-attention, cross-attention where there are tokens to attend to, feed-forward; each normalised before."""
 
@@ -120,7 +107,7 @@ class SagaBlock(nn.Module):
         self.norm_cross = GainNorm(width) if condition_width else None
         self.cross_attention = CrossAttention(width, heads, condition_width) if condition_width else None
         self.norm_feed_forward = GainNorm(width)
-        self.feed_forward = GatedFeedForward(width)
+        self.feed_forward = GatedFeedForward(width, silu)
         # A fresh block changes nothing, as in Stable Audio.
         for branch in (self.self_attention, self.cross_attention):
             if branch is not None:
