@@ -14,7 +14,7 @@ import soundfile
 
 import saga_sr
 from saga_sr.audio.degradation import LowPassFilter, degrade
-from saga_sr.audio.files import read_audio
+from saga_sr.files.reading import read_audio
 from saga_sr.pages.spectrograms import spectrogram_figure
 
 CLIP = "validation/music/fretsonfire-songs-sectoid_18807321c4ff.flac"

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.hardware import keep_memory
+from saga_sr.files.writing import write_audio
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.load import load_model
 

@@ -17,8 +17,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import saga_sr.inference.schema  # noqa: F401  # of what is composed
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.config import CONF_DIR
+from saga_sr.files.writing import write_audio
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.jobs import plan_files
 from saga_sr.inference.record import Content, Made, Recipe, Record

@@ -22,12 +22,12 @@ import torch
 from tqdm import tqdm
 
 from saga_sr.audio.degradation import LowPassDegradation
-from saga_sr.audio.files import AudioReader, inspect_audio
-from saga_sr.audio.finding import find_audio
 from saga_sr.audio.resample import resample
 from saga_sr.audio.spectrum import rolloffs_hz
 from saga_sr.codecs.mdct import MDCT
 from saga_sr.core.random_numbers import seeded
+from saga_sr.files.finding import find_audio
+from saga_sr.files.reading import AudioReader, inspect_audio
 
 TURNS = 3
 RATE, LENGTH, VERSIONS = 44_100, 262_144, 2

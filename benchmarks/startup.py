@@ -19,8 +19,8 @@ from omegaconf import OmegaConf
 
 import saga_sr.inference.schema  # noqa: F401  # of what is composed
 from saga_sr.audio.degradation import LowPassFilter, degrade
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.config import CONF_DIR
+from saga_sr.files.writing import write_audio
 from saga_sr.packages.package import build, save_package
 
 RATE, SECONDS = 44_100, 4

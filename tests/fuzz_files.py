@@ -24,9 +24,9 @@ from typing import NamedTuple
 
 from hostile import Hostile, hostile_files
 
-from saga_sr.audio.channel_layout import read_mask
-from saga_sr.audio.files import AudioReader
 from saga_sr.core.errors import SagaError
+from saga_sr.files.channel_layout import read_mask
+from saga_sr.files.reading import AudioReader
 from saga_sr.inference.result_tags import result_tags
 
 SECONDS, MEGABYTES = 10.0, 2048

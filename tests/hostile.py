@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 from media import KINDS, encoded, music
 
-from saga_sr.audio.finding import SUFFIXES
+from saga_sr.files.finding import SUFFIXES
 
 LENGTH = 30_000
 # What headers lie with.

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.resample import resample
-from saga_sr.audio.writing import write_audio
+from saga_sr.files.writing import write_audio
 from saga_sr.synthesis.dataset import SyntheticAudio
 
 SUFFIXES = (".flac", ".wav", ".mp3")

@@ -16,12 +16,13 @@ from saga_sr.cli.main import module_of as module_of_verb
 PACKAGE = "saga_sr"
 LONGEST = 300
 # Pairs of rooms of which one imports the other, programs, experiments and benchmarks included.
-ARROWS = 119
+ARROWS = 131
 
 # The rooms, ground floor first, and what each may import: rooms above it, none below. A loose module is its own room.
 ROOMS: dict[str, set[str]] = {
     "core": set(),
     "audio": {"core"},
+    "files": {"core", "audio"},
     "flow": {"core"},
     "weights": {"core", "flow"},
     "conditioning": {"core", "audio"},
@@ -30,21 +31,21 @@ ROOMS: dict[str, set[str]] = {
     "backbones": {"core", "weights", "conditioning"},
     "losses": {"core", "flow"},
     "synthesis": {"core"},
-    "data": {"core", "audio", "codecs", "synthesis"},
+    "data": {"core", "audio", "files", "codecs", "synthesis"},
     # What codecs keep of recordings is measured where metrics are.
-    "evaluation": {"core", "audio", "codecs"},
+    "evaluation": {"core", "audio", "files", "codecs"},
     "model": {"core", "audio", "flow", "conditioning", "codecs", "backbones"},
     # Exported graphs are made of the conditions' values and of the guidance, as sampling is.
     "packages": {"core", "flow", "weights", "conditioning", "model"},
-    "preparation": {"core", "audio", "conditioning", "codecs", "data"},
-    "captioning": {"core", "audio", "data"},
-    "pages": {"core", "audio", "evaluation"},
+    "preparation": {"core", "audio", "files", "conditioning", "codecs", "data"},
+    "captioning": {"core", "audio", "files", "data"},
+    "pages": {"core", "audio", "files", "evaluation"},
     # What enhancing gives back shows itself in a notebook.
-    "inference": {"core", "audio", "model", "packages", "pages"},
+    "inference": {"core", "audio", "files", "model", "packages", "pages"},
     "inspection": {"core", "flow", "weights", "conditioning", "codecs", "backbones", "model", "packages"},
     # A student is trained along its teacher's way.
     "training": {
-        *("core", "audio", "flow", "weights", "data", "evaluation", "model", "packages", "pages", "inference"),
+        *("core", "audio", "files", "flow", "weights", "data", "evaluation", "model", "packages", "pages", "inference"),
     },
     "__init__": {"core", "inference", "packages"},
     "cli": {
@@ -52,7 +53,7 @@ ROOMS: dict[str, set[str]] = {
         *("inference", "inspection", "training"),
     },
     "__main__": {"cli"},
-    "app": {"core", "audio", "data", "inference", "inspection", "packages", "cli"},
+    "app": {"core", "audio", "files", "data", "inference", "inspection", "packages", "cli"},
 }
 # Outside the package: programs import a room, nothing imports them.
 OUTSIDE = {"train": {"cli"}, "infer": {"cli"}, "experiments": {*ROOMS}, "benchmarks": {*ROOMS}}

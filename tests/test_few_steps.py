@@ -12,8 +12,8 @@ from conftest import QUICK, TINY
 from programs import changed, program
 from safetensors.torch import load_file
 
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.run_folder import RUNNING, read_curves, read_record
+from saga_sr.files.writing import write_audio
 from saga_sr.packages.load import load_model
 from saga_sr.packages.package import read_config
 

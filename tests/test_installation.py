@@ -19,8 +19,8 @@ import torch
 from conftest import QUICK
 from programs import ROOT
 
-from saga_sr.audio.files import read_audio
-from saga_sr.audio.writing import write_audio
+from saga_sr.files.reading import read_audio
+from saga_sr.files.writing import write_audio
 from saga_sr.packages.bundled import DEFAULT
 
 

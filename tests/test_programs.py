@@ -16,9 +16,9 @@ from conftest import QUICK
 from programs import ROOT, environment, program
 from text_encoder import make_text_encoder
 
-from saga_sr.audio.files import inspect_audio
-from saga_sr.audio.writing import write_audio
 from saga_sr.evaluation.invariance_figures import FIGURES
+from saga_sr.files.reading import inspect_audio
+from saga_sr.files.writing import write_audio
 from saga_sr.synthesis.dataset import SyntheticAudio
 
 pytestmark = pytest.mark.slow

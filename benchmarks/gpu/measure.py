@@ -26,11 +26,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Tensor
 
-from saga_sr.audio.writing import write_audio
 from saga_sr.backbones.backbone import Backbone
 from saga_sr.cli.settings import read_known
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.hardware import pick_device
+from saga_sr.files.writing import write_audio
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inspection.cost import cost, step_flops
 from saga_sr.inspection.outline import Outline, outline

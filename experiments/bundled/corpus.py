@@ -31,10 +31,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, max_pool1d, pad
 
-from saga_sr.audio.files import AudioReader
 from saga_sr.audio.resample import resample
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.atomic_file import write_atomically
+from saga_sr.files.reading import AudioReader
+from saga_sr.files.writing import write_audio
 
 HERE = Path(__file__).parent
 RATE, CLIP_S, JOIN_S = 44_100, 10.0, 0.03

@@ -29,7 +29,6 @@ import torch
 from torch import Tensor
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
-from saga_sr.audio.files import inspect_audio, read_audio
 from saga_sr.audio.resample import resample
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.degradations.lossy_coding import CODERS, coded
@@ -37,6 +36,7 @@ from saga_sr.evaluation.baselines import band_replication
 from saga_sr.evaluation.comparison import LOW_PASS, aligned
 from saga_sr.evaluation.metrics import measure
 from saga_sr.evaluation.perceptual import LISTENERS, NotDefined, judged
+from saga_sr.files.reading import inspect_audio, read_audio
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.load import load_model
 from saga_sr.pages.spectrograms import spectrogram_figure

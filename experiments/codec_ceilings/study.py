@@ -17,7 +17,6 @@ import yaml
 from hydra.utils import get_class
 from torch import Tensor
 
-from saga_sr.audio.files import read_audio
 from saga_sr.audio.resample import resample
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.griffin_lim import griffin_lim, linear_magnitudes
@@ -25,6 +24,7 @@ from saga_sr.codecs.mdct import MDCT
 from saga_sr.codecs.mel import Mel
 from saga_sr.core.config import CONF_DIR
 from saga_sr.evaluation.metrics import correlation, lsd, mel_l1, snr
+from saga_sr.files.reading import read_audio
 
 RATE, SECONDS, CLIPS, PEAK = 44_100, 3.0, 4, 0.5
 # An error in a latent of unit variance, of the size that a good model makes.

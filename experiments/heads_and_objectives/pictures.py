@@ -8,8 +8,8 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from saga_sr.audio.files import read_audio
 from saga_sr.evaluation.sweep import find_runs, variants
+from saga_sr.files.reading import read_audio
 from saga_sr.pages.spectrograms import spectrogram_figure
 
 HERE = Path(__file__).parent

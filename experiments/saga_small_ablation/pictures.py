@@ -19,9 +19,9 @@ from torchaudio.functional import resample
 
 import saga_sr
 from saga_sr.audio.degradation import LowPassFilter, degrade
-from saga_sr.audio.files import read_audio
 from saga_sr.audio.spectrum import N_FFT, bandwidth_hz, bin_frequencies, stft
 from saga_sr.evaluation.sweep import find_runs
+from saga_sr.files.reading import read_audio
 from saga_sr.pages.spectrograms import spectrogram_figure
 from saga_sr.synthesis.dataset import SyntheticAudio
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from saga_sr.audio.edges import content_edge_hz
-from saga_sr.audio.files import AudioInfo, AudioReader, inspect_audio
 from saga_sr.core.errors import AudioError, DataError
 from saga_sr.data.recordings import find_recordings
+from saga_sr.files.reading import AudioInfo, AudioReader, inspect_audio
 
 # At most so many files are opened, and so many of them measured, for so long in all.
 OPENED, MEASURED, WITHIN_S = 400, 60, 90.0

@@ -17,8 +17,8 @@ from saga_sr.app.service import TOLD_EVERY_S, Service
 from saga_sr.app.settings_form import changes_of, command_line, fields
 from saga_sr.app.words import Words
 from saga_sr.app.workspace import Entry
-from saga_sr.audio.output_formats import FORMATS
 from saga_sr.core.errors import SagaError
+from saga_sr.files.output_formats import FORMATS
 from saga_sr.inference.settings import EnhanceSettings, presets
 
 # The effort that most want first.

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saga_sr.audio.files import AudioReader
 from saga_sr.core.errors import Cancelled, DiskError
+from saga_sr.files.reading import AudioReader
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.output import Output
 from saga_sr.inference.restoring import reason_of_failure

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from saga_sr.app.workspace import Entry
-from saga_sr.audio.files import AudioReader
+from saga_sr.files.reading import AudioReader
 
 # Files that are open at a time; each holds at most some 16 MB of what was read last.
 KEPT = 6

@@ -10,8 +10,8 @@ from fastapi.responses import FileResponse
 from saga_sr.app.audio_routes import PREFIX
 from saga_sr.app.run_list import Run
 from saga_sr.app.training_runs import TrainingRuns, key_of
-from saga_sr.audio.files import inspect_audio
 from saga_sr.core.errors import SagaError
+from saga_sr.files.reading import inspect_audio
 from saga_sr.inference.measurement import channel_names
 
 

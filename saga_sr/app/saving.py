@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saga_sr.app.workspace import Entry
-from saga_sr.audio.output_formats import FILM_FORMATS, FORMATS
 from saga_sr.core.errors import SagaError, UsageError
+from saga_sr.files.output_formats import FILM_FORMATS, FORMATS
 from saga_sr.inference.naming import result_places
 from saga_sr.inference.settings import EnhanceSettings
 

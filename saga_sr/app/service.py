@@ -23,9 +23,9 @@ from saga_sr.app.training_runs import TrainingRuns
 from saga_sr.app.work_queue import Ticket, WorkQueue
 from saga_sr.app.workspace import Entry, Workspace, Workspaces
 from saga_sr.audio.edges import Edge
-from saga_sr.audio.files import inspect_audio
 from saga_sr.audio.timecode import clock
 from saga_sr.core.errors import AudioError, SagaError, UsageError
+from saga_sr.files.reading import inspect_audio
 from saga_sr.inference.inputs import find_inputs
 from saga_sr.inference.measurement import measure_file
 from saga_sr.inference.settings import EnhanceSettings

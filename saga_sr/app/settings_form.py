@@ -12,9 +12,9 @@ from gradio.components import Component
 
 from saga_sr.app.training_runs import split
 from saga_sr.app.words import Words
-from saga_sr.audio.output_formats import FILM_FORMATS
 from saga_sr.cli.settings import declared, kind_of
 from saga_sr.core.errors import ConfigError, UsageError
+from saga_sr.files.output_formats import FILM_FORMATS
 from saga_sr.inference.settings import EnhanceSettings, choices
 
 # What pages have other means for.

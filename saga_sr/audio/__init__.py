@@ -1,1 +1,1 @@
-"""Waveforms: files, rates, spectra, degradation and low-band replacement."""
+"""Waveforms: rates, spectra, levels, edges, degradation and low-band replacement."""

@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import AutoProcessor, Qwen2AudioForConditionalGeneration
 
-from saga_sr.audio.files import AudioInfo, AudioReader
 from saga_sr.audio.resample import resample
 from saga_sr.core.errors import ConfigError, DataError, WeightsError
 from saga_sr.core.hardware import has_fast_bfloat16
 from saga_sr.data.captions import Entry, read_json_lines
 from saga_sr.data.folder import SILENCE_RMS
+from saga_sr.files.reading import AudioInfo, AudioReader
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from saga_sr.audio.files import inspect_audio
 from saga_sr.captioning.captioner import LONGEST_S, SHORTEST_S, Captioner, CaptionFile, Stretch, batches, cut
 from saga_sr.core.errors import AudioError, ConfigError
 from saga_sr.core.hardware import pick_device
 from saga_sr.data.captions import CAPTIONS_FILE
 from saga_sr.data.recordings import Recordings, find_recordings
+from saga_sr.files.reading import inspect_audio
 
 logger = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
-from saga_sr.audio.files import AudioInfo, AudioReader
 from saga_sr.audio.resample import resample
 from saga_sr.core.errors import AudioError, DataError
 from saga_sr.data.augmentation import Augmentation
 from saga_sr.data.captions import Captions
+from saga_sr.files.reading import AudioInfo, AudioReader
 
 SILENCE_RMS = 1e-4  # -80 dBFS
 TRIES = 64

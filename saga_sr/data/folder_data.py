@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
-from saga_sr.audio.files import AudioInfo
 from saga_sr.core.errors import ConfigError
 from saga_sr.data.audio_data import ENDLESS, AudioData
 from saga_sr.data.augmentation import Augmentation
@@ -17,6 +16,7 @@ from saga_sr.data.captions import Captions
 from saga_sr.data.folder import AudioFolder
 from saga_sr.data.recordings import Recordings, find_recordings
 from saga_sr.data.split import Split, split_recordings
+from saga_sr.files.reading import AudioInfo
 
 logger = logging.getLogger(__name__)
 

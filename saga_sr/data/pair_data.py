@@ -11,9 +11,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.data import Dataset
 
-from saga_sr.audio.files import AudioInfo
-from saga_sr.audio.finding import find_audio
-from saga_sr.audio.stretch import read_stretch
 from saga_sr.core.errors import AudioError, DataError
 from saga_sr.data.audio_data import ENDLESS, AudioData
 from saga_sr.data.captions import Captions
@@ -21,6 +18,9 @@ from saga_sr.data.folder import SILENCE_RMS, TRIES, AudioFolder
 from saga_sr.data.pairs import HIGH, LOW, Pair, find_pairs, side_folder
 from saga_sr.data.recordings import find_recordings
 from saga_sr.data.split import inspect_files
+from saga_sr.files.finding import find_audio
+from saga_sr.files.reading import AudioInfo
+from saga_sr.files.stretch import read_stretch
 
 TRAIN, VALID = ("train",), ("valid", "validation")
 

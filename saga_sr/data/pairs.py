@@ -12,11 +12,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from saga_sr.audio.alignment import Delay, measure_delay
-from saga_sr.audio.files import AudioInfo, inspect_audio
-from saga_sr.audio.finding import by_stem
-from saga_sr.audio.stretch import length_at, read_stretch
 from saga_sr.core.errors import AudioError, DataError
 from saga_sr.data.folder import SILENCE_RMS
+from saga_sr.files.finding import by_stem
+from saga_sr.files.reading import AudioInfo, inspect_audio
+from saga_sr.files.stretch import length_at, read_stretch
 
 logger = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from saga_sr.audio.files import AudioInfo
-from saga_sr.audio.finding import SUFFIXES, find_audio
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.data.captions import Captions, Entry, read_captions, read_table
+from saga_sr.files.finding import SUFFIXES, find_audio
+from saga_sr.files.reading import AudioInfo
 
 
 @dataclass(frozen=True)

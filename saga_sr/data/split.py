@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from saga_sr.audio.files import AudioInfo, inspect_audio
 from saga_sr.core.errors import AudioError, ConfigError, DataError
 from saga_sr.data.recordings import Recordings
+from saga_sr.files.reading import AudioInfo, inspect_audio
 
 logger = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import AudioError, SagaError
 from saga_sr.evaluation.metrics import measure
+from saga_sr.files.writing import write_audio
 
 logger = logging.getLogger(__name__)
 

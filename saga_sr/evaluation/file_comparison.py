@@ -14,8 +14,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from saga_sr.audio.alignment import measure_delay
-from saga_sr.audio.files import AudioInfo, inspect_audio, read_audio
-from saga_sr.audio.finding import by_stem
 from saga_sr.audio.resample import resample
 from saga_sr.audio.spectrum import bandwidth_hz
 from saga_sr.core.errors import AudioError, ConfigError, DataError, SagaError
@@ -23,6 +21,8 @@ from saga_sr.evaluation.baselines import band_replication
 from saga_sr.evaluation.comparison import SHOWN, Clip, Comparison, Example, Row
 from saga_sr.evaluation.metrics import measure
 from saga_sr.evaluation.perceptual import LISTENERS, Heard, listen
+from saga_sr.files.finding import by_stem
+from saga_sr.files.reading import AudioInfo, inspect_audio, read_audio
 
 logger = logging.getLogger(__name__)
 

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from saga_sr.audio.files import inspect_audio, read_audio
 from saga_sr.audio.resample import resample
-from saga_sr.audio.writing import AudioWriter
 from saga_sr.codecs.codec import Codec
 from saga_sr.core.errors import AudioError, SagaError
 from saga_sr.evaluation.comparison import write_json
 from saga_sr.evaluation.metrics import correlation, lsd, lsd_octaves, mel_l1, rmse, si_sdr, snr
 from saga_sr.evaluation.perceptual import listen
+from saga_sr.files.reading import inspect_audio, read_audio
+from saga_sr.files.writing import AudioWriter
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from omegaconf import DictConfig
 
-from saga_sr.audio.files import AudioReader
 from saga_sr.audio.timecode import clock
 from saga_sr.core.errors import AudioError, SagaError
+from saga_sr.files.reading import AudioReader
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.finite import FiniteReader
 from saga_sr.inference.jobs import Job

@@ -48,7 +48,7 @@ class Enhanced:
         return _html(self._before_after)
 
     def _before_after(self) -> str:
-        from saga_sr.audio.files import AudioReader
+        from saga_sr.files.reading import AudioReader
         from saga_sr.pages.before_after import before_after, shown_samples
 
         beginnings = []

@@ -6,9 +6,9 @@ import logging
 
 from torch import Tensor
 
-from saga_sr.audio.files import AudioInfo
 from saga_sr.audio.not_finite import NotFinite
 from saga_sr.core.errors import AudioError
+from saga_sr.files.reading import AudioInfo
 from saga_sr.inference.recordings import Reader
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from saga_sr.audio.finding import is_audio, look_into
 from saga_sr.core.errors import AudioError
+from saga_sr.files.finding import is_audio, look_into
 
 LIST = "@"
 

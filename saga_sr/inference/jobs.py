@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saga_sr.audio.output_formats import formats, output_format
 from saga_sr.core.errors import AudioError, ConfigError
+from saga_sr.files.output_formats import formats, output_format
 from saga_sr.inference.inputs import find_inputs, is_pattern, no_recordings
 from saga_sr.inference.naming import TEMPLATE, result_places
 

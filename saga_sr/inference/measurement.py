@@ -11,9 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from saga_sr.audio.edges import Edge, EdgeFinder
-from saga_sr.audio.files import AudioInfo, AudioReader
 from saga_sr.audio.levels import LevelMeter, Levels
 from saga_sr.audio.spectrogram_columns import SpectrogramColumns
+from saga_sr.files.reading import AudioInfo, AudioReader
 from saga_sr.inference.progress import Progress
 from saga_sr.inference.sections import settled
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Formatter
 
-from saga_sr.audio.output_formats import suffix_of_film
 from saga_sr.core.errors import ConfigError
+from saga_sr.files.output_formats import suffix_of_film
 
 TEMPLATE = "{stem}.{ext}"
 FIELDS = ("stem", "ext", "suffix")

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from saga_sr.audio.channel_layout import read_mask
-from saga_sr.audio.files import AudioInfo
 from saga_sr.audio.full_scale import FullScale
-from saga_sr.audio.output_formats import output_format
-from saga_sr.audio.writing import AudioWriter
+from saga_sr.files.channel_layout import read_mask
+from saga_sr.files.output_formats import output_format
+from saga_sr.files.reading import AudioInfo
+from saga_sr.files.writing import AudioWriter
 from saga_sr.inference.output_rate import at_rate
 from saga_sr.inference.result_tags import maker, result_tags
 from saga_sr.inference.settings import EnhanceSettings
 
 if TYPE_CHECKING:
-    from saga_sr.audio.film import Film
+    from saga_sr.files.film import Film
 
 
 class Output(ExitStack):
@@ -61,7 +61,7 @@ class Output(ExitStack):
         self.film: Film | None = None
         if settings.keep_video:
             # PyAV takes a while to import.
-            from saga_sr.audio.film import Film
+            from saga_sr.files.film import Film
 
             told = maker(model) if settings.tags else None
             self.film = self.enter_context(Film(source, how.name, settings.stream, told))

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from saga_sr.audio.files import AudioInfo
 from saga_sr.audio.resample import resample
+from saga_sr.files.reading import AudioInfo
 
 CONTEXT_S = 0.05  # what a resampling kernel reaches on each side, with room to spare
 EXCERPTS, EXCERPT_S = 8, 5.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from saga_sr.audio.files import AudioInfo, AudioReader
+from saga_sr.files.reading import AudioInfo, AudioReader
 from saga_sr.inference.chunks import CrossFade
 from saga_sr.inference.finite import FiniteReader
 from saga_sr.inference.progress import CancelToken, Progress, Watch

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from saga_sr.audio.files import reason_of
-from saga_sr.audio.metadata import Metadata
 from saga_sr.core.version import __version__
+from saga_sr.files.metadata import Metadata
+from saga_sr.files.reading import reason_of
 
 
 def result_tags(source: Path, source_hz: int, result_hz: int, model: str) -> tuple[Metadata, list[str]]:
@@ -16,7 +16,7 @@ def result_tags(source: Path, source_hz: int, result_hz: int, model: str) -> tup
         model: its name, or an empty text.
     """
     # mutagen takes a while to import.
-    from saga_sr.audio.tagging import read_metadata
+    from saga_sr.files.tagging import read_metadata
 
     notes: list[str] = []
     try:

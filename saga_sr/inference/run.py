@@ -9,9 +9,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig
 
-from saga_sr.audio.output_formats import output_format
 from saga_sr.core.atomic_file import remove_left_behind
 from saga_sr.core.errors import ConfigError, DiskError
+from saga_sr.files.output_formats import output_format
 from saga_sr.inference.batch import Batch
 from saga_sr.inference.display import Display
 from saga_sr.inference.jobs import Job, is_one_file, plan_files

@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from saga_sr.audio.files import read_audio
 from saga_sr.audio.spectrum import stft
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import SagaError
 from saga_sr.core.hardware import pick_device
+from saga_sr.files.reading import read_audio
+from saga_sr.files.writing import write_audio
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.load import load_model
 

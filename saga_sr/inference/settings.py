@@ -15,9 +15,9 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from saga_sr.audio.output_formats import FILM_FORMATS, FORMATS
 from saga_sr.core.config import CONF_DIR
 from saga_sr.core.errors import ConfigError
+from saga_sr.files.output_formats import FILM_FORMATS, FORMATS
 
 PRESETS = Path(CONF_DIR) / "enhance"
 

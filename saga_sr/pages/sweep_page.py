@@ -9,9 +9,9 @@ from pathlib import Path
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
-from saga_sr.audio.files import read_audio
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.evaluation.sweep import FIGURES, Run, Variant, badness, differing, unfinished, variants
+from saga_sr.files.reading import read_audio
 from saga_sr.pages.curves import Curve, runs_panel
 from saga_sr.pages.page import AIMS, number, page, picture, player
 from saga_sr.pages.spectrograms import loudest_db, spectrogram_panel

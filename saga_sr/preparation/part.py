@@ -29,7 +29,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from saga_sr.audio.degradation import Degradation
-from saga_sr.audio.files import AudioReader
 from saga_sr.audio.reference_frame import reference_gain
 from saga_sr.audio.resample import resample
 from saga_sr.codecs.codec import Codec
@@ -41,6 +40,7 @@ from saga_sr.core.random_numbers import seeded
 from saga_sr.core.utf8_path import as_text
 from saga_sr.data.checksum import checksum
 from saga_sr.data.folder import SILENCE_RMS
+from saga_sr.files.reading import AudioReader
 from saga_sr.preparation.plan import JOB, TRAIN, VALIDATION, Clip, Settings, read_clips, write_file, writing
 
 # Clips in the codec at once: few, since each comes in several low-passed versions; more are no faster.

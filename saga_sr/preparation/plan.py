@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from saga_sr.audio.files import AudioInfo
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.data.captions import Captions
 from saga_sr.data.recordings import Recordings
 from saga_sr.data.shards import TRAIN, VALIDATION
 from saga_sr.data.split import split_recordings
+from saga_sr.files.reading import AudioInfo
 
 JOB, PLAN = "job", "plan.json"
 # A rest shorter than this share of a clip is left out; a longer one makes a clip that begins earlier.

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
-from saga_sr.audio.writing import write_audio
+from saga_sr.files.writing import write_audio
 from saga_sr.pages.spectrograms import spectrogram_figure
 from saga_sr.training.module import FlowMatchingModule
 

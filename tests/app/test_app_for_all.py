@@ -13,7 +13,7 @@ import soundfile
 from media import encoded, music
 from running_app import App, Visit, within
 
-from saga_sr.audio.files import inspect_audio
+from saga_sr.files.reading import inspect_audio
 
 pytestmark = pytest.mark.slow
 

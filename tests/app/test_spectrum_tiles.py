@@ -14,7 +14,7 @@ from saga_sr.app import open_recordings
 from saga_sr.app.open_recordings import OpenRecordings
 from saga_sr.app.spectrum_tiles import columns
 from saga_sr.app.workspace import Entry
-from saga_sr.audio.files import AudioReader
+from saga_sr.files.reading import AudioReader
 
 LEVEL = 6
 HOP = 256 * 2**LEVEL

@@ -23,13 +23,13 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
-from saga_sr.audio.files import inspect_audio
-from saga_sr.audio.writing import write_audio
 from saga_sr.captioning.captioner import RATE, Captioner, CaptionFile, Stretch, batches, cut
 from saga_sr.captioning.run import place, plan
 from saga_sr.core.errors import ConfigError, DataError, WeightsError
 from saga_sr.data.captions import read_captions
 from saga_sr.data.recordings import find_recordings
+from saga_sr.files.reading import inspect_audio
+from saga_sr.files.writing import write_audio
 
 END, AUDIO = "<|endoftext|>", "<|AUDIO|>"
 SPECIAL = [END, "<|audio_bos|>", AUDIO, "<|audio_eos|>"]

@@ -11,8 +11,6 @@ import pytest
 import torch
 from transformers import DacConfig, DacModel
 
-from saga_sr.audio.files import read_audio
-from saga_sr.audio.writing import write_audio
 from saga_sr.cli.main import dispatch
 from saga_sr.codecs.dac import DAC
 from saga_sr.codecs.mdct import MDCT
@@ -20,6 +18,8 @@ from saga_sr.core.errors import AudioError, ConfigError, SagaError, UsageError, 
 from saga_sr.evaluation import metrics, reconstruction
 from saga_sr.evaluation.perceptual import Heard
 from saga_sr.evaluation.reconstruction import reconstruct, ways_of
+from saga_sr.files.reading import read_audio
+from saga_sr.files.writing import write_audio
 
 RATE = 44_100
 

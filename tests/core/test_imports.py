@@ -114,7 +114,7 @@ def test_a_missing_launcher_is_answered_with_the_extra_of_sweeps() -> None:
 def test_enhancing_needs_the_core_alone(package: Path, tmp_path: Path) -> None:
     import torch
 
-    from saga_sr.audio.writing import write_audio
+    from saga_sr.files.writing import write_audio
 
     write_audio(tmp_path / "in.wav", torch.randn(1, 20_000).mul(0.1), 48_000)
     said = lean(["enhance", f"model={package}", f"input={tmp_path}/in.wav", f"output={tmp_path}/out.wav"])

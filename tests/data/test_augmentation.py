@@ -9,10 +9,10 @@ import pytest
 import soundfile
 import torch
 
-from saga_sr.audio.files import inspect_audio
 from saga_sr.core.errors import ConfigError
 from saga_sr.data.augmentation import Augmentation
 from saga_sr.data.folder import AudioFolder
+from saga_sr.files.reading import inspect_audio
 
 RATE, HZ = 16_000, 1000.0
 

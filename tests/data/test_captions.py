@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import DataError
 from saga_sr.data.captions import Captions, read_captions
 from saga_sr.data.folder import AudioFolder
 from saga_sr.data.folder_data import FolderData
 from saga_sr.data.recordings import find_recordings
 from saga_sr.data.split import split_recordings
+from saga_sr.files.writing import write_audio
 
 RATE = 8_000
 CROPS = dict(

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from saga_sr.audio.degradation import LowPassDegradation
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.random_numbers import seeded
 from saga_sr.data.folder_data import FolderData
 from saga_sr.degradations.lossy_coding import LossyCoding
 from saga_sr.degradations.mixture import DegradationMixture
+from saga_sr.files.writing import write_audio
 
 RATE = 44_100
 CROPS = dict(sample_rate=RATE, num_samples=8192, channels=1, batch_size=4, epoch_size=16, validation_size=2, seed=0)

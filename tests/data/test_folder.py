@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import AudioError, ConfigError, DataError
 from saga_sr.data.folder import AudioFolder
 from saga_sr.data.folder_data import FolderData
@@ -13,6 +12,7 @@ from saga_sr.data.recordings import find_recordings
 from saga_sr.data.sampler import EpochSampler
 from saga_sr.data.split import Split, split_recordings
 from saga_sr.data.synthetic_data import SyntheticData
+from saga_sr.files.writing import write_audio
 
 RATE = 44_100
 CROPS = dict(

@@ -10,10 +10,10 @@ from conftest import model_config
 from recordings import low_passed, write_pair
 
 from saga_sr.audio.degradation import LowPassDegradation
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import DataError
 from saga_sr.data.pair_data import PairData
 from saga_sr.data.pairs import find_pairs
+from saga_sr.files.writing import write_audio
 from saga_sr.losses.mse import VelocityMSE
 from saga_sr.packages.package import build
 from saga_sr.synthesis.dataset import SyntheticAudio

@@ -9,13 +9,13 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from saga_sr.audio.files import inspect_audio
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import AudioError, ConfigError, DataError
 from saga_sr.data.folder import AudioFolder
 from saga_sr.data.folder_data import FolderData
 from saga_sr.data.recordings import find_recordings
 from saga_sr.data.split import split_recordings
+from saga_sr.files.reading import inspect_audio
+from saga_sr.files.writing import write_audio
 
 RATE = 8_000
 CROPS = dict(

@@ -11,13 +11,13 @@ import torch
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.resample import resample
-from saga_sr.audio.writing import write_audio
 from saga_sr.cli.main import dispatch
 from saga_sr.core.errors import AudioError, ConfigError, DataError, SagaError, UsageError
 from saga_sr.evaluation import file_comparison
 from saga_sr.evaluation.file_comparison import aligned_signals, compare_files, find_files
 from saga_sr.evaluation.metrics import measure
 from saga_sr.evaluation.perceptual import Heard
+from saga_sr.files.writing import write_audio
 
 RATE, LENGTH = 44_100, 30_000
 

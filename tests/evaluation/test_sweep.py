@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import DataError
 from saga_sr.evaluation.sweep import differing, find_runs, variants, write_runs
+from saga_sr.files.writing import write_audio
 from saga_sr.pages.sweep_page import write_sweep_page
 
 

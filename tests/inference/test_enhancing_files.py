@@ -7,11 +7,11 @@ import torch
 from conftest import TINY_SAGA, awake, model_config
 from text_encoder import make_text_encoder
 
-from saga_sr.audio.files import AudioReader, inspect_audio, read_audio
 from saga_sr.audio.resample import resample
 from saga_sr.audio.spectrum import stft
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import ConfigError
+from saga_sr.files.reading import AudioReader, inspect_audio, read_audio
+from saga_sr.files.writing import write_audio
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.recordings import Recording
 from saga_sr.packages.package import build, load_package

@@ -19,7 +19,7 @@ from PIL import Image
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.edges import Edge
-from saga_sr.audio.writing import write_audio
+from saga_sr.files.writing import write_audio
 from saga_sr.inference.enhanced import EnhancedAudio
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.package import load_package

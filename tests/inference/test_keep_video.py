@@ -10,11 +10,11 @@ import pytest
 from films import CLICK_S, click, click_s, packets, times_s, write_film
 
 from saga_sr import load
-from saga_sr.audio.files import inspect_audio
-from saga_sr.audio.film import Film
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import AudioError, ConfigError
 from saga_sr.core.version import __version__
+from saga_sr.files.film import Film
+from saga_sr.files.reading import inspect_audio
+from saga_sr.files.writing import write_audio
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.jobs import plan_files
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from saga_sr.audio.files import inspect_audio, read_audio
-from saga_sr.audio.iff_chunks import append_chunks
-from saga_sr.audio.metadata import Metadata, Point
 from saga_sr.audio.resample import resample
-from saga_sr.audio.tagging import read_metadata
-from saga_sr.audio.writing import AudioWriter, write_audio
 from saga_sr.core.errors import AudioError, ConfigError
 from saga_sr.core.version import __version__
+from saga_sr.files.iff_chunks import append_chunks
+from saga_sr.files.metadata import Metadata, Point
+from saga_sr.files.reading import inspect_audio, read_audio
+from saga_sr.files.tagging import read_metadata
+from saga_sr.files.writing import AudioWriter, write_audio
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.jobs import is_one_file, plan_files
 from saga_sr.inference.output_rate import at_rate

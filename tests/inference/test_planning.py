@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from saga_sr.audio.finding import look_into
 from saga_sr.core.errors import AudioError, ConfigError
+from saga_sr.files.finding import look_into
 from saga_sr.inference.inputs import find_inputs
 from saga_sr.inference.jobs import plan_files
 from saga_sr.inference.naming import result_places

@@ -10,8 +10,8 @@ import torch
 from media import encoded, music
 
 from saga_sr import load
-from saga_sr.audio.files import read_audio
 from saga_sr.core.errors import AudioError
+from saga_sr.files.reading import read_audio
 from saga_sr.inference.enhancer import Enhancer
 
 RATE = 44_100

@@ -36,7 +36,7 @@ PNG = bytes.fromhex("89504e470d0a1a0a")
 SHOWN = {
     "f": [
         "tests/inference/test_reading_settings.py::test_a_damaged_file_is_enhanced_and_the_place_is_told_once",
-        "tests/audio/test_damage.py::test_what_follows_wrong_bytes_is_where_it_was",
+        "tests/files/test_damage.py::test_what_follows_wrong_bytes_is_where_it_was",
     ],
     "g": ["tests/inference/test_sections.py::test_a_guest_on_the_telephone_beside_a_host"],
     "h": ["tests/inference/test_sections.py::test_each_channel_has_its_own_edge"],

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from saga_sr.audio.degradation import LowPassFilter, degrade, zero_phase_lowpass
 from saga_sr.audio.edges import Edge, find_edges
-from saga_sr.audio.files import read_audio
 from saga_sr.audio.low_band import replace_low_band
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import ConfigError
+from saga_sr.files.reading import read_audio
+from saga_sr.files.writing import write_audio
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.sections import plan_sections, settled
 from saga_sr.packages.package import build

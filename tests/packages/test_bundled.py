@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import saga_sr
-from saga_sr.audio.tagging import read_metadata
-from saga_sr.audio.writing import write_audio
 from saga_sr.cli.main import dispatch
 from saga_sr.core.errors import PackageError
+from saga_sr.files.tagging import read_metadata
+from saga_sr.files.writing import write_audio
 from saga_sr.packages import bundled
 from saga_sr.packages.bundled import DEFAULT, MODELS
 from saga_sr.packages.finding import find_model

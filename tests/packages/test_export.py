@@ -16,9 +16,9 @@ from programs import program
 from safetensors.torch import load_file
 from text_encoder import make_text_encoder
 
-from saga_sr.audio.files import read_audio
-from saga_sr.audio.writing import write_audio
 from saga_sr.core.errors import ConfigError, PackageError, SagaError
+from saga_sr.files.reading import read_audio
+from saga_sr.files.writing import write_audio
 from saga_sr.inspection.weights import open_weights
 from saga_sr.packages.export import export_package
 from saga_sr.packages.load import load_model

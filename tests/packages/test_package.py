@@ -54,7 +54,7 @@ def test_a_package_gives_back_the_same_model(tmp_path: Path) -> None:
         "torch.load",
         "saga_sr.packages.package.subprocess.run",
         "saga_sr.backbones.jat.torch.load",
-        "saga_sr.audio.writing.AudioWriter",
+        "saga_sr.files.writing.AudioWriter",
         "saga_sr.model.rearrange",
         "saga_sr.codecs.none.None",
     ],

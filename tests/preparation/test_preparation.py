@@ -18,7 +18,6 @@ from safetensors.torch import load_file
 from transformers import DacConfig, DacModel
 
 from saga_sr.audio.degradation import LowPassDegradation, degrade
-from saga_sr.audio.files import AudioInfo
 from saga_sr.audio.reference_frame import reference_gain
 from saga_sr.audio.spectrum import bandwidth_hz, rolloff_hz
 from saga_sr.codecs.mdct import MDCT
@@ -27,6 +26,7 @@ from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.core.random_numbers import seeded
 from saga_sr.data.captions import Captions
 from saga_sr.data.recordings import find_recordings
+from saga_sr.files.reading import AudioInfo
 from saga_sr.preparation.part import done_file, prepare_part
 from saga_sr.preparation.plan import check_same, cut, make_plan, read_clips
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from saga_sr.audio.files import read_audio
+from saga_sr.files.reading import read_audio
 from saga_sr.training.validation_clips import ValidationClips
 
 RATE = 44_100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from saga_sr.audio.ffmpeg_stream import Decoded, FfmpegStream
+from saga_sr.files.ffmpeg_stream import Decoded, FfmpegStream
 
 # Files of bare packets: their time stamps are counted, and only bytes tell that some are missing.
 BARE = ("aac", "ac3", "dts", "eac3", "loas", "mp3", "truehd")

@@ -14,11 +14,11 @@ import soundfile
 import torch
 from torch import Tensor
 
-from saga_sr.audio.damage import Damage
 from saga_sr.audio.not_finite import NotFinite
-from saga_sr.audio.pipes import as_file
-from saga_sr.audio.sndfile_reader import open_by_libsndfile
 from saga_sr.core.errors import AudioError
+from saga_sr.files.damage import Damage
+from saga_sr.files.pipes import as_file
+from saga_sr.files.sndfile_reader import open_by_libsndfile
 
 # What a header may tell; all else is taken for a lie or a mistake.
 LOWEST_RATE, HIGHEST_RATE, MOST_CHANNELS = 1000, 768_000, 64
@@ -117,7 +117,7 @@ class AudioReader:
 
     def _opened_by_ffmpeg(self) -> Source:
         # Most files need no PyAV, which takes a while to import.
-        from saga_sr.audio.ffmpeg_reader import FfmpegSource
+        from saga_sr.files.ffmpeg_reader import FfmpegSource
 
         return FfmpegSource(self.file, self._stream)
 

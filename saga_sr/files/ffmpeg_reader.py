@@ -11,9 +11,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from saga_sr.audio.ffmpeg_stream import Decoded, FfmpegStream, OneKind
-from saga_sr.audio.frame_samples import samples_of
-from saga_sr.audio.survey import NO_TIME, survey, survey_undecoded
+from saga_sr.files.ffmpeg_stream import Decoded, FfmpegStream, OneKind
+from saga_sr.files.frame_samples import samples_of
+from saga_sr.files.survey import NO_TIME, survey, survey_undecoded
 
 # Decoders whose state is gone after so many packets: from there on they give what they give from the beginning, bit for
 # bit. AAC, AC-3 and others draw noise from generators that run on, and are always decoded from the beginning.

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saga_sr.audio.output_formats import Depth
+from saga_sr.files.output_formats import Depth
 
 
 class Quantiser:

@@ -12,9 +12,9 @@ import soundfile
 import torch
 from media import encoded, music
 
-from saga_sr.audio.damage import Damage
-from saga_sr.audio.files import AudioReader, read_audio
 from saga_sr.core.errors import AudioError
+from saga_sr.files.damage import Damage
+from saga_sr.files.reading import AudioReader, read_audio
 
 RATE, SECONDS = 44_100, 8
 

@@ -13,18 +13,18 @@ import numpy as np
 import soundfile
 from torch import Tensor
 
-from saga_sr.audio.channel_layout import DEFAULT_MASKS, is_told_as_usual, layout_name
-from saga_sr.audio.files import reason_of
-from saga_sr.audio.metadata import Metadata
-from saga_sr.audio.output_formats import Depth, OutputFormat, output_format
-from saga_sr.audio.quantisation import Quantiser
-from saga_sr.audio.sndfile_encoder import SndfileEncoder
-from saga_sr.audio.wav_file import WavFile
 from saga_sr.core.atomic_file import Aside
 from saga_sr.core.errors import AudioError, DiskError
+from saga_sr.files.channel_layout import DEFAULT_MASKS, is_told_as_usual, layout_name
+from saga_sr.files.metadata import Metadata
+from saga_sr.files.output_formats import Depth, OutputFormat, output_format
+from saga_sr.files.quantisation import Quantiser
+from saga_sr.files.reading import reason_of
+from saga_sr.files.sndfile_encoder import SndfileEncoder
+from saga_sr.files.wav_file import WavFile
 
 if TYPE_CHECKING:
-    from saga_sr.audio.film import Film
+    from saga_sr.files.film import Film
 
 # What no other file on the same disk will be written for.
 NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.EIO)
@@ -116,7 +116,7 @@ class AudioWriter:
             return WavFile(self._aside.file, sample_rate, channels, self._depth, mask)
         if how.kbps or how.pictures:
             # PyAV takes a while to import.
-            from saga_sr.audio.ffmpeg_encoder import FfmpegEncoder
+            from saga_sr.files.ffmpeg_encoder import FfmpegEncoder
 
             kbps = how.bitrate(self._kbps, channels)
             return FfmpegEncoder(
@@ -165,7 +165,7 @@ class AudioWriter:
         if metadata is None:
             return
         # mutagen takes a while to import.
-        from saga_sr.audio.tagging import write_metadata
+        from saga_sr.files.tagging import write_metadata
 
         try:
             write_metadata(self._aside.file, self._name, metadata)

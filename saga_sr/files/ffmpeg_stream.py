@@ -14,8 +14,8 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.stream import Discard
 
-from saga_sr.audio.ffmpeg_container import open_container
 from saga_sr.core.errors import AudioError
+from saga_sr.files.ffmpeg_container import open_container
 
 # What tells the length of an MP3 file, in its first frame; without it the demuxer estimates.
 MP3_HEADERS = (b"Xing", b"Info", b"VBRI")

@@ -8,7 +8,7 @@ from typing import Any
 
 from mutagen.flac import Picture as Block
 
-from saga_sr.audio.metadata import MASK, Metadata, Picture, Point
+from saga_sr.files.metadata import MASK, Metadata, Picture, Point
 
 PICTURE = "METADATA_BLOCK_PICTURE"
 CHAPTER = re.compile(r"CHAPTER(\d{3})(NAME)?$")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from saga_sr.audio.files import read_audio
-from saga_sr.audio.writing import AudioWriter, write_audio
 from saga_sr.core.errors import AudioError, DiskError
+from saga_sr.files.reading import read_audio
+from saga_sr.files.writing import AudioWriter, write_audio
 
 
 def tone(channels: int = 2, n: int = 5000, rate: int = 44_100) -> torch.Tensor:
@@ -72,7 +72,7 @@ def test_a_disk_without_room_is_named(tmp_path: Path, suffix: str, monkeypatch: 
         with pytest.raises(AudioError, match="File too large") as error:
             write_audio(tmp_path / f"a{suffix}", torch.rand(2, 500_000) - 0.5, 44_100)
         assert not isinstance(error.value, DiskError)
-        monkeypatch.setattr("saga_sr.audio.writing.NO_PLACE", (errno.EFBIG,))
+        monkeypatch.setattr("saga_sr.files.writing.NO_PLACE", (errno.EFBIG,))
         with pytest.raises(DiskError, match="File too large"):
             write_audio(tmp_path / f"a{suffix}", torch.rand(2, 500_000) - 0.5, 44_100)
     finally:

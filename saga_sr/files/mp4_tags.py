@@ -6,7 +6,7 @@ from typing import Any
 
 from mutagen.mp4 import AtomDataType, MP4Cover, MP4FreeForm
 
-from saga_sr.audio.metadata import Metadata, Picture
+from saga_sr.files.metadata import Metadata, Picture
 
 TEXTS = {
     **{"\xa9nam": "TITLE", "\xa9ART": "ARTIST", "\xa9alb": "ALBUM", "aART": "ALBUMARTIST", "\xa9wrt": "COMPOSER"},

@@ -47,8 +47,8 @@ def read_mask(path: Path, stream: int | None, channels: int) -> int:
     if channels in (1, 2):
         return DEFAULT_MASKS[channels]
     # Few files need PyAV here, which takes a while to import.
-    from saga_sr.audio.ffmpeg_stream import FfmpegStream
     from saga_sr.core.errors import AudioError
+    from saga_sr.files.ffmpeg_stream import FfmpegStream
 
     try:
         opened = FfmpegStream(path, stream)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from saga_sr.audio.channel_layout import VORBIS_ORDER
-from saga_sr.audio.output_formats import Depth
+from saga_sr.files.channel_layout import VORBIS_ORDER
+from saga_sr.files.output_formats import Depth
 
 # Samples of all channels; libsndfile's Vorbis encoder overflows its stack on long blocks.
 BLOCK = 131_072

@@ -13,13 +13,13 @@ import soundfile
 import torch
 from torch.nn.functional import pad
 
-from saga_sr.audio import wav_file
-from saga_sr.audio.channel_layout import DEFAULT_MASKS, read_mask
-from saga_sr.audio.files import inspect_audio, read_audio
-from saga_sr.audio.output_formats import FORMATS, output_format
-from saga_sr.audio.quantisation import Quantiser
-from saga_sr.audio.writing import AudioWriter
 from saga_sr.core.errors import AudioError
+from saga_sr.files import wav_file
+from saga_sr.files.channel_layout import DEFAULT_MASKS, read_mask
+from saga_sr.files.output_formats import FORMATS, output_format
+from saga_sr.files.quantisation import Quantiser
+from saga_sr.files.reading import inspect_audio, read_audio
+from saga_sr.files.writing import AudioWriter
 
 
 def noise(channels: int = 2, n: int = 20_000) -> torch.Tensor:
@@ -216,5 +216,5 @@ def test_what_a_format_has_no_use_for_is_refused(name: str, asked: dict[str, Any
 
 
 def test_formats_are_known_without_torch() -> None:
-    code = "import sys, saga_sr.audio.output_formats; assert not {'torch', 'soundfile', 'av', 'numpy'} & {*sys.modules}"
+    code = "import sys, saga_sr.files.output_formats; assert not {'torch', 'soundfile', 'av', 'numpy'} & {*sys.modules}"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from saga_sr.audio.damage import Damage
-from saga_sr.audio.short_vorbis import is_short_vorbis
+from saga_sr.files.damage import Damage
+from saga_sr.files.short_vorbis import is_short_vorbis
 
 # Subtypes in which a sample's place in the file is known: all of what libsndfile reads exactly.
 EXACT = re.compile(r"PCM_|FLOAT|DOUBLE|ULAW|ALAW|ALAC_")

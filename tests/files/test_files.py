@@ -7,10 +7,10 @@ import pytest
 import soundfile
 import torch
 
-from saga_sr.audio.files import AudioReader, inspect_audio, read_audio
-from saga_sr.audio.finding import find_audio
-from saga_sr.audio.writing import AudioWriter
 from saga_sr.core.errors import AudioError
+from saga_sr.files.finding import find_audio
+from saga_sr.files.reading import AudioReader, inspect_audio, read_audio
+from saga_sr.files.writing import AudioWriter
 
 
 def tone(channels: int = 2, n: int = 5000, rate: int = 44_100) -> torch.Tensor:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
-from saga_sr.audio.files import inspect_audio, read_audio
 from saga_sr.audio.resample import resample
-from saga_sr.audio.stretch import length_at, read_stretch
-from saga_sr.audio.writing import write_audio
+from saga_sr.files.reading import inspect_audio, read_audio
+from saga_sr.files.stretch import length_at, read_stretch
+from saga_sr.files.writing import write_audio
 
 
 @pytest.mark.parametrize("rate", [16_000, 22_050, 44_100, 48_000])

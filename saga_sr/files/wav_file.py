@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from saga_sr.audio.output_formats import Depth
+from saga_sr.files.output_formats import Depth
 
 # Sizes up to here fit a RIFF header; above, the file becomes RF64 (EBU Tech 3306).
 LARGEST_RIFF = 2**32 - 1

@@ -12,11 +12,11 @@ import torch
 from media import encoded, music
 
 from saga_sr import load
-from saga_sr.audio.files import AudioReader, read_audio
-from saga_sr.audio.metadata import Metadata
-from saga_sr.audio.tagging import read_metadata
-from saga_sr.audio.writing import AudioWriter
 from saga_sr.core.errors import AudioError
+from saga_sr.files.metadata import Metadata
+from saga_sr.files.reading import AudioReader, read_audio
+from saga_sr.files.tagging import read_metadata
+from saga_sr.files.writing import AudioWriter
 from saga_sr.inference.measurement import measure_file
 
 RATE = 44_100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from saga_sr.audio.metadata import Loop, Metadata, Point
+from saga_sr.files.metadata import Loop, Metadata, Point
 
 # Chunks that hold more are not about the sound's description.
 LARGEST_CHUNK = 1 << 26

@@ -11,9 +11,9 @@ from typing import Any
 
 from mutagen import flac, id3, mp4, oggflac, oggopus, oggspeex, oggtheora, oggvorbis
 
-from saga_sr.audio import id3_tags, mp4_tags, vorbis_tags
-from saga_sr.audio.iff_chunks import aiff_chunks, append_chunks, from_chunks, is_iff, read_chunks, wav_chunks
-from saga_sr.audio.metadata import Metadata
+from saga_sr.files import id3_tags, mp4_tags, vorbis_tags
+from saga_sr.files.iff_chunks import aiff_chunks, append_chunks, from_chunks, is_iff, read_chunks, wav_chunks
+from saga_sr.files.metadata import Metadata
 
 OGG = (oggvorbis.OggVorbis, oggopus.OggOpus, oggflac.OggFLAC, oggspeex.OggSpeex, oggtheora.OggTheora)
 # What M4A begins with, behind a length.
@@ -57,8 +57,8 @@ def _of_chunks(path: Path, sample_rate: int) -> Metadata:
 
 def _of_ffmpeg(path: Path, sample_rate: int) -> Metadata:
     # PyAV takes a while to import.
-    from saga_sr.audio.ffmpeg_stream import FfmpegStream
     from saga_sr.core.errors import AudioError
+    from saga_sr.files.ffmpeg_stream import FfmpegStream
 
     try:
         stream = FfmpegStream(path)

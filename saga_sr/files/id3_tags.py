@@ -8,7 +8,7 @@ from typing import Any
 
 from mutagen import id3
 
-from saga_sr.audio.metadata import Metadata, Picture, Point
+from saga_sr.files.metadata import Metadata, Picture, Point
 
 TEXTS = {
     **{"TIT1": "GROUPING", "TIT2": "TITLE", "TIT3": "SUBTITLE", "TPE1": "ARTIST", "TPE2": "ALBUMARTIST"},

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import av
 
-from saga_sr.audio.damage import Damage
-from saga_sr.audio.ffmpeg_stream import FfmpegStream, OneKind
-from saga_sr.audio.timekeeper import timekeeper_of
 from saga_sr.core.errors import AudioError
+from saga_sr.files.damage import Damage
+from saga_sr.files.ffmpeg_stream import FfmpegStream, OneKind
+from saga_sr.files.timekeeper import timekeeper_of
 
 NO_TIME = -(2**63)
 # How much may be missing in all, in seconds, and how often as much as there is, since streams pause. Beyond it, time

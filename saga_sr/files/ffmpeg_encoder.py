@@ -10,11 +10,11 @@ import av
 import av.error
 import numpy as np
 
-from saga_sr.audio.channel_layout import DEFAULT_MASKS, layout_name
-from saga_sr.audio.opus_order import opus_order
+from saga_sr.files.channel_layout import DEFAULT_MASKS, layout_name
+from saga_sr.files.opus_order import opus_order
 
 if TYPE_CHECKING:
-    from saga_sr.audio.film import Film
+    from saga_sr.files.film import Film
 
 # Container and encoder by the format's name.
 ENCODERS = {

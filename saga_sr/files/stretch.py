@@ -7,8 +7,8 @@ import math
 from torch import Tensor
 from torch.nn.functional import pad
 
-from saga_sr.audio.files import AudioInfo, AudioReader
 from saga_sr.audio.resample import ROLLOFF, ZERO_CROSSINGS, resample
+from saga_sr.files.reading import AudioInfo, AudioReader
 
 
 def length_at(info: AudioInfo, sample_rate: int) -> int:

@@ -12,11 +12,11 @@ import soundfile
 import torch
 from media import KINDS, decoded, decoded_by_program, encoded, music
 
-from saga_sr.audio import ffmpeg_reader
-from saga_sr.audio.files import AudioReader, inspect_audio, read_audio
-from saga_sr.audio.finding import find_audio
-from saga_sr.audio.short_vorbis import is_short_vorbis
 from saga_sr.core.errors import AudioError
+from saga_sr.files import ffmpeg_reader
+from saga_sr.files.finding import find_audio
+from saga_sr.files.reading import AudioReader, inspect_audio, read_audio
+from saga_sr.files.short_vorbis import is_short_vorbis
 
 RATE, OPUS_RATE, LENGTH = 44_100, 48_000, 100_000
 # Kinds whose files tell how much an encoder added, or add nothing.

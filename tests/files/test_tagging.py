@@ -13,12 +13,12 @@ import pytest
 import torch
 from mutagen import id3
 
-from saga_sr.audio.files import read_audio
-from saga_sr.audio.iff_chunks import append_chunks, read_chunks
-from saga_sr.audio.metadata import BEXT, BEXT_BYTES, Loop, Metadata, Picture, Point
-from saga_sr.audio.output_formats import FORMATS
-from saga_sr.audio.tagging import read_metadata, write_metadata
-from saga_sr.audio.writing import AudioWriter, write_audio
+from saga_sr.files.iff_chunks import append_chunks, read_chunks
+from saga_sr.files.metadata import BEXT, BEXT_BYTES, Loop, Metadata, Picture, Point
+from saga_sr.files.output_formats import FORMATS
+from saga_sr.files.reading import read_audio
+from saga_sr.files.tagging import read_metadata, write_metadata
+from saga_sr.files.writing import AudioWriter, write_audio
 
 RATE = 48_000
 PNG = bytes.fromhex(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from media import KINDS, decoded, encoded, music
 
-from saga_sr.audio.ffmpeg_stream import FfmpegStream
-from saga_sr.audio.files import AudioReader, read_audio
-from saga_sr.audio.survey import survey, survey_undecoded
+from saga_sr.files.ffmpeg_stream import FfmpegStream
+from saga_sr.files.reading import AudioReader, read_audio
+from saga_sr.files.survey import survey, survey_undecoded
 
 # Rates that an encoder takes, where it does not take all.
 RATES = {

@@ -8,8 +8,8 @@ from io import BytesIO
 import av
 import numpy as np
 
-from saga_sr.audio.channel_layout import DEFAULT_MASKS, layout_name
-from saga_sr.audio.frame_samples import samples_of
+from saga_sr.files.channel_layout import DEFAULT_MASKS, layout_name
+from saga_sr.files.frame_samples import samples_of
 
 # A tone for each channel, so low that the channel for low frequencies has it too.
 RATE, FRAMES, LOWEST_HZ = 48_000, 9600, 50

@@ -1,0 +1,1 @@
+"""Recordings in files: containers, codecs, tags, damage, and what stands around the sound."""
