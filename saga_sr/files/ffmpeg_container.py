@@ -34,6 +34,12 @@ if av.logging.get_level() is None:
 with suppress(AttributeError, OSError):
     ctypes.CDLL(av.logging.__file__).av_max_alloc(ctypes.c_size_t(LARGEST_ALLOCATION))
 
+# Container and encoder by the format's name.
+ENCODERS = {
+    **{"M4A": ("ipod", "aac"), "Opus": ("opus", "libopus"), "MP3": ("mp3", "libmp3lame")},
+    **{"MP4": ("mp4", "aac"), "MOV": ("mov", "aac"), "WebM": ("webm", "libopus"), "MKV": ("matroska", "flac")},
+}
+
 
 def open_container(path: Path) -> tuple[InputContainer, int]:
     """The file at `path`, and its descriptor, which is closed after it.

@@ -11,16 +11,12 @@ import av.error
 import numpy as np
 
 from saga_sr.files.channel_layout import DEFAULT_MASKS, layout_name
+from saga_sr.files.ffmpeg_container import ENCODERS
 from saga_sr.files.opus_order import opus_order
 
 if TYPE_CHECKING:
     from saga_sr.files.film import Film
 
-# Container and encoder by the format's name.
-ENCODERS = {
-    **{"M4A": ("ipod", "aac"), "Opus": ("opus", "libopus"), "MP3": ("mp3", "libmp3lame")},
-    **{"MP4": ("mp4", "aac"), "MOV": ("mov", "aac"), "WebM": ("webm", "libopus"), "MKV": ("matroska", "flac")},
-}
 # How ffmpeg calls the numbers that come, and those that the encoder of stored samples takes.
 SAMPLES = {"int16": "s16", "int32": "s32", "float32": "flt"}
 STORED = {16: "s16", 24: "s32"}

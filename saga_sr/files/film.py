@@ -15,8 +15,7 @@ from av.container import OutputContainer
 from av.stream import Disposition, Stream
 
 from saga_sr.core.errors import AudioError
-from saga_sr.files.ffmpeg_container import open_container
-from saga_sr.files.ffmpeg_encoder import ENCODERS
+from saga_sr.files.ffmpeg_container import ENCODERS, open_container
 from saga_sr.files.ffmpeg_stream import HOPELESS, FfmpegStream
 
 # What containers of the MP4 family tell of themselves alone, and what is made anew.
