@@ -16,7 +16,8 @@ from saga_sr.packages.package import build, save_package
 
 pytestmark = pytest.mark.slow
 RATE, MODEL_RATE, EDGE_HZ = 44_100, 8000, 3000
-# Twenty minutes of stereo are 423 MB as floats; what they take more than one wavers by 50 MB. 10 h: benchmarks/files.md.
+# Twenty minutes of stereo are 423 MB as floats; what they take more than one wavers by 50 MB. 10 h:
+# benchmarks/files.md.
 MOST_MORE_MB = 150
 
 
