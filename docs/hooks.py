@@ -21,7 +21,7 @@ GENERATED = {
     "rooms.svg": rooms.picture,
 }
 # What is read where it lies, with its pictures.
-ELSEWHERE = ("experiments/*/*.md", "experiments/*/*.png", "benchmarks/*.md", "CONTRIBUTING.md", "CHANGELOG.md")
+ELSEWHERE = ("experiments/**/*.md", "experiments/*/*.png", "benchmarks/*.md", "CONTRIBUTING.md", "CHANGELOG.md")
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 
 
