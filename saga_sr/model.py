@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import torch
@@ -176,9 +177,8 @@ class SuperResolver(nn.Module):
     ) -> Pair:
         """The same of raw latents [b, latent_dim, frame] and what was `measured` (see `Conditioner.recall`) before."""
         values = self.conditioner.recall(measured, captions, self.sample_rate, cutoff_hz)
-        known = self.codec.channels_below(edge_hz)
         z_lr = self.codec.without_rounding(self.codec.normalise(lr), cutoff_hz)
-        return Pair(self.codec.normalise(hr), z_lr, values, cutoff_hz, known)
+        return Pair(self.codec.normalise(hr), z_lr, values, cutoff_hz, self.codec.channels_below(edge_hz))
 
     def estimate(self, pair: Pair, generators: Generators = None) -> Estimate:
         """What the network makes of a batch of pairs at random times, for a loss to judge."""
@@ -277,7 +277,7 @@ class SuperResolver(nn.Module):
         Channels beyond the codec's own are restored side by side from the same noise.
 
         Args:
-            draw_noise: given a number of latent frames, the noise [b, latent_dim, frame] to start from.
+            draw_noise: given a number of frames, noise [b, latent_dim, frame]: of the start, then of steps that draw.
             cutoff_hz: where the content of each clip ends, [b].
             sampler: the model's own where left out.
 
@@ -287,14 +287,14 @@ class SuperResolver(nn.Module):
         channels, length = lr.shape[1:]
         together = channels == self.codec.channels
         z_lr = self._encode(lr if together else rearrange(lr, "b c n -> (b c) 1 n"))
-        noise = draw_noise(z_lr.shape[2]).to(z_lr.device)
-        if not together:
-            noise, cutoff_hz = (x.repeat_interleave(channels, dim=0) for x in (noise, cutoff_hz))
+        repeats = 1 if together else channels
+        noises = (draw_noise(z_lr.shape[2]).to(z_lr.device).repeat_interleave(repeats, dim=0) for _ in count())
+        noise, cutoff_hz = next(noises), cutoff_hz.repeat_interleave(repeats, dim=0)
         z_lr = self.codec.without_rounding(z_lr, cutoff_hz)
         if (sampler := sampler or self.sampler).noise == "replicated":
             noise = self.codec.replicated(z_lr, cutoff_hz, noise)
         start = self.objective.start(z_lr, self.codec.channels_below(cutoff_hz.to(z_lr.device)))
         with self._autocast(z_lr.device):  # one context for all steps: weights are cast once
-            z = sampler(self.velocity(z_lr, conditioning), noise, start=start)
+            z = sampler(self.velocity(z_lr, conditioning), noise, start=start, draw=noises.__next__)
         output = self.codec.decode(z, length)
         return output if together else rearrange(output.mean(dim=1), "(b c) n -> b c n", c=channels)

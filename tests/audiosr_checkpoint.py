@@ -28,16 +28,13 @@ def comparison() -> Any:
 
 
 def checkpoint_tensors() -> dict[str, Tensor]:
-    """All kinds of tensors that the published file has, but for most of those that nobody reads."""
+    """All tensors of the official classes' state; those that nobody reads are 0."""
     f = [math.cos((k / 1000 + 0.008) / 1.008 * math.pi / 2) ** 2 for k in range(1001)]
     betas = [1 - after / before for before, after in itertools.pairwise(f)]
     tensors = comparison().checkpoint_tensors(RECORDED)
     return tensors | {
         "betas": torch.tensor(betas),
         "alphas_cumprod": torch.from_numpy(np.cumprod(1 - np.array(betas))).float(),
-        "logvar": torch.zeros(1000),
-        "model_ema.decay": torch.tensor(0.9999),
-        "clap.model.logit_scale_a": torch.tensor(2.0),
     }
 
 

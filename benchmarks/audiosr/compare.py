@@ -1,16 +1,17 @@
 """saga-sr beside the official classes of AudioSR, stage by stage, with the same weights and inputs.
 
-    python benchmarks/audiosr/compare.py tests/weights/audiosr_tiny.safetensors
-    python benchmarks/audiosr/compare.py /tmp/audiosr_full.safetensors
+    python benchmarks/audiosr/compare.py tests/weights/audiosr_tiny.safetensors /tmp/audiosr_full.safetensors
 
-The file is one that `official.py` wrote. A checkpoint in AudioSR's layout is made of the names and shapes in it,
-converted to a package, and compared with what the official classes made of the same weights.
+The files are those that `official.py` wrote, each a column. A checkpoint in AudioSR's layout is made of the names and
+shapes in it, converted to a package, and compared with what the official classes made of the same weights.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,6 +29,7 @@ from saga_sr.flow.diffusion import time_of
 from saga_sr.model import SuperResolver
 from saga_sr.packages.audiosr import convert
 from saga_sr.packages.load import load_model
+from saga_sr.weights.audiosr_layout import SCHEDULE
 
 # What `official.py` has.
 STEPS, SCALE, KEPT = 10, 0.5, {"mel": 4, "decoded": 4, "vocoded": 16}
@@ -40,13 +42,23 @@ def metadata(recorded: Path, name: str) -> Any:
 
 
 def checkpoint_tensors(recorded: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint in AudioSR's layout, without averages and schedules, which nobody reads."""
-    tensors = {"scale_factor": torch.tensor(SCALE)}
+    """All tensors of a checkpoint in AudioSR's layout but its schedule; what is never read is 0."""
+    tensors, zero = {"scale_factor": torch.tensor(SCALE)}, torch.zeros(())
     for name, shape in metadata(recorded, "shapes").items():
+        # The condition's autoencoder is a copy, which need not be made twice.
         source = name.replace("cond_stage_models.0.vae.", "first_stage_model.")
-        if source.startswith(("first_stage_model.", "model.")):
+        if source in tensors:
+            tensors[name] = tensors[source]
+        elif source.startswith(("first_stage_model.", "model.")):
             tensors[name] = torch.from_numpy(value(source, tuple(shape)))
+        elif name not in (SCHEDULE, "scale_factor"):
+            tensors[name] = zero.expand(shape)
     return tensors
+
+
+def drawn(name: str, shape: torch.Size) -> Tensor:
+    """The noise of that `name`, of AudioSR's `shape` [b, c, t, f], in ours."""
+    return rearrange(torch.from_numpy(normal(name, tuple(shape))), "b c t f -> b (c f) t")
 
 
 @torch.no_grad()
@@ -57,16 +69,17 @@ def outputs(model: SuperResolver, samples: int) -> dict[str, Tensor]:
     mel = codec.mel(audio).transpose(1, 2)
     z_lr = codec.encode(audio[None])
     raw = rearrange(z_lr * codec.latent_scale, "b (c f) t -> b c t f", f=bands)
-    drawn = torch.from_numpy(normal("noise", tuple(raw.shape)))
-    noise = rearrange(drawn, "b c t f -> b (c f) t")
+    noise = drawn("noise", raw.shape)
     conditioning = model.prepare_conditioning(audio[None], torch.tensor([4000.0]), [""])
     # Their point is ours at that length, and their v is what our velocity is made of.
     t = time_of(torch.tensor([500]))
     r = torch.hypot(t, 1 - t)
     alpha, sigma = t / r, (1 - t) / r
-    velocity = model.backbone(r * noise, t, Conditioning(concat=z_lr)).value
-    evaluated = ((alpha - sigma) * noise - velocity) / (alpha + sigma)
-    sampled = model.sampler.changed(steps=STEPS)(model.velocity(z_lr, conditioning), noise)
+    answer = model.backbone(r * noise, t, Conditioning(concat=z_lr)).value
+    evaluated = ((alpha - sigma) * noise - answer) / (alpha + sigma)
+    velocity, draws = model.velocity(z_lr, conditioning), (drawn(f"noise {i}", raw.shape) for i in count())
+    sampled = model.sampler.changed(steps=STEPS, eta=0.0)(velocity, noise)
+    with_noise = model.sampler.changed(steps=STEPS, eta=1.0)(velocity, noise, draw=lambda: next(draws))
     latent = rearrange(sampled * codec.latent_scale, "b (c f) t -> b c t f", f=bands)
     decoded = codec.autoencoder.network.vae.decode(latent).sample
     return {
@@ -74,6 +87,7 @@ def outputs(model: SuperResolver, samples: int) -> dict[str, Tensor]:
         "encoded": raw,
         "evaluated": rearrange(evaluated, "b (c f) t -> b c t f", f=bands),
         "sampled": rearrange(sampled, "b (c f) t -> b c t f", f=bands),
+        "sampled with noise": rearrange(with_noise, "b (c f) t -> b c t f", f=bands),
         "decoded": decoded[:, :, :: KEPT["decoded"]],
         "vocoded": codec.decode(sampled, samples)[..., :: KEPT["vocoded"]],
     }
@@ -92,16 +106,22 @@ def errors(recorded: Path, package: Path) -> dict[str, float]:
     return {name: float((found - official[name]).norm() / official[name].norm()) for name, found in ours.items()}
 
 
-def main(recorded: Path) -> None:
-    """Print the table."""
+def column(recorded: Path) -> dict[str, float]:
+    """The errors of the checkpoint that `recorded` describes."""
     with TemporaryDirectory() as folder:
         checkpoint = Path(folder) / "pytorch_model.bin"
         torch.save({"state_dict": checkpoint_tensors(recorded)}, checkpoint)
-        package = convert(checkpoint, Path(folder) / "package", torch.float32)
-        print("| stage | relative difference |\n|---|---|")
-        for name, error in errors(recorded, package).items():
-            print(f"| {name} | {error:.1e} |")
+        return errors(recorded, convert(checkpoint, Path(folder) / "package", torch.float32))
+
+
+def main(*files: str) -> None:
+    """Print the table of all `files`."""
+    columns = {Path(file).stem.removeprefix("audiosr_"): column(Path(file)) for file in files}
+    print(f"| stage | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
+    for name in next(iter(columns.values())):
+        print(f"| {name} | {' | '.join(f'{found[name]:.1e}' for found in columns.values())} |")
+    print(f"\n{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB of memory at most")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*sys.argv[1:])

@@ -12,7 +12,9 @@ from __future__ import annotations
 import copy
 import importlib
 import json
+import resource
 import sys
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -42,10 +44,12 @@ def configuration(size: str, defaults: dict[str, Any], vocoders: Any) -> dict[st
 
 
 def build(size: str) -> Any:
-    """The official `LatentDiffusion`, without CLAP, which needs downloads and conditions nothing in it."""
+    """The official `LatentDiffusion`, with CLAP in it, which it has and never calls; nothing is downloaded."""
     transformers.RobertaTokenizer.from_pretrained = lambda *_, **__: None
+    transformers.RobertaConfig.from_pretrained = lambda *_, **__: transformers.RobertaConfig(
+        vocab_size=50_265, max_position_embeddings=514, type_vocab_size=1
+    )
     ddpm = importlib.import_module("audiosr.latent_diffusion.models.ddpm")
-    ddpm.CLAPAudioEmbeddingClassifierFreev2 = lambda **_: torch.nn.Module()
     vocoders = importlib.import_module("audiosr.utilities.model")
     defaults = importlib.import_module("audiosr.utils").get_basic_config()
     model = ddpm.LatentDiffusion(**configuration(size, defaults, vocoders)).eval()
@@ -62,6 +66,18 @@ def build(size: str) -> Any:
     return model
 
 
+def sample(model: Any, encoded: torch.Tensor, noise: torch.Tensor, eta: float) -> torch.Tensor:
+    """The guided DDIM of the official class from `noise`, with noise of known names in its steps."""
+    draws = count()
+    sampler = importlib.import_module("audiosr.latent_diffusion.models.ddim")
+    sampler.noise_like = lambda shape, *_: torch.from_numpy(normal(f"noise {next(draws)}", tuple(shape)))
+    sampled, _ = model.sample_log(
+        {"concat_lowpass_cond": encoded}, 1, True, STEPS, eta=eta, x_T=noise, unconditional_guidance_scale=GUIDANCE,
+        unconditional_conditioning={"concat_lowpass_cond": torch.full_like(encoded, NULL)},
+    )  # fmt: skip
+    return sampled
+
+
 @torch.no_grad()
 def run(model: Any, samples: int) -> dict[str, torch.Tensor]:
     """The outputs of every stage, for so many samples of noise."""
@@ -71,10 +87,7 @@ def run(model: Any, samples: int) -> dict[str, torch.Tensor]:
     noise = torch.from_numpy(normal("noise", tuple(encoded.shape)))
     evaluated = model.apply_model(noise, torch.tensor([500]), {"concat_lowpass_cond": encoded})
     model.latent_t_size = encoded.shape[-2]
-    sampled, _ = model.sample_log(
-        {"concat_lowpass_cond": encoded}, 1, True, STEPS, eta=0.0, x_T=noise, unconditional_guidance_scale=GUIDANCE,
-        unconditional_conditioning={"concat_lowpass_cond": torch.full_like(encoded, NULL)},
-    )  # fmt: skip
+    sampled = sample(model, encoded, noise, eta=0.0)
     decoded = model.decode_first_stage(sampled)
     vocoded = model.first_stage_model.vocoder(decoded.squeeze(1).permute(0, 2, 1))
     return {
@@ -82,6 +95,7 @@ def run(model: Any, samples: int) -> dict[str, torch.Tensor]:
         "encoded": encoded,
         "evaluated": evaluated,
         "sampled": sampled,
+        "sampled with noise": sample(model, encoded, noise, eta=1.0),
         "decoded": decoded[:, :, :: KEPT["decoded"]].clone(),
         "vocoded": vocoded[..., :: KEPT["vocoded"]].clone(),
     }
@@ -94,6 +108,7 @@ def main(size: str, path: str) -> None:
     outputs = {name: tensor.contiguous() for name, tensor in run(model, SAMPLES[size]).items()}
     save_file(outputs, path, {"shapes": json.dumps(shapes), "samples": str(SAMPLES[size])})
     print(f"{sum(int(np.prod(shape)) for shape in shapes.values()) / 1e6:.1f} M numbers in {len(shapes)} tensors")
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB of memory at most")
 
 
 if __name__ == "__main__":

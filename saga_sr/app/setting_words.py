@@ -6,10 +6,11 @@ from saga_sr.app.words import Table
 from saga_sr.cli.settings import declared
 
 CHINESE = {
-    "solver": "求解器：euler；adams_bashforth 或 dpmpp_2m（二阶）；gaussian；midpoint 或 heun（每步计算网络两次）",
+    "solver": "求解器：euler；adams_bashforth、dpmpp_2m（二阶）；gaussian；ddim；midpoint、heun（每步计算网络两次）",
     "steps": "求解器的步数；越多越慢",
     "effort": "fast、balanced 或 best：未给出 steps 时，求解器为此所需的步数",
     "power": "大于 1 时靠近噪声的步长更细，小于 1 时靠近数据的步长更细",
+    "eta": "用于 ddim：每一步重新抽取多少噪声，0 为不抽取，1 与扩散过程相同",
     "noise": "采样的起点：gaussian、rademacher（只取符号）或 replicated（把低频段向上复制）",
     "kind": "引导方式：classifier_free（用 scale）、nested 或 parallel（用 acoustic、text）",
     "scale": "classifier_free 的强度；1 为不引导",

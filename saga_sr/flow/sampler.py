@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -12,7 +12,7 @@ from saga_sr.core.errors import ConfigError
 from saga_sr.flow.diffusion import ddim_times
 from saga_sr.flow.grids import between
 from saga_sr.flow.prior import PURE_NOISE, Start
-from saga_sr.flow.solvers import EFFORTS, STEPS, Moments, Velocity
+from saga_sr.flow.solvers import EFFORTS, STEPS, DdimStep, Moments, Step, Velocity
 
 NOISES = ("gaussian", "rademacher", "replicated")
 
@@ -32,10 +32,12 @@ class Sampler:
             but signs leave every coefficient that is noise of known level at exactly this level, where Gaussian sizes
             scatter by 10 dB around it, and by 20 dB once a codec has expanded its latents by squaring. `replicated`
             starts from the low band copied up (see `MDCT.replicated`), which whoever calls the sampler gives for noise.
+        eta: of `ddim`, 0 to 1: how much of the noise each step draws anew, see `DdimStep`.
         distilled: these steps, from this noise, are all that the network knows (see `distillation.py`).
 
     Raises:
-        ConfigError: an unknown solver or noise, or a step count, power or grid that makes no times.
+        ConfigError: an unknown solver or noise, a step count, power or grid that makes no times, or an `eta` that there
+            is not.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Sampler:
         grid: Sequence[float] | None = None,
         noise: str = "gaussian",
         distilled: bool = False,
+        eta: float = 0.0,
     ) -> None:
         if solver not in STEPS:
             raise ConfigError(f"sampler.solver={solver!r} is not known; choose one of {', '.join(STEPS)}.")
@@ -58,12 +61,17 @@ class Sampler:
             raise ConfigError(f"sampler.grid={[*grid]} is no time grid; give times that rise from 0.0 to 1.0.")
         if noise not in NOISES:
             raise ConfigError(f"sampler.noise={noise!r} is not known; choose one of {', '.join(NOISES)}.")
+        if not 0 <= eta <= (1 if solver == "ddim" else 0):
+            raise ConfigError(
+                f"sampler.eta={eta} with solver={solver} is not known; give 0 to 1 with solver=ddim, or leave it out."
+            )
         self.solver = solver
         self.steps = steps
         self.power = power
         self.grid = None if grid is None else [float(time) for time in grid]
         self.noise = noise
         self.distilled = distilled
+        self.eta = eta
 
     def changed(
         self,
@@ -72,9 +80,10 @@ class Sampler:
         power: float | None = None,
         grid: Sequence[float] | None = None,
         noise: str | None = None,
+        eta: float | None = None,
         effort: str | None = None,
     ) -> Sampler:
-        """This sampler with what is not None.
+        """This sampler with what is not None; another solver than `ddim` has no `eta` of its own.
 
         Args:
             effort: `fast`, `balanced` or `best`, where no `steps` are given: as many as the solver needs for that, or
@@ -90,6 +99,7 @@ class Sampler:
             grid=self.grid if grid is None else grid,
             noise=self.noise if noise is None else noise,
             distilled=self.distilled,
+            eta=(self.eta if solver in (None, "ddim") else 0.0) if eta is None else eta,
         )
         if self.distilled and vars(other) != vars(self):
             raise ConfigError(
@@ -111,25 +121,38 @@ class Sampler:
         return uniform if self.grid is None else between(self.grid, uniform)
 
     def __call__(
-        self, velocity: Velocity | Moments, noise: Tensor, times: Tensor | None = None, start: Start = PURE_NOISE
+        self,
+        velocity: Velocity | Moments,
+        noise: Tensor,
+        times: Tensor | None = None,
+        start: Start = PURE_NOISE,
+        draw: Callable[[], Tensor] | None = None,
     ) -> Tensor:
         """Integrate from normal `noise` [b, ...] over `times`, 0 to 1 (the sampler's own grid if left out).
 
         Args:
             start: what the noise is that of; pure noise if left out.
+            draw: more normal noise like that, anew at each call; from PyTorch's own generator where left out.
         """
         times = self.times(noise.device) if times is None else times
         # A diffusion takes its first step's point for noise, and its last one's for data, at the length that it has.
         begin, end = ((t**2 + (1 - t) ** 2).sqrt() for t in (times[0], times[-1]))
-        return start.at(self.follow(start.in_units(velocity), begin * self.kind_of(noise), times) / end)
+        drawn = draw or (lambda: torch.randn_like(noise))
+        return start.at(self.follow(start.in_units(velocity), begin * self.kind_of(noise), times, drawn) / end)
 
     def kind_of(self, noise: Tensor) -> Tensor:
         """What is started from, of normal `noise`."""
         return 1 - 2 * (noise < 0).to(noise.dtype) if self.noise == "rademacher" else noise
 
-    def follow(self, velocity: Velocity | Moments, y: Tensor, times: Tensor) -> Tensor:
-        """`y` [b, ...], in units of the noise, carried from the first of the `times` to the last, step by step."""
-        step = STEPS[self.solver]()
+    def follow(
+        self, velocity: Velocity | Moments, y: Tensor, times: Tensor, draw: Callable[[], Tensor] | None = None
+    ) -> Tensor:
+        """`y` [b, ...], in units of the noise, carried from the first of the `times` to the last, step by step.
+
+        Args:
+            draw: see `__call__`; without it no step draws noise.
+        """
+        step: Step = DdimStep(self.eta, draw) if self.eta and draw is not None else STEPS[self.solver]()
         for t, t_next in pairwise(times):
             y = step(velocity, y, t, t_next - t)
         return y

@@ -123,12 +123,35 @@ class DpmSolver:
         return z * (1 - s) / (1 - t) + ahead * h / (1 - t)
 
 
+class DdimStep:
+    """Steps of a diffusion that draw a share of the noise anew, so much as its authors call `eta`; 0 is Euler's step.
+
+    With alpha = t / r and sigma = (1 - t) / r, r = |(t, 1 - t)|, where our path meets the diffusion's points, the share
+    of what is at s = t + h is eta sqrt(1 - (alpha_t / alpha_s)^2) / sigma_t.
+    Source: Song et al., "Denoising Diffusion Implicit Models" (2021), eq. 12 and 16.
+
+    Args:
+        eta: 0 to 1, at which a step is that of DDPM.
+        draw: normal noise like z, anew at each call.
+    """
+
+    def __init__(self, eta: float, draw: Callable[[], Tensor]) -> None:
+        self.eta, self.draw = eta, draw
+
+    def __call__(self, velocity: Velocity, z: Tensor, t: Tensor, h: Tensor) -> Tensor:
+        v, s = velocity(z, t.expand(z.shape[0])), t + h
+        data, noise = z + (1 - t) * v, z - t * v
+        # sigma^2, of which alpha^2 is the rest up to 1.
+        before, after = ((1 - x) ** 2 / (x**2 + (1 - x) ** 2) for x in (t, s))
+        share = self.eta**2 * (1 - after / before) / (1 - after)
+        return s * data + (1 - s) * ((1 - share).clamp(min=0).sqrt() * noise + share.sqrt() * self.draw())
+
+
 Step = Callable[[Any, Tensor, Tensor, Tensor], Tensor]
 # What makes the steps of one path.
 STEPS: dict[str, Callable[[], Step]] = {
     "euler": lambda: euler_step,
-    # Song et al., "Denoising Diffusion Implicit Models" (2021), eq. 12 without noise, which on the straight path goes
-    # straight on; `Sampler` knows where its steps are.
+    # `DdimStep` without fresh noise; `Sampler` knows where its steps are.
     "ddim": lambda: euler_step,
     "midpoint": lambda: midpoint_step,
     "heun": lambda: heun_step,

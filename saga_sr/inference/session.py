@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import count, groupby, islice
 from typing import NamedTuple
 
 import torch
@@ -247,10 +247,16 @@ class Session:
             own.append(stretch.cut_out(audio))
             first = stretch.span[0] // self.model.codec.hop_length
             noise += [(part.noise + component, first) for component in range(len(components))]
+        draws = count()
+
+        def draw_noise(frames: int) -> Tensor:
+            draw = next(draws)
+            return torch.stack([self.noise(component, first, frames, draw) for component, first in noise])
+
         output = self.model.restore(
             torch.cat(shown)[:, None].to(self.device),
             part.conditioning,
-            lambda n: torch.stack([self.noise(component, first, n) for component, first in noise]),
+            draw_noise,
             edge.repeat_interleave(torch.tensor([len(x) for x in shown])),
             self.sampler,
         )[:, 0].cpu()

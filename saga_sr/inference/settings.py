@@ -44,6 +44,9 @@ class SamplerSettings:
     grid: list[float] | None = field(
         default=None, metadata={"help": "times from 0 (noise) to 1 (data) that the steps follow instead"}
     )
+    eta: float | None = _setting(
+        None, "of ddim: how much of the noise each step draws anew, 0 (none) to 1 (as much as a diffusion)"
+    )
     noise: str | None = _setting(
         None, "what sampling starts from: gaussian, rademacher (its signs), or replicated (the low band copied up)",
         "gaussian", "rademacher", "replicated",

@@ -70,11 +70,12 @@ def contents_table(contents: Contents, path: str) -> str:
     rows = [["tensor", "shape", "dtype", "size", "becomes"]]
     for entry in contents.entries:
         shape = " x ".join(map(str, entry.shape)) or "scalar"
-        rows.append([entry.name, shape, entry.dtype, memory(entry.size), entry.ours or NOTHING])
+        left = f"not used: {entry.unused}" if entry.unused else NOTHING
+        rows.append([entry.name, shape, entry.dtype, memory(entry.size), entry.ours or left])
     numbers = sum(math.prod(entry.shape) for entry in contents.entries)
-    left = sum(entry.ours is None for entry in contents.entries)
+    useless = sum(entry.ours is None for entry in contents.entries)
     size = memory(sum(entry.size for entry in contents.entries))
-    total = f"{len(contents.entries)} tensors of {count(numbers)} numbers, {size}; {left} become nothing here."
+    total = f"{len(contents.entries)} tensors of {count(numbers)} numbers, {size}; {useless} become nothing here."
     return "\n".join([f"{path}: {contents.recognised}", *contents.facts, "", aligned(rows), "", total])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class Entry:
         name, shape, dtype: in the file.
         size: bytes.
         ours: the name of what it would become; None where nothing takes it.
+        unused: why nothing does, where the layout tells.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Entry:
     dtype: str
     size: int
     ours: str | None
+    unused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ def _audiosr(path: Path) -> Contents:
     facts += [f"{count} not used: {why}" for why, count in reasons.most_common()]
     whole = "for model=audiosr path=PATH, init_from=PATH or codec=audiosr codec.path=PATH"
     recognised = f"AudioSR's checkpoint, {whole}" if weights.unet.tensors else "AudioSR's codec, for codec=audiosr"
-    return Contents(recognised, facts, _entries(load_tensors(path), weights.becomes))
+    return Contents(recognised, facts, _entries(load_tensors(path), weights.becomes, weights.unused))
 
 
 def _oobleck(folder: Path, config: dict[str, Any]) -> Contents:
@@ -256,8 +258,9 @@ def _nested(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
             yield from _nested(item, f"{name}.{word}" if name else word)
 
 
-def _entries(tensors: Tensors, ours: dict[str, str]) -> list[Entry]:
-    return [
-        Entry(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), tensor.nbytes, ours.get(name))
-        for name, tensor in tensors.items()
-    ]
+def _entries(tensors: Tensors, ours: Mapping[str, str], unused: Mapping[str, str] | None = None) -> list[Entry]:
+    found = []
+    for name, tensor in tensors.items():
+        dtype, why = str(tensor.dtype).removeprefix("torch."), (unused or {}).get(name)
+        found.append(Entry(name, tuple(tensor.shape), dtype, tensor.nbytes, ours.get(name), why))
+    return found

@@ -54,7 +54,9 @@ def export_onnx(source: str | Path, target: Path, kind: str | None = None, steps
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     model, config = read_source(source, kind)
-    sampler, notes = model.sampler.changed(steps=steps), []
+    sampler, notes = model.sampler.changed(steps=steps, eta=0.0), []
+    if model.sampler.eta:
+        notes.append(f"sampler.onnx draws no noise in its steps, where the model does (eta={model.sampler.eta}).")
     with in_float32(model), taking_the_place_of(target) as aside:
         graphs: list[Graph] = [NetworkGraph(model)]
         if sampler.solver == "heun":

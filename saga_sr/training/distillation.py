@@ -118,7 +118,7 @@ def take_teachers_model(config: DictConfig) -> None:
     settings = model_settings(folder)
     # One evaluation a step, where the teacher's solver may take two.
     solver = "gaussian" if settings["sampler"]["solver"] == "gaussian" else "euler"
-    settings["sampler"] |= {"solver": solver, "steps": wanted.steps, "distilled": True}
+    settings["sampler"] |= {"solver": solver, "steps": wanted.steps, "eta": 0.0, "distilled": True}
     settings["conditioner"] = {name: _undisturbed(part) for name, part in settings["conditioner"].items()}
     for part, group in TAKEN.items():
         if part in settings and group not in given:

@@ -36,7 +36,9 @@ from saga_sr.weights.tensor_files import Tensors, load_tensors
 NULL_LATENT = -11.4981
 # Why the rest is not used, by how names begin.
 UNUSED = {
-    "clap.": "CLAP, which neither basic nor speech is conditioned on",
+    # By `get_basic_config`, which is both models', concat_lowpass_cond is the one condition, and the U-Net has no
+    # context_dim and no extra_film_condition_dim; `LatentDiffusion` makes a CLAP and never calls it.
+    "clap.": "CLAP, which sampling does not use: basic and speech are conditioned on the low-passed latent alone",
     "model_ema.": "averaged weights, which AudioSR itself does not use",
     f"{FIRST_STAGE}loss.": "the autoencoder's losses",
     f"{CONDITION}loss.": "the autoencoder's losses",

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from diffusers import DDIMScheduler
 
 from saga_sr.core.errors import ConfigError
 from saga_sr.flow.diffusion import STEPS, VDiffusion, ddim_times, step_of, time_of
@@ -56,6 +57,42 @@ def test_ddim_is_what_its_authors_wrote() -> None:
 
     ours = Sampler("ddim", 10)(velocity, noise, ddim_times(10).double())
     assert torch.allclose(ours, z, atol=1e-5)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
+def test_noise_in_each_step_is_that_of_diffusers(eta: float) -> None:
+    betas = 1 - alphas() ** 2 / torch.cat([torch.ones(1), alphas()[:-1] ** 2])
+    theirs = DDIMScheduler(
+        trained_betas=betas.numpy(), prediction_type="v_prediction", clip_sample=False, set_alpha_to_one=False,
+        steps_offset=1,
+    )  # fmt: skip
+    theirs.set_timesteps(10)
+    noises = torch.randn(11, 2, 3, 4, generator=torch.Generator().manual_seed(0))
+
+    def network(z: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        return (z + step / 1000).tanh()
+
+    z = noises[0]
+    for step, noise in zip(theirs.timesteps, noises[1:], strict=True):
+        z = theirs.step(network(z, step), step, z, eta=eta, variance_noise=noise).prev_sample
+
+    def velocity(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        r = torch.hypot(t, 1 - t)[:, None, None]
+        a, s = t[:, None, None] / r, (1 - t[:, None, None]) / r
+        return (a - s) * z / r - (a + s) * network(z / r, step_of(t)[0].round())
+
+    draws = iter(noises[1:])
+    ours = Sampler("ddim", 10, eta=eta)(velocity, noises[0], draw=lambda: next(draws))
+    assert torch.allclose(ours, z, atol=1e-4)
+    assert (next(draws, None) is None) == (eta > 0)
+
+
+def test_eta_is_ddims_alone() -> None:
+    sampler = Sampler("ddim", 10, eta=1.0)
+    assert sampler.changed(steps=5).eta == 1.0 and sampler.changed(solver="euler").eta == 0.0
+    for wrong in ({"solver": "euler", "eta": 0.5}, {"eta": 1.5}, {"eta": -0.1}, {"eta": float("nan")}):
+        with pytest.raises(ConfigError, match=r"sampler\.eta=.* give 0 to 1 with solver=ddim"):
+            sampler.changed(**wrong)
 
 
 def test_the_loss_is_that_of_v_at_each_step_equally_often() -> None:

@@ -42,4 +42,6 @@ def test_noise_depends_on_position_and_seed_alone() -> None:
     assert torch.equal(noise(0, 300, 500), whole[:, 300:800]) and torch.equal(noise(0, 256, 1), whole[:, 256:257])
     assert not torch.equal(PositionalNoise(3, seed=2)(0, 0, 1000), whole)
     assert not torch.equal(noise(1, 0, 1000), whole)
+    more = noise(0, 0, 1000, draw=1)
+    assert torch.equal(noise(0, 300, 500, draw=1), more[:, 300:800]) and not torch.equal(more, whole)
     assert abs(float(whole.std()) - 1) < 0.05

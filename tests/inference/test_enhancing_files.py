@@ -73,6 +73,15 @@ def test_chunks_join_without_a_seam_and_batches_change_nothing(enhancer: Enhance
     assert change < 1e-3
 
 
+def test_noise_of_the_steps_is_of_the_place_too(enhancer: Enhancer) -> None:
+    audio = clip(1.2, 2, 16_000)
+    ways = {"chunk_s": 0.5, "overlap_s": 0.1, "cutoff_hz": 7000, "solver": "ddim", "steps": 2}
+    one, three, none = (
+        enhancer(audio, 16_000, **ways, eta=eta, batch_size=n).audio for eta, n in ((1.0, 1), (1.0, 3), (0.0, 1))
+    )
+    assert (one - three).norm() < 0.1 * (one - none).norm()
+
+
 @pytest.mark.parametrize("rate", [8000, 22_050, 44_099, 48_000, 96_000])
 def test_reading_a_stretch_equals_resampling_the_whole(tmp_path: Path, rate: int) -> None:
     audio = 0.3 * torch.randn(2, int(2.5 * rate), generator=torch.Generator().manual_seed(0))

@@ -10,6 +10,7 @@ from torch import Tensor
 from saga_sr.backbones.audiosr_unet import AudioSRUNet
 from saga_sr.conditioning import Conditioning
 from saga_sr.core.errors import WeightsError
+from saga_sr.inspection.table import contents_table
 from saga_sr.inspection.weights import open_weights
 from saga_sr.packages.audiosr import convert
 from saga_sr.packages.export import export_package
@@ -23,7 +24,7 @@ def test_each_stage_is_what_the_official_classes_made_of_the_same_weights(tmp_pa
     """Mel, encoder, U-Net, ten guided DDIM steps, decoder and vocoder, as recorded by benchmarks/audiosr."""
     package = convert(write_checkpoint(tmp_path / "pytorch_model.bin"), tmp_path / "package", torch.float32)
     errors = comparison().errors(RECORDED, package)
-    assert {*errors} == {"mel", "encoded", "evaluated", "sampled", "decoded", "vocoded"}
+    assert {*errors} == {"mel", "encoded", "evaluated", "sampled", "sampled with noise", "decoded", "vocoded"}
     assert max(errors.values()) < 1e-4, errors
 
 
@@ -34,14 +35,16 @@ def test_half_the_precision_is_half_the_size_and_the_codecs_too(tmp_path: Path) 
     tensors = checkpoint_tensors()
     used = sum(4 * tensors[name].numel() for name in read_audiosr(checkpoint).becomes)
     assert size < 0.55 * used
-    assert "- 1: CLAP, which neither basic nor speech is conditioned on" in (package / "README.md").read_text()
+    assert "- 506: CLAP, which sampling does not use" in (package / "README.md").read_text()
     model = load_model(package)
     assert model.guidance.weights[frozenset()] == 3.5 and model.sampler.solver == "ddim"
+    assert model.sampler.eta == 1.0
     contents = open_weights(checkpoint)
     assert contents.recognised.startswith("AudioSR's checkpoint") and len(contents.entries) == len(tensors)
     ours = {entry.name: entry.ours for entry in contents.entries}
     assert ours["model.diffusion_model.input_blocks.0.0.weight"] == "backbone.down.0.0.conv.weight"
     assert ours["clap.model.logit_scale_a"] is None
+    assert "  not used: CLAP, which sampling does not use" in contents_table(contents, str(checkpoint))
 
 
 def test_every_tensor_is_accounted_for(tmp_path: Path) -> None:
