@@ -40,7 +40,7 @@ SMALL = {
     "doctor": ["self_test=false"],
 }
 # Programs of others that pages name, all of them in blocks that are only parsed.
-OTHERS = {"pip", "make", "hf", "torchrun"}
+OTHERS = {"pip", "make", "hf", "torchrun", "ray"}
 
 
 class Block(NamedTuple):

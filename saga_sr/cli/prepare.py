@@ -1,6 +1,6 @@
 """Encode recordings once, for training to read: `saga-sr prepare FOLDER OUTPUT codec=mdct`.
 
-The same command again goes on with what is unfinished, on any number of machines that see the output.
+The same command again goes on with what is unfinished.
 """
 
 from __future__ import annotations

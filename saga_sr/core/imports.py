@@ -26,6 +26,7 @@ EXTRAS = {
     "pesq": "metrics",
     "psutil": "app",
     "pystoi": "metrics",
+    "ray": "cluster",
     "starlette": "app",
     "visqol": "metrics",
     "wandb": "wandb",

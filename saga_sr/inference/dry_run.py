@@ -50,9 +50,10 @@ def show(config: DictConfig, jobs: Sequence[Job], kept: int, failures: Sequence[
         restored_s += to_restore_s
         print(f"{job.source} -> {job.target} ({clock(duration_s).strip()}, {said})", flush=True)
     speed = measure_speed(enhancer) if enhancer is not None and restored_s else 0.0
-    takes = (
-        f", about {clock(restored_s / speed / config.jobs).strip()} at {speed:.3g} x real time (mono)" if speed else ""
-    )
+    takes = ""
+    if speed:
+        seconds = restored_s / speed / (config.jobs or 1)
+        takes = f", about {clock(seconds).strip()} at {speed:.3g} x real time (mono)"
     there = f", {kept} are there already" if kept else ""
     print(f"{len(jobs)} files would be made, {clock(audio_s).strip()} of audio{takes}{there}.")
     if wrong:

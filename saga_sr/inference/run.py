@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig, ListConfig
 
 from saga_sr.core.atomic_file import remove_left_behind
+from saga_sr.core.cluster import check_count, is_on_cluster
 from saga_sr.core.errors import ConfigError, DiskError
 from saga_sr.files.output_formats import output_format
 from saga_sr.inference.batch import Batch
@@ -38,8 +39,8 @@ def run(config: DictConfig) -> None:
     """
     check_way(config.overwrite)
     config.model = model_of(config.model, config.path)
-    if config.jobs < 1:
-        raise ConfigError(f"jobs={config.jobs} is not possible; give the number of processes that share the files.")
+    on_cluster = is_on_cluster(config)
+    check_count("jobs", config.jobs)
     settings = settings_of(config.enhance)
     record = None if is_one_file(config.output) else Record.read(Path(config.output))
     words = list(config.input) if isinstance(config.input, ListConfig) else [config.input]
@@ -62,7 +63,7 @@ def run(config: DictConfig) -> None:
         try:
             for job, known in made.items():
                 batch.keep(job, known)
-            do(config, due, batch)
+            do(config, due, batch, on_cluster)
         except DiskError as error:
             batch.end_early(str(error))
         finally:
@@ -94,8 +95,8 @@ def model_of(model: str | None, path: str | None) -> str | None:
     return str(converted(path))
 
 
-def do(config: DictConfig, jobs: Sequence[Job], batch: Batch) -> None:
-    """Do `jobs`, in `config.jobs` processes or in this one.
+def do(config: DictConfig, jobs: Sequence[Job], batch: Batch, on_cluster: bool) -> None:
+    """Do `jobs`, on a cluster, in `config.jobs` processes or in this one.
 
     Raises:
         SagaError: the model cannot be used, or nothing more can be written.
@@ -108,10 +109,14 @@ def do(config: DictConfig, jobs: Sequence[Job], batch: Batch) -> None:
     if batch.record is not None:
         batch.record.note_models()
     try:
-        if min(config.jobs, len(jobs)) > 1:
+        if on_cluster:
+            from saga_sr.inference.on_cluster import do_on_cluster
+
+            do_on_cluster(config, jobs, batch)
+        elif (count := min(config.jobs or 1, len(jobs))) > 1:
             from saga_sr.inference.parallel import do_in_processes
 
-            do_in_processes(config, jobs, batch, min(config.jobs, len(jobs)))
+            do_in_processes(config, jobs, batch, count)
         else:
             from saga_sr.inference.restoring import do_jobs, load_enhancer
 

@@ -1,4 +1,4 @@
-"""Shares the parts of a preparation out over processes and machines, with litdata's engine."""
+"""Shares the parts of a preparation out over processes, with litdata's engine, or over a cluster."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from litdata.processing.data_processor import DataProcessor
 from litdata.processing.functions import LambdaMapRecipe
 
+from saga_sr.core.cluster import Cluster, share
 from saga_sr.core.errors import DataError
 
 
@@ -68,13 +69,19 @@ class Work:
         self.work(part)
 
 
-def run_parts(work: Callable[[str], None], parts: Sequence[str], workers: int, machine: int, machines: int) -> None:
-    """Call `work(part)` for this machine's share of `parts`, in `workers` processes.
+ENDED = (
+    "A worker ended before its time (out of memory?); run the same command again, with fewer num_workers if it happens "
+    "again."
+)
+
+
+def run_parts(work: Callable[[str], None], parts: Sequence[str], workers: int) -> None:
+    """Call `work(part)` for each of `parts`, in `workers` processes.
 
     Raises:
         DataError: the error of a worker, as it put it, or one that was killed.
     """
-    with _environment(machine, machines) as folder:
+    with _environment() as folder:
         try:
             engine = Engine(
                 input_dir=None, output_dir=str(folder / "out"), num_workers=workers, fast_dev_run=False, verbose=False
@@ -89,19 +96,30 @@ def run_parts(work: Callable[[str], None], parts: Sequence[str], workers: int, m
                 raise
             raise DataError(said[1]) from error
     if any(worker.exitcode for worker in engine.workers):
-        raise DataError(
-            "A worker ended before its time (out of memory?); run the same command again, with fewer num_workers if it "
-            "happens again."
-        )
+        raise DataError(ENDED)
+
+
+def run_parts_on_cluster(work: Callable[[str], None], parts: Sequence[str], cluster: Cluster) -> None:
+    """Call `work(part)` for each of `parts`, on the machines of `cluster`.
+
+    Raises:
+        DataError: the error of a worker, or one part whose workers were killed again and again.
+        ConfigError: a cluster that cannot be used.
+    """
+
+    def lost(part: str) -> None:
+        raise DataError(ENDED)
+
+    share(work, parts, cluster, begun=lambda part: None, ended=lambda part, result: None, lost=lost)
 
 
 @contextmanager
-def _environment(machine: int, machines: int) -> Iterator[Path]:
-    """Tell litdata which machine this is, and give it a temporary folder of its own, which it clears at will."""
+def _environment() -> Iterator[Path]:
+    """Tell litdata that it is alone, and give it a temporary folder of its own, which it clears at will."""
     with tempfile.TemporaryDirectory(prefix="saga-sr-prepare-") as name:
         settings = {
-            "DATA_OPTIMIZER_NUM_NODES": str(machines),
-            "DATA_OPTIMIZER_NODE_RANK": str(machine),
+            "DATA_OPTIMIZER_NUM_NODES": "1",
+            "DATA_OPTIMIZER_NODE_RANK": "0",
             "DATA_OPTIMIZER_CACHE_FOLDER": f"{name}/chunks",
             "DATA_OPTIMIZER_DATA_CACHE_FOLDER": f"{name}/data",
             "TMPDIR": name,

@@ -1,6 +1,6 @@
 """Encode recordings once, for training to read.
 
-The same command again goes on with what is unfinished, on any number of machines that see the output.
+The same command again goes on with what is unfinished.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from saga_sr.codecs.codec import Codec
+from saga_sr.core.cluster import Cluster, check_count, is_on_cluster
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.core.hardware import pick_device
 from saga_sr.data.recordings import find_recordings
 from saga_sr.data.shards import SUMMARY
-from saga_sr.preparation.engine import run_parts
+from saga_sr.preparation.engine import run_parts, run_parts_on_cluster
 from saga_sr.preparation.finish import finish, missing_parts
 from saga_sr.preparation.part import done_file, prepare_part
 from saga_sr.preparation.plan import (
@@ -39,7 +40,7 @@ from saga_sr.preparation.plan import (
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks at what others have done.
+# Seconds between two looks at what workers have done.
 POLL = 2.0
 
 
@@ -50,8 +51,8 @@ def run(config: DictConfig) -> None:
         SagaError: settings, audio or a disk that preparation cannot go on with; what is finished is kept.
     """
     output = Path(config.output).absolute()
-    if not 0 <= config.machine < config.machines:
-        raise ConfigError(f"machine={config.machine} must lie between 0 and machines - 1 = {config.machines - 1}.")
+    on_cluster = is_on_cluster(config)
+    check_count("num_workers", config.num_workers)
     codec: Codec = instantiate(config.codec)
     settings = read_settings(config, codec)
     plan = the_plan(config, settings, output, clips_per_part(codec, settings))
@@ -59,14 +60,14 @@ def run(config: DictConfig) -> None:
     if not missing and (output / SUMMARY).exists():
         logger.info("%s is finished already.", output)
         return
-    # Every machine is given all parts, so that all divide them alike; those that are there take no time.
-    with progress(output, plan):
-        work = functools.partial(prepare_part, output=output, settings=settings, device=config.device)
-        run_parts(work, plan.parts, number_of_workers(config), config.machine, config.machines)
+    if missing:
+        with progress(output, plan):
+            work = functools.partial(prepare_part, output=output, settings=settings, device=config.device)
+            if on_cluster:
+                run_parts_on_cluster(work, missing, Cluster(config.address, config.num_workers, config.device))
+            else:
+                run_parts(work, missing, min(number_of_workers(config), len(missing)))
     missing = missing_parts(output, plan)
-    if missing and config.machines > 1:
-        logger.info("This machine's share is done; of %d parts, %d are the others'.", len(plan.parts), len(missing))
-        return
     if missing:
         raise DataError(
             f"{len(missing)} of {len(plan.parts)} parts are not there; run the same command again for them."
@@ -112,19 +113,14 @@ def clips_per_part(codec: Codec, settings: Settings) -> int:
 
 
 def the_plan(config: DictConfig, settings: Settings, output: Path, clips: int) -> Plan:
-    """The plan that is there, if it is for the same job, or a new one, which the first machine makes."""
+    """The plan that is there, if it is for the same job, or a new one."""
     recordings = find_recordings(config.data.path)
     held_out = find_recordings(config.data.validation_path) if config.data.validation_path else None
     plan = read_plan(output)
-    if plan is None and config.machine == 0:
+    if plan is None:
         captions = Path(config.data.captions) if config.data.captions else None
         with writing(output):
             return make_plan(recordings, held_out, captions, settings, output, clips)
-    if plan is None:
-        logger.info("Waiting for machine 0 to plan ...")
-    while plan is None:
-        time.sleep(POLL)
-        plan = read_plan(output)
     check_same(plan, settings, recordings, held_out, output)
     return plan
 
@@ -132,8 +128,6 @@ def the_plan(config: DictConfig, settings: Settings, output: Path, clips: int) -
 def number_of_workers(config: DictConfig) -> int:
     """One for each core, or for each GPU."""
     if config.num_workers is not None:
-        if config.num_workers < 1:
-            raise ConfigError(f"num_workers={config.num_workers} must be at least 1.")
         return int(config.num_workers)
     if pick_device(config.device).type == "cuda":
         return torch.cuda.device_count()
@@ -142,7 +136,7 @@ def number_of_workers(config: DictConfig) -> int:
 
 @contextmanager
 def progress(output: Path, plan: Plan) -> Iterator[None]:
-    """Show how much audio is done, by all machines together, and how fast it goes."""
+    """Show how much audio is done, and how fast it goes."""
     per_part = plan.seconds / len(plan.parts) / 3600
     ended = threading.Event()
     bar = tqdm(

@@ -85,13 +85,6 @@ def test_a_worker_that_is_killed_is_told_of(folder: Path, tmp_path: Path) -> Non
     assert (tmp_path / "out.log").read_text().splitlines()[-1].startswith("error: A worker ended before its time")
 
 
-def test_machines_share_a_job(folder: Path, whole: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out"
-    runs = [start(folder, output, "machines=2", f"machine={i}", "num_workers=1") for i in (1, 0)]
-    assert [run.wait(timeout=120) for run in runs] == [0, 0]
-    assert results(output) == results(whole)
-
-
 def test_ctrl_c_ends_it_and_it_goes_on(folder: Path, whole: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     run = start(folder, output)
@@ -148,8 +141,8 @@ def test_wrong_input_is_answered_in_one_sentence(folder: Path, tmp_path: Path) -
         ([f"data.path={tmp_path / 'no'}", f"output={tmp_path}/a"], "There is no folder"),
         ([f"data.path={folder}", f"output={tmp_path}/file/b"], "cannot be written"),
         ([f"data.path={folder}", f"output={tmp_path}/c", "num_samples=10"], "shorter than a frame of the codec"),
-        ([f"data.path={folder}", f"output={tmp_path}/d", "num_workers=0"], "num_workers=0 must be at least 1"),
-        ([f"data.path={folder}", f"output={tmp_path}/e", "machine=1"], "machine=1 must lie between 0"),
+        ([f"data.path={folder}", f"output={tmp_path}/d", "num_workers=0"], "num_workers=0 is not possible"),
+        ([f"data.path={folder}", f"output={tmp_path}/e", "engine=spark"], "choose local or ray"),
         ([f"data.path={folder}", f"output={tmp_path}/f", "codec=dac"], "codec.path is required"),
     ):
         said = program(*changed(PREPARE, *arguments))
