@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from saga_sr.core.version import __version__
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from saga_sr.inference.enhancer import Enhancer
 
 __all__ = ["__version__", "load"]
+
+if sys.platform == "darwin":
+    # Read when torch is imported: what Apple's GPU lacks runs on the CPU, instead of failing.
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
 
 
 def load(source: str | Path | None = None, device: str = "auto") -> Enhancer:

@@ -23,8 +23,8 @@ from saga_sr.packages.package import build, save_package
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # workers share the cores
 
-# A browser, pages for it, and the app.
-pytest_plugins = ["browser", "player_page", "running_app"]
+# A browser, pages for it, the app, and a device without float64.
+pytest_plugins = ["browser", "player_page", "running_app", "float32_device"]
 
 TINY = [
     "codec.latent_dim=64",

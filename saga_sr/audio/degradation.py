@@ -120,14 +120,16 @@ def _response(
     device: torch.device,
 ) -> Tensor:
     """|H|^2 of each filter, [filter, bins] in float32; with `band_limit`, zero above the cutoff."""
-    sections = torch.from_numpy(np.stack([_sections(f.kind, f.order) for f in filters])).to(device)
+    sections = torch.from_numpy(np.stack([_sections(f.kind, f.order) for f in filters])).float().to(device)
     numerators, denominators = sections.unbind(1)
-    cutoff_hz = torch.tensor(
-        [[min(f.cutoff_hz, 0.4999 * sample_rate)] for f in filters], dtype=torch.float64, device=device
+    # One row and one column in float64, which not every device has; a product of both in float32.
+    cutoff_hz = torch.tensor([[min(f.cutoff_hz, 0.4999 * sample_rate)] for f in filters], dtype=torch.float64)
+    hz = torch.arange(bins, dtype=torch.float64) * bin_hz
+    warped, warped_cutoff = (
+        torch.tan(math.pi / sample_rate * x.clamp(max=0.49999 * sample_rate)) for x in (hz, cutoff_hz)
     )
-    hz = torch.arange(bins, dtype=torch.float64, device=device) * bin_hz
-    warped = torch.tan(math.pi / sample_rate * hz.clamp(max=0.49999 * sample_rate))
-    u = (warped / torch.tan(math.pi / sample_rate * cutoff_hz)).square_()
+    hz, cutoff_hz, warped, warped_cutoff = (x.float().to(device) for x in (hz, cutoff_hz, warped, warped_cutoff))
+    u = (warped / warped_cutoff).square_()
     response = torch.ones_like(u)
     for i in range(SECTIONS):
         response *= _quadratic(numerators[:, i], u)
@@ -136,27 +138,28 @@ def _response(
         first, last = TRANSITION
         fall = ((hz / cutoff_hz - first) / (last - first)).clamp_(0, 1)
         response *= 0.5 + 0.5 * torch.cos(math.pi * fall)
-    return response.float()
+    return response
 
 
 def _quadratic(coefficients: Tensor, u: Tensor) -> Tensor:
-    a, b, c = coefficients.unsqueeze(-1).unbind(1)
-    return (a * u).add_(b).mul_(u).add_(c)
+    a, b, c, d = coefficients.unsqueeze(-1).unbind(1)
+    return (a * u).add_(b).square_().add_(d).addcmul_(c, u)
 
 
 @functools.lru_cache(maxsize=64)
 def _sections(kind: str, order: int) -> np.ndarray:
-    """|H(j Omega)|^2 as products of quadratics in u = Omega^2: numerators and denominators, [2, SECTIONS, 3].
+    """|H(j Omega)|^2 as products of quadratics in u = Omega^2: numerators and denominators, [2, SECTIONS, 4].
 
-    A conjugate pair at a +- jb gives u^2 + 2 (a^2 - b^2) u + (a^2 + b^2)^2, a real root u + a^2.
+    Each is (k_0 u + k_1)^2 + k_2 u + k_3. A conjugate pair at a +- jb gives (u + a^2 - b^2)^2 + (2ab)^2, where nothing
+    cancels close to the pole, so that float32 suffices; a real root gives u + a^2.
     """
     zeros, poles, gain = _prototype(kind, order)
     sides = []
-    for roots in (zeros, poles):
-        rows = [[1.0, 2 * (r.real**2 - r.imag**2), abs(r) ** 4] for r in roots if r.imag > 1e-12]
-        rows += [[0.0, 1.0, r.real**2] for r in roots if abs(r.imag) <= 1e-12]
-        sides.append(np.array(rows + [[0.0, 0.0, 1.0]] * (SECTIONS - len(rows))))
-    sides[0][0] *= gain**2
+    for roots in map(np.atleast_1d, (zeros, poles)):  # SciPy's elliptic of order 1 has a bare pole
+        rows = [[1.0, r.real**2 - r.imag**2, 0.0, (2 * r.real * r.imag) ** 2] for r in roots if r.imag > 1e-12]
+        rows += [[0.0, 0.0, 1.0, r.real**2] for r in roots if abs(r.imag) <= 1e-12]
+        sides.append(np.array(rows + [[0.0, 0.0, 0.0, 1.0]] * (SECTIONS - len(rows))))
+    sides[0][0] *= (gain, gain, gain**2, gain**2)
     return np.stack(sides)
 
 

@@ -83,8 +83,10 @@ def rolloffs_hz(audio: Tensor, sample_rate: int, fraction: float = 0.985) -> Ten
 
 
 def _rolloff_hz(power: Tensor, sample_rate: int, fraction: float, spectrum: str) -> Tensor:
-    total = (power if spectrum == "power" else power.sqrt()).sum(dim=(1, 3)).double().cumsum(dim=-1)
-    index = (total < fraction * total[:, -1:]).sum(dim=-1)
+    # Summed from the top, where little lies, float32 tells one bin from the next; and not every device has more.
+    from_here = (power if spectrum == "power" else power.sqrt()).sum(dim=(1, 3)).flip(-1).cumsum(dim=-1).flip(-1)
+    beyond = pad(from_here[:, 1:], (0, 1))
+    index = (beyond > (1 - fraction) * from_here[:, :1]).sum(dim=-1)
     return index * (sample_rate / N_FFT)
 
 
@@ -105,27 +107,29 @@ def bandwidth_hz(audio: Tensor, sample_rate: int) -> Tensor:
     # The loudest moments of each frequency are left out, so that a click does not make a band-limited recording look
     # full band.
     kept = max(1, int((1 - CLICKS) * power.shape[-1]))
-    loudest = power.topk(power.shape[-1] - kept, dim=-1).values
-    # In float64, since a click may be all there is to see of the sum.
-    quieter = power.sum(dim=-1, dtype=torch.float64) - loudest.sum(dim=-1, dtype=torch.float64)
-    level = (quieter / kept).clamp(min=1e-30).log10().float() * 10
+    loudest = power.topk(power.shape[-1] - kept, dim=-1).indices
+    # Not the difference of two sums, of which a click may be all there is to see.
+    quieter = power.scatter_(-1, loudest, 0.0).sum(dim=-1)
+    # A few numbers, whose means want float64, which not every device has.
+    level = (quieter / kept).clamp(min=1e-30).log10().cpu().double() * 10
     level = torch.maximum(level, level.amax(dim=-1, keepdim=True) - FLOOR_DB)
     bins = level.shape[-1]
-    k = torch.arange(bins, device=power.device)
+    k = torch.arange(bins)
     smooth = _mean_between(level, k - 3, k + 4)
     below = _mean_between(level, (k / 1.25).long(), (k / 1.04).long())
     beyond = smooth.flip(-1).cummax(dim=-1).values.flip(-1)
     above = beyond.gather(-1, (k * 1.04 + 4).long().clamp(max=bins - 1).expand_as(beyond))
     fall = (below - above).where(
         (k * (sample_rate / N_FFT) > LOWEST_EDGE_HZ) & (k * 1.04 + 8 < bins),
-        torch.tensor(-1.0, device=power.device),
+        -1.0,
     )
     drop, edge = fall.max(dim=-1)
     # Half-way down the cliff.
     threshold = (above.gather(-1, edge[:, None])[:, 0] + drop / 2)[:, None]
     last = (k * (smooth > threshold)).amax(dim=-1)
     last = torch.where(last > 0, last, edge)
-    return torch.where(drop >= EDGE_DB, last * (sample_rate / N_FFT), torch.full_like(drop, sample_rate / 2))
+    edge_hz = torch.where(drop >= EDGE_DB, last * (sample_rate / N_FFT), sample_rate / 2)
+    return edge_hz.to(power)
 
 
 def _mean_between(values: Tensor, first: Tensor, end: Tensor) -> Tensor:
@@ -133,8 +137,8 @@ def _mean_between(values: Tensor, first: Tensor, end: Tensor) -> Tensor:
     bins = values.shape[-1]
     first, end = first.clamp(0, bins - 1), end.clamp(1, bins)
     end = torch.maximum(end, first + 1)
-    total = pad(values.double().cumsum(dim=-1), (1, 0))
-    return ((total[:, end] - total[:, first]) / (end - first)).to(values.dtype)
+    total = pad(values.cumsum(dim=-1), (1, 0))
+    return (total[:, end] - total[:, first]) / (end - first)
 
 
 @functools.lru_cache(maxsize=64)

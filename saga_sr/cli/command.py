@@ -17,7 +17,7 @@ from saga_sr.cli.settings import Known, check_choice, check_value, read_known, w
 from saga_sr.cli.words import Override, doubled, matching, sort_words
 from saga_sr.core.config import cause
 from saga_sr.core.errors import SagaError, UsageError
-from saga_sr.core.foreign_messages import leave_out_foreign_warnings
+from saga_sr.core.foreign_messages import tame_foreign_warnings
 from saga_sr.core.imports import extras_named
 from saga_sr.inference.settings import names
 
@@ -216,7 +216,7 @@ def execute(command: Command, words: Sequence[str], work: Callable[[DictConfig],
     if "--cfg" in request.options or "-c" in request.options:
         show(config, "--resolve" in request.options)
         return
-    leave_out_foreign_warnings()
+    tame_foreign_warnings()
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     with sentences(), extras_named():
         missing = sorted(OmegaConf.missing_keys(config)) if command.complete else []

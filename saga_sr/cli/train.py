@@ -20,7 +20,7 @@ from saga_sr.cli.command import OPTIONS, Command, Placed, placed_overrides, read
 from saga_sr.cli.main import answer
 from saga_sr.core.config import CONF_DIR
 from saga_sr.core.errors import SagaError
-from saga_sr.core.foreign_messages import leave_out_foreign_warnings
+from saga_sr.core.foreign_messages import tame_foreign_warnings
 from saga_sr.core.imports import extras_named
 
 Result = TypeVar("Result")
@@ -65,7 +65,7 @@ def answer_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig]
 
     @functools.wraps(task)
     def answered(config: DictConfig) -> Result:
-        leave_out_foreign_warnings()  # here, since a job of a sweep may have a process of its own
+        tame_foreign_warnings()  # here, since a job of a sweep may have a process of its own
         try:
             with sentences(), extras_named():
                 return task(config)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
+from typing import Any
+
+logger = logging.getLogger(__name__)
 
 # The start of a message (a regular expression) for each reason to leave it out.
 FOREIGN = (
@@ -17,12 +21,23 @@ FOREIGN = (
     # How long training waits for data is measured: system/waiting_for_data.
     r"The '\w+' does not have many workers",
 )
+# What PyTorch says, of the first alone, with the place in its sources.
+MISSING_ON_MPS = re.compile(r"The operator '([^']+)' is not currently supported on the MPS backend")
 
 
-def leave_out_foreign_warnings() -> None:
-    """Let the warnings of `FOREIGN` pass in silence; all others are shown as ever."""
+def tame_foreign_warnings() -> None:
+    """Let the warnings of `FOREIGN` pass in silence, and say in a line what Apple's GPU lacks; others are as ever."""
     for message in FOREIGN:
         warnings.filterwarnings("ignore", message)
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, *where: Any, **more: Any) -> None:
+        if lacking := MISSING_ON_MPS.match(str(message)):
+            logger.warning("Apple's GPU lacks %s, which the CPU does instead; device=cpu may be faster.", lacking[1])
+        else:
+            shown(message, *where, **more)
+
+    warnings.showwarning = show
 
 
 def hear_lightning_once() -> None:

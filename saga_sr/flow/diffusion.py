@@ -30,11 +30,12 @@ FIRST_ANGLE = OFFSET / (1 + OFFSET) * math.pi / 2
 
 def time_of(step: Tensor) -> Tensor:
     """Where the diffusion's `step`, 0 to `STEPS` - 1, is on our path, in float32."""
-    angle = ((step.double() + 1) / STEPS + OFFSET) / (1 + OFFSET) * (math.pi / 2)
-    alpha = angle.cos()
-    # cos^2 of the first angle less cos^2 of this one, without the difference of two numbers that are nearly 1.
-    sigma = ((angle - FIRST_ANGLE).sin() * (angle + FIRST_ANGLE).sin()).clamp(min=0).sqrt()
-    return (alpha / (alpha + sigma)).float()
+    # From the first angle on, and to the last, a right one: no difference of numbers that are nearly the same.
+    turned, left = ((n * (math.pi / 2 / STEPS / (1 + OFFSET))) for n in (step.float() + 1, STEPS - 1 - step.float()))
+    alpha = left.sin()
+    # cos^2 of the first angle less cos^2 of this one.
+    sigma = (turned.sin() * (turned + 2 * FIRST_ANGLE).sin()).clamp(min=0).sqrt()
+    return alpha / (alpha + sigma)
 
 
 def step_of(t: Tensor) -> Tensor:

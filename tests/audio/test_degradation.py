@@ -30,6 +30,19 @@ def test_it_equals_forward_backward_filtering(kind: str, order: int, cutoff: flo
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_responses_are_exact_to_90_db_in_float32(kind: str) -> None:
+    click = torch.zeros(1, 1, 65_536)
+    click[..., 32_768] = 1
+    for order in (1, 5, 10):
+        zeros, poles, gain = signal.iirfilter(
+            order, 6543.2, rp=0.1, rs=60, btype="low", ftype=SCIPY_NAMES[kind], fs=RATE, output="zpk"
+        )
+        _, expected = signal.freqz_zpk(zeros, np.atleast_1d(poles), gain, np.linspace(0, np.pi, 32_769))
+        ours = torch.fft.rfft(zero_phase_lowpass(click, [LowPassFilter(kind, order, 6543.2)], RATE)[0, 0].double())
+        assert np.abs(np.abs(ours.numpy()) - np.square(np.abs(expected))).max() < 10 ** (-90 / 20)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_left_above_the_cutoff(kind: str) -> None:
     audio = noise(1, 1, 65_536)
     lr = degrade(audio, [LowPassFilter(kind, 2, 4000)], RATE)
