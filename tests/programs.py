@@ -51,7 +51,8 @@ SERVER.set_forkserver_preload(
 def environment() -> dict[str, str]:
     return {
         **os.environ,
-        "PYTHONPATH": str(ROOT),
+        # Callbacks of tests stand beside this module.
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
         "OMP_NUM_THREADS": "1",
         "PYTHONWARNINGS": "ignore",
         "WANDB_MODE": "offline",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -39,32 +41,60 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("launcher", ["train.py", "torchrun"])
-def test_two_processes_with_four_equal_one_with_eight(alone: Path, tmp_path: Path, launcher: str) -> None:
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"] if launcher == "torchrun" else []
-    # An earlier attempt was killed before its first checkpoint.
-    write_record(tmp_path, {"status": RUNNING, "attempts": 2, "history": [{"began": "yesterday"}]})
-    done = program(*torchrun, *changed(RUN, *FIVE, *TWO, "data.batch_size=4"), f"hydra.run.dir={tmp_path}")
-    assert done.returncode == 0, done.stderr
-    assert (done.stdout + done.stderr).count("Attempt 2, begun at yesterday, left no whole checkpoint") == 1
-    assert done.stdout.count("] - Training 0.") == done.stdout.count("] - Trained 5 steps") == 1
-    record = read_record(tmp_path)
-    assert record is not None and record["attempts"] == 3
-    assert [attempt["status"] for attempt in record["history"]] == ["lost", FINISHED]
-    assert distance(tmp_path, alone) < 1e-5
-    ours, theirs = read_curves(tmp_path), read_curves(alone)
+def test_two_machines_go_on_after_one_of_four_processes_is_killed_and_equal_one(
+    alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/clusters.md says; torchrun starts all four again, from the checkpoint of the second step."""
+    monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    four = ["trainer=ddp", "trainer.devices=2", "trainer.num_nodes=2", "trainer.accelerator=cpu", "data.batch_size=2"]
+    death = ["_target_=deaths.DiesOnce", "rank=3", "step=3", f"died={tmp_path / 'died'}"]
+    command = changed(
+        RUN[1:], *FIVE, *four, "callbacks.newest.every=2", *(f"+callbacks.death.{word}" for word in death)
+    )
+    run, log = tmp_path / "run", tmp_path / "log"
+    command = ["tests/elastic.py", address, "train", *command, f"hydra.run.dir={run}"]
+    machines = [Running(*command, stdout=log, stderr=log) for _ in range(2)]
+    assert [machine.wait() for machine in machines] == [0, 0], log.read_text()
+    assert (tmp_path / "died").exists()
+    record = read_record(run)
+    assert record is not None and record["status"] == FINISHED
+    assert [attempt["from"] for attempt in record["history"]] == [None, "step-2.ckpt"]
+    equal(run, alone)
+    # What was done twice was the same, bit for bit.
+    with (run / "csv/metrics.csv").open() as file:
+        losses = [(row["step"], row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
+    assert sorted(step for step, _ in losses) == ["0", "1", "2", "2", "3", "4"] and len({*losses}) == 5
+
+
+def equal(run: Path, alone: Path) -> None:
+    """Weights and curves are those of one process, but for rounding."""
+    assert distance(run, alone) < 1e-5
+    ours, theirs = read_curves(run), read_curves(alone)
     for name in ("train/loss", "train/gradient_norm", "val/loss", "val/lsd_hf", "val/si_sdr"):
         assert ours[name] == [(step, pytest.approx(value, rel=1e-4)) for step, value in theirs[name]], name
 
 
-def test_jobs_of_a_sweep_have_two_processes_each_and_one_folder(alone: Path, tmp_path: Path) -> None:
+def test_jobs_of_a_sweep_have_two_processes_each_that_equal_one_and_one_folder(alone: Path, tmp_path: Path) -> None:
+    # An earlier attempt at the first was killed before its first checkpoint.
+    first = tmp_path / "0"
+    first.mkdir()
+    write_record(first, {"status": RUNNING, "attempts": 2, "history": [{"began": "yesterday"}]})
     done = program(
         RUN[0], "-m", *changed(RUN[1:], "seed=0,1", *FIVE, *TWO, "data.batch_size=4"), f"hydra.sweep.dir={tmp_path}",
         "hydra.sweep.subdir=${hydra:job.num}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "multirun.yaml"]
-    assert distance(tmp_path / "0", alone) < 1e-5 < distance(tmp_path / "1", alone)
+    assert (done.stdout + done.stderr).count("Attempt 2, begun at yesterday, left no whole checkpoint") == 1
+    assert done.stdout.count("] - Training 0.") == done.stdout.count("] - Trained 5 steps") == 2
+    record = read_record(first)
+    assert record is not None and record["attempts"] == 3
+    assert [attempt["status"] for attempt in record["history"]] == ["lost", FINISHED]
+    equal(first, alone)
+    assert distance(tmp_path / "1", alone) > 1e-5
 
 
 def test_an_error_of_the_ranks_is_answered_with_its_sentence(tmp_path: Path) -> None:
@@ -91,14 +121,13 @@ def rank(run: Running, wanted: int) -> psutil.Process:
     raise AssertionError(f"no rank {wanted}")
 
 
-@pytest.mark.parametrize("victim", [0, 1])
-def test_a_rank_that_dies_ends_the_job(tmp_path: Path, victim: int) -> None:
+def test_a_rank_that_dies_ends_the_job(tmp_path: Path) -> None:
     run = started(tmp_path)
     processes = psutil.Process(run.pid).children(recursive=True)
-    os.kill(rank(run, victim).pid, signal.SIGKILL)
+    os.kill(rank(run, 1).pid, signal.SIGKILL)
     assert run.wait(timeout=60) != 0
     errors = (tmp_path / "stderr.log").read_text()
-    assert f"rank      : {victim}" in errors and "SIGKILL" in errors
+    assert "rank      : 1" in errors and "SIGKILL" in errors
     record = read_record(tmp_path)
     assert record is not None and record["status"] == FAILED
     assert errors.splitlines()[-1] == f"error: {record['reason']}"

@@ -35,6 +35,17 @@ def runs_panel(name: str, curves: Sequence[Curve]) -> Figure:
     return _panel(name, curves, width=1.0)
 
 
+def learning_rate_panel(rates: Sequence[float], losses: Sequence[float], best: float) -> Figure:
+    """The loss over the learning rate, and the rate that is suggested."""
+    figure = _panel("loss, smoothed", [Curve(LINES[0], [*zip(rates, losses, strict=False)], None)])
+    axis = figure.axes[0]
+    axis.set_xlabel("learning rate", fontsize=8, color=GREY)
+    axis.set_xscale("log")
+    axis.axvline(best, color=LINES[1], lw=1.4, label=f"{best:.2g}")
+    axis.legend(fontsize=7.5, frameon=False, labelcolor=GREY)
+    return figure
+
+
 def _panel(name: str, curves: Sequence[Curve], width: float = 1.4) -> Figure:
     figure = Figure(figsize=(4.6, 2.7), dpi=150, facecolor="none")
     axis = figure.add_axes((0.125, 0.165, 0.865, 0.815), facecolor="none")

@@ -14,12 +14,16 @@ from omegaconf import DictConfig, OmegaConf
 from saga_sr.core.run_folder import RUNNING, read_record
 from saga_sr.training import record
 from saga_sr.training.processes import is_first
+from saga_sr.training.time_budget import RECORD as CLOCK
 from saga_sr.weights.initialisation import REPORT as INIT_REPORT
 
 logger = logging.getLogger(__name__)
 
 # What a run writes beside its record; begun anew, it loses these.
-CONTENTS = ("checkpoints", "csv", "tensorboard", "wandb", "validation", "profile", "model", "config.yaml", INIT_REPORT)
+CONTENTS = (
+    *("checkpoints", "csv", "tensorboard", "wandb", "validation", "profile", "model", "config.yaml"),
+    *(INIT_REPORT, CLOCK),
+)
 WITHOUT_A_WORD = "killed, or the machine went down"
 
 

@@ -73,6 +73,8 @@ class FlowMatchingModule(LightningModule):
         self.enhance = enhance or EnhanceSettings()
         self.distillation = distillation
         self.parts = Parts()
+        # Or else a batch that does not fit is an error.
+        self.may_take_parts = True
         # The batch whose backward comes next, and its gradients where they were computed by parts.
         self.waiting: tuple[dict[str, Any], list[int]] = {}, []
         self.gradients: list[Tensor | None] | None = None
@@ -128,7 +130,7 @@ class FlowMatchingModule(LightningModule):
 
     def _takes_parts(self) -> bool:
         """Whether gradients may be summed here: processes would wait for each other, and float16 scales them."""
-        return self.trainer.world_size == 1 and self.trainer.precision != "16-mixed"
+        return self.may_take_parts and self.trainer.world_size == 1 and self.trainer.precision != "16-mixed"
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Tensor] | None:
         """Log the loss; for the first batches also restore the clips and measure them."""

@@ -34,6 +34,7 @@ from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
 from saga_sr.training.processes import is_first, processes_to_start, run_in_processes
 from saga_sr.training.record import update_record
+from saga_sr.training.time_budget import TimeBudget
 from saga_sr.weights.initialisation import initialise, settings_of_weights
 
 logger = logging.getLogger(__name__)
@@ -172,6 +173,10 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
         update_record(output, data=data.describe())
         say_what_is_trained(model, trainer, output)
     announce(trainer.loggers, cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)))
+    if config.find:
+        found = instantiate(config.find).find(trainer, module, data, output)
+        attempts.end(output, FINISHED, figures=found)
+        return found
     begin = time.perf_counter()
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     spent = {"steps": trainer.global_step, "seconds": round(time.perf_counter() - begin, 1)}
@@ -212,12 +217,15 @@ def make_trainer(config: DictConfig) -> lightning.Trainer:
     settings = cast(dict[str, Any], OmegaConf.to_container(config.trainer, resolve=True))
     for ours in ("checkpointing", "compile"):
         del settings[ours]
+    max_time = settings.pop("max_time")
     if settings["precision"] == "auto":
         accelerator = pick_device("cpu" if settings["accelerator"] == "cpu" else "auto").type
         settings["precision"] = "bf16-mixed" if has_fast_bfloat16(accelerator) else "32-true"
     callbacks = [instantiate(callback) for callback in (config.callbacks or {}).values() if callback]
     if is_chosen(config.ema):
         callbacks.append(instantiate(config.ema))
+    if max_time is not None:
+        callbacks.append(TimeBudget(max_time, Path(config.paths.output_dir)))
     loggers = [instantiate(entry) for entry in (config.logger or {}).values() if entry]
     trainer = instantiate(settings, callbacks=callbacks, logger=loggers or False, plugins=[WholeCheckpointIO()])
     if is_chosen(config.ema) and isinstance(trainer.strategy, FSDPStrategy):

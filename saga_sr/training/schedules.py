@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 from torch.optim import Optimizer
@@ -27,57 +26,33 @@ class InverseLR(LambdaLR):
 class WarmupCosine(LambdaLR):
     """Linear rise over `warmup_steps`, then half a cosine down to `floor` at `total_steps`.
 
-    Args:
-        max_time: days, hours, minutes and seconds of wall-clock time, `DD:HH:MM:SS`, after which the floor is reached
-            too, if that is sooner: a run that is stopped by the clock then still ends annealed, on a slow machine as on
-            a fast one. Such a run does not repeat exactly.
+    Attributes:
+        time_spent: the share of the time that training may take, told by `TimeBudget`. At 1 the floor is reached, too,
+            if that is sooner: a run that the clock stops still ends annealed, on a slow machine as on a fast one.
 
     Raises:
-        ConfigError: no steps, or a time that cannot be read.
+        ConfigError: no steps.
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        total_steps: int,
-        warmup_steps: int = 0,
-        floor: float = 0.0,
-        max_time: str | None = None,
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, total_steps: int, warmup_steps: int = 0, floor: float = 0.0) -> None:
         if total_steps < 1:
             raise ConfigError(
                 f"scheduler.total_steps={total_steps} must be at least 1; it is trainer.max_steps unless set."
             )
-        budget_s = _seconds(max_time)
-        self.begin = time.monotonic()
+        self.time_spent = 0.0
 
         def factor(k: int) -> float:
             rise = min(1.0, (k + 1) / (warmup_steps + 1))
-            progress = max(0, k - warmup_steps) / max(1, total_steps - warmup_steps)
-            if budget_s is not None:
-                progress = max(progress, (time.monotonic() - self.begin) / budget_s)
-            return rise * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+            by_steps = max(0, k - warmup_steps) / max(1, total_steps - warmup_steps)
+            progress = min(1.0, max(by_steps, self.time_spent))
+            return rise * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
 
         super().__init__(optimizer, factor)
 
     def state_dict(self) -> dict[str, Any]:
-        """The step and the time spent."""
-        return {"last_epoch": self.last_epoch, "_step_count": self._step_count, "_last_lr": self._last_lr} | {
-            "spent_s": time.monotonic() - self.begin
-        }
+        """The step, the rate and the time spent."""
+        return {name: getattr(self, name) for name in ("last_epoch", "_step_count", "_last_lr", "time_spent")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the step and the time spent."""
-        state = dict(state_dict)
-        self.begin = time.monotonic() - state.pop("spent_s")
-        self.__dict__.update(state)
-
-
-def _seconds(max_time: str | None) -> float | None:
-    if max_time is None:
-        return None
-    parts = max_time.split(":")
-    if len(parts) != 4 or not all(part.isdigit() for part in parts):
-        raise ConfigError(f"trainer.max_time={max_time!r} cannot be read; write days:hours:minutes:seconds.")
-    days, hours, minutes, seconds = map(int, parts)
-    return ((days * 24 + hours) * 60 + minutes) * 60.0 + seconds
+        """Go on from them."""
+        self.__dict__.update(state_dict)
