@@ -40,7 +40,7 @@ class BranchConditioning:
         schedule: when which branches are evaluated.
     """
 
-    weights: dict[Branch, float]
+    weights: Mapping[Branch, Any]
     conditioning: Conditioning
     clips: int
     schedule: Schedule
@@ -230,7 +230,8 @@ class SuperResolver(nn.Module):
         Raises:
             ConfigError: a prompt or roll-off that the model cannot use.
         """
-        request = ConditionRequest(audio, self.sample_rate, cutoff_hz, prompts, rolloff, wishes or {})
+        asked = {**(wishes or {}), **(guidance or self.guidance).wishes}
+        request = ConditionRequest(audio, self.sample_rate, cutoff_hz, prompts, rolloff, asked)
         return self.branch_conditioning(self.conditioner.request(request), guidance)
 
     @torch.no_grad()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,13 +44,13 @@ class NumbersCondition(Condition):
         meaning: what they are, in words.
     """
 
-    numbers: ClassVar[tuple[str, ...]]
+    numbers: tuple[str, ...]
     meaning: str = "each from 0 to 1"
 
     def __init__(self, width: int, attended: bool) -> None:
         super().__init__()
         self.attended = attended
-        self.dims = self.dims_of({"width": width, "attended": attended})
+        self.dims = Dims(width if attended else None, len(self.numbers) * width)
         for name in self.numbers:
             self.add_module(name, NumberEmbedding(width))
 

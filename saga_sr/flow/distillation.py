@@ -1,21 +1,25 @@
-"""Distillation: the steps of a student held against what its teacher does in more of them.
+"""Distillation: a student held against its teacher: in its steps, or in the velocity at a point of the path.
 
 A solver carries noise to data along a way that the noise decides. Each of the student's steps learns to go at once
-where the teacher's steps go over the same stretch of time, beginning where the teacher is.
+where the teacher's steps go over the same stretch of time, beginning where the teacher is. Where it is the teacher's
+guidance alone that is to be learned, the student's velocity learns to be the guided one, wherever training looks.
 
 Source: Luhman & Luhman, "Knowledge Distillation in Iterative Generative Models for Improved Sampling Speed" (2021);
-by stretches of time as Yan et al., "PeRFlow: Piecewise Rectified Flow as Universal Plug-and-Play Accelerator" (2024).
+by stretches of time as Yan et al., "PeRFlow: Piecewise Rectified Flow as Universal Plug-and-Play Accelerator" (2024);
+of guidance, Meng et al., "On Distillation of Guided Diffusion Models" (2023), section 3.1.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from saga_sr.core.errors import ConfigError
-from saga_sr.flow.objective import Estimate
+from saga_sr.flow.objective import Estimate, NoisyExample
+from saga_sr.flow.path import data_from_velocity, expand_time
 from saga_sr.flow.prior import Start
 from saga_sr.flow.sampler import Sampler
 from saga_sr.flow.solvers import Moments, Velocity
@@ -63,3 +67,14 @@ class StepDistillation:
             ways.append([*velocities, *(z + (1 - t) * velocity for velocity in velocities)])
         velocity, target, data, target_data = (torch.cat(values) for values in zip(*ways, strict=True))
         return Estimate(velocity, target, data, target_data, z_lr.repeat(self.student.steps, 1, 1))
+
+
+@torch.no_grad()
+def as_taught(example: NoisyExample, teacher: Velocity) -> NoisyExample:
+    """`example` on the straight way that the velocity of the `teacher` points along there, from noise to data.
+
+    What an objective wants of a network at this example is then what the teacher says.
+    """
+    velocity = teacher(example.z_t, example.t)
+    z_0 = example.z_t - expand_time(example.t, velocity) * velocity
+    return replace(example, z_0=z_0, z_hr=data_from_velocity(velocity, example.z_t, example.t))

@@ -17,6 +17,8 @@ from torch import Tensor
 from saga_sr.core.errors import ConfigError
 
 Branch = frozenset[str]
+# Of a branch: one for all clips, or one for each [b, 1, ...].
+Weight = float | Tensor
 WHOLE: Branch = frozenset()
 ALL_TIMES = (0.0, 1.0)
 
@@ -56,12 +58,16 @@ class Guidance(Protocol):
     """What a model needs of a guidance."""
 
     @property
-    def weights(self) -> dict[Branch, float]:
+    def weights(self) -> Mapping[Branch, Any]:
         """The weight of each branch, by the conditions that it drops; they sum to 1."""
 
     @property
     def schedule(self) -> Schedule:
         """When the branches are evaluated."""
+
+    @property
+    def wishes(self) -> Mapping[str, Any]:
+        """What the network is told of it, as users ask for conditions."""
 
 
 class _Scheduled:
@@ -72,6 +78,10 @@ class _Scheduled:
     @property
     def schedule(self) -> Schedule:
         return Schedule(self.interval, self.every)
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        return {}
 
 
 class ClassifierFree(_Scheduled):
@@ -88,7 +98,7 @@ class ClassifierFree(_Scheduled):
 
     def __init__(
         self,
-        scale: float = 1.0,
+        scale: Weight = 1.0,
         dropped: Sequence[str] = ("acoustic",),
         interval: Sequence[float] = ALL_TIMES,
         every: int = 1,
@@ -98,7 +108,7 @@ class ClassifierFree(_Scheduled):
         super().__init__(interval, every)
 
     @property
-    def weights(self) -> dict[Branch, float]:
+    def weights(self) -> dict[Branch, Weight]:
         return {WHOLE: self.scale, Branch(self.dropped): 1 - self.scale}
 
 
@@ -110,14 +120,14 @@ class Nested(_Scheduled):
     """
 
     def __init__(
-        self, acoustic: float = 1.4, text: float = 1.2, interval: Sequence[float] = ALL_TIMES, every: int = 1
+        self, acoustic: Weight = 1.4, text: Weight = 1.2, interval: Sequence[float] = ALL_TIMES, every: int = 1
     ) -> None:
         self.acoustic = acoustic
         self.text = text
         super().__init__(interval, every)
 
     @property
-    def weights(self) -> dict[Branch, float]:
+    def weights(self) -> dict[Branch, Weight]:
         return {
             WHOLE: self.text,
             Branch({"text"}): self.acoustic - self.text,
@@ -132,19 +142,39 @@ class Parallel(_Scheduled):
     """
 
     def __init__(
-        self, acoustic: float = 1.4, text: float = 1.2, interval: Sequence[float] = ALL_TIMES, every: int = 1
+        self, acoustic: Weight = 1.4, text: Weight = 1.2, interval: Sequence[float] = ALL_TIMES, every: int = 1
     ) -> None:
         self.acoustic = acoustic
         self.text = text
         super().__init__(interval, every)
 
     @property
-    def weights(self) -> dict[Branch, float]:
+    def weights(self) -> dict[Branch, Weight]:
         return {
             Branch({"text"}): self.acoustic,
             Branch({"acoustic", "rolloff"}): self.text,
             Branch({"acoustic", "rolloff", "text"}): 1 - self.acoustic - self.text,
         }
+
+
+class DistilledGuidance:
+    """The guidance of a network that has learned what it makes of the branches, and is told how strong it is.
+
+    One branch is all that there is. Source: Meng et al., "On Distillation of Guided Diffusion Models" (2023).
+
+    Args:
+        **scales: those of the guidance that was distilled, by their names.
+    """
+
+    weights: Mapping[Branch, Weight] = {WHOLE: 1.0}
+    schedule = Schedule()
+
+    def __init__(self, **scales: float) -> None:
+        vars(self).update(scales)
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        return {"guidance_scale": dict(vars(self))}
 
 
 GUIDANCES: dict[str, type[Guidance]] = {"classifier_free": ClassifierFree, "nested": Nested, "parallel": Parallel}
@@ -169,25 +199,32 @@ def changed(own: Guidance, kind: str | None = None, **settings: Any) -> Guidance
     return type(chosen)(**{**vars(chosen), **given})
 
 
-def branches(guidance: Guidance, conditions: Iterable[str]) -> dict[Branch, float]:
+def branches(guidance: Guidance, conditions: Iterable[str]) -> dict[Branch, Weight]:
     """The branches to compute for a model with these `conditions`: those that are the same joined, no vanishing one.
 
     The whole one comes first where it may go alone, whatever its weight.
     """
-    joined: dict[Branch, float] = {}
+    joined: dict[Branch, Weight] = {}
     for dropped, weight in guidance.weights.items():
         branch = dropped & frozenset(conditions)
         joined[branch] = joined.get(branch, 0.0) + weight
-    found = {branch: weight for branch, weight in joined.items() if abs(weight) > 1e-9}
+    found = {branch: weight for branch, weight in joined.items() if is_felt(weight)}
     if guidance.schedule.is_always or len(found) == 1:
         return found
     return {WHOLE: found.pop(WHOLE, 0.0)} | found
 
 
-def combine(velocities: Tensor, weights: Iterable[float]) -> Tensor:
+def is_felt(weight: Weight) -> bool:
+    """Whether a branch of this weight changes any clip."""
+    return bool((weight.abs() > 1e-9).any()) if isinstance(weight, Tensor) else abs(weight) > 1e-9
+
+
+def combine(velocities: Tensor, weights: Iterable[Weight]) -> Tensor:
     """The weighted sum [b, ...] of the branches' velocities [branch, b, ...]."""
-    weighting = torch.tensor(list(weights), device=velocities.device, dtype=velocities.dtype)
-    return torch.tensordot(weighting, velocities, dims=1)
+    weights = list(weights)
+    if any(isinstance(weight, Tensor) for weight in weights):
+        return torch.stack([weight * velocity for weight, velocity in zip(weights, velocities, strict=True)]).sum(dim=0)
+    return torch.tensordot(torch.tensor(weights, device=velocities.device, dtype=velocities.dtype), velocities, dims=1)
 
 
 # Of z [b, ...], t [b] and a number n: the velocities [n, b, ...] of the first n branches, and the first one's variance.
@@ -201,7 +238,7 @@ class JoinedBranches:
         weights: of the branches in the order of `predict`; the whole one first unless the schedule is of all times.
     """
 
-    def __init__(self, predict: Predict, weights: Mapping[Branch, float], schedule: Schedule) -> None:
+    def __init__(self, predict: Predict, weights: Mapping[Branch, Weight], schedule: Schedule) -> None:
         self._predict, self._weights, self._schedule = predict, tuple(weights.values()), schedule
         self._guided = 0
         self._difference: Tensor | None = None

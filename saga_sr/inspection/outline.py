@@ -16,7 +16,7 @@ from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
 from saga_sr.conditioning import Conditioning, ConditionRequest
 from saga_sr.conditioning.conditioner import Conditioner
-from saga_sr.flow.guidance import Branch, branches
+from saga_sr.flow.guidance import Branch, Weight, branches
 from saga_sr.inspection.placeholders import UnreadCodec
 from saga_sr.model import SuperResolver
 
@@ -50,7 +50,7 @@ class Outline:
             return instantiate(self.settings)
 
     @property
-    def branches(self) -> dict[Branch, float]:
+    def branches(self) -> dict[Branch, Weight]:
         """The weight of each branch of the guidance that sampling computes."""
         return branches(self.model.guidance, self.model.conditioner.droppable)
 

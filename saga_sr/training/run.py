@@ -28,7 +28,7 @@ from saga_sr.packages.package import save_package
 from saga_sr.training import attempts
 from saga_sr.training.checkpoints import WholeCheckpointIO
 from saga_sr.training.compilation import compile_network
-from saga_sr.training.distillation import Distillation, take_teachers_model
+from saga_sr.training.distillation import Distillation, begin_as, take_teachers_model
 from saga_sr.training.loggers import announce, finish, publish
 from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
@@ -163,7 +163,7 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
     if checkpoint is None and distillation is not None:
         # Prepared latents are checked to be of its codec; what they are like, it knows.
         data.fit_statistics(model, 0, normalise=False)
-        model.load_state_dict(distillation.teacher.state_dict())
+        begin_as(model, distillation.teacher)
     elif checkpoint is None:
         # Weights from elsewhere know the codec's latents as they are.
         data.fit_statistics(model, config.statistics_clips, normalise=not config.init_from)

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from saga_sr.core.errors import ConfigError
-from saga_sr.flow.distillation import StepDistillation
-from saga_sr.flow.guidance import GuidedVelocity
+from saga_sr.flow.distillation import StepDistillation, as_taught
+from saga_sr.flow.guidance import ClassifierFree, GuidedVelocity, JoinedBranches, branches
+from saga_sr.flow.objective import FlowMatching, NoisyExample
+from saga_sr.flow.path import interpolate
 from saga_sr.flow.prior import PURE_NOISE, Start
 from saga_sr.flow.sampler import Sampler
 from saga_sr.losses.mse import VelocityMSE
@@ -142,3 +144,52 @@ def test_a_distilled_network_knows_its_own_steps_alone() -> None:
     for other in ({"steps": 4}, {"solver": "heun"}, {"noise": "rademacher"}, {"power": 2.0}):
         with pytest.raises(ConfigError, match=r"distilled into sampler\.steps=2 of solver=euler"):
             own.changed(**other)
+
+
+class Told(nn.Module):
+    """A velocity linear in z and z_lr, whose gains are linear in the scale it is told; one for each of a few times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.gains = nn.Parameter(torch.zeros(times, 2, 2, 3, 1))
+
+    def forward(self, z: Tensor, z_lr: Tensor, place: Tensor, scale: Tensor) -> Tensor:
+        of_z, of_z_lr = (gain[:, 0] + (scale - 2) * gain[:, 1] for gain in self.gains[place].unbind(1))
+        return of_z * z + of_z_lr * z_lr
+
+
+def test_a_student_that_is_told_the_scale_learns_the_guided_velocity_at_every_scale() -> None:
+    """Both branches are optimal velocities of Gaussian data; what guidance makes of them is linear in its scale."""
+    times = torch.tensor([0.1, 0.5, 0.9])
+    objective, student = FlowMatching("velocity"), Told(len(times))
+    optimiser = torch.optim.LBFGS(student.parameters(), max_iter=200, line_search_fn="strong_wolfe")
+
+    def guided(z_lr: Tensor, scale: Tensor) -> GuidedVelocity:
+        guidance = ClassifierFree(scale)
+
+        def predict(z: Tensor, t: Tensor, n: int) -> tuple[Tensor, None]:
+            with_z_lr, without = teacher(z_lr, PURE_NOISE), teacher(torch.zeros_like(z_lr), PURE_NOISE)
+            return torch.stack([field(z, t) for field in (with_z_lr, without)[:n]]), None
+
+        return GuidedVelocity(JoinedBranches(predict, branches(guidance, {"acoustic"}), guidance.schedule))
+
+    z_lr, z_0, z_hr = (torch.cat([normal(3 * i + j) for i in range(12)]) for j in range(3))
+    draw = torch.Generator().manual_seed(0)
+    place, scale = torch.randint(3, (192,), generator=draw), 1 + 2 * torch.rand(192, 1, 1, generator=draw)
+    t = times[place]
+    example = as_taught(NoisyExample(z_hr, z_0, interpolate(z_0, z_hr, t), t), guided(z_lr, scale))
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        found = VelocityMSE()(objective.estimate(student(example.z_t, z_lr, place, scale), example, z_lr))["mse"]
+        found.backward()
+        return found
+
+    optimiser.step(loss)
+    z_lr, z = normal(10**6), normal(10**6 + 1)
+    for place in range(3):
+        for scale in (1.0, 1.7, 3.0):
+            each = torch.full((16, 1, 1), scale)
+            wanted = guided(z_lr, each)(z, times[place].expand(16))
+            found = student(z, z_lr, torch.full((16,), place), each)
+            assert (found - wanted).abs().max() < 0.01 * wanted.abs().max()

@@ -8,6 +8,7 @@ from saga_sr.flow.guidance import (
     WHOLE,
     Branch,
     ClassifierFree,
+    DistilledGuidance,
     Guidance,
     JoinedBranches,
     Nested,
@@ -80,6 +81,19 @@ def test_vanishing_and_equal_branches_are_not_computed(guidance: Guidance, condi
 
 def test_the_unconditional_branch_of_parallel_does_not_see_the_rolloff() -> None:
     assert Branch({"acoustic", "rolloff", "text"}) in Parallel().weights
+
+
+def test_each_clip_can_be_guided_by_a_scale_of_its_own(velocity: dict[Branch, torch.Tensor]) -> None:
+    together = guided(Nested(torch.tensor([1.4, 1.0])[:, None, None], 1.2), velocity)
+    for i, acoustic in enumerate((1.4, 1.0)):
+        assert torch.allclose(together[i], guided(Nested(acoustic, 1.2), velocity)[i], atol=1e-5)
+
+
+def test_a_distilled_guidance_is_one_branch_whatever_its_scales() -> None:
+    own = changed(DistilledGuidance(acoustic=1.4, text=1.2), acoustic=2.0)
+    assert own.wishes == {"guidance_scale": {"acoustic": 2.0, "text": 1.2}} and branches(own, ALL) == {WHOLE: 1.0}
+    with pytest.raises(ConfigError, match="scale of DistilledGuidance, which has acoustic, text"):
+        changed(own, scale=2.0)
 
 
 class Branches:

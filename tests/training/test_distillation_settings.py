@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 import yaml
 from conftest import awake, model_config
 from hydra import compose, initialize_config_dir
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from programs import ROOT
+from torch import Tensor
 
 from saga_sr.core.errors import ConfigError, PackageError, SagaError
 from saga_sr.core.random_numbers import seeded
@@ -21,7 +23,7 @@ from saga_sr.flow.sampler import Sampler
 from saga_sr.model import SuperResolver
 from saga_sr.packages.package import build, load_package, save_package
 from saga_sr.training import distillation
-from saga_sr.training.distillation import Distillation, take_teachers_model
+from saga_sr.training.distillation import Distillation, begin_as, take_teachers_model
 
 OWN = ["conditioning.acoustic.dropout=0.3", "conditioning.acoustic.noise=0.1", "low_band=hard", "sampler=heun"]
 
@@ -82,6 +84,72 @@ def test_the_teachers_guidance_is_what_is_learned(teacher: Path) -> None:
         taught.guidance.scale = scale
         targets.append(Distillation(taught, 4)(student, pair, seeded([1])).target_velocity)
     assert not torch.allclose(*targets, atol=1e-2)
+
+
+def told_student(teacher: Path, scales: str = "{scale:[1,3]}") -> tuple[SuperResolver, Distillation, dict[str, Any]]:
+    """A student that is told the scale of its teacher's guidance, and begins as its teacher; with its settings."""
+    config = composed(teacher, "distillation.steps=null", f"distillation.scales={scales}")
+    take_teachers_model(config)
+    student, made = instantiate(config.model), Distillation.of(config.distillation)
+    begin_as(student, made.teacher)
+    return student, made, cast(dict[str, Any], OmegaConf.to_container(config.model, resolve=True))
+
+
+CLIPS = 0.1 * torch.randn(4, 1, 9000, generator=torch.Generator().manual_seed(0))
+EDGES_HZ = torch.tensor([3000.0, 4000.0, 5000.0, 6000.0])
+
+
+def velocity_of(model: SuperResolver, **scales: float) -> Tensor:
+    """The guided velocity of clips at fixed points, by what a user says of the guidance."""
+    pair = model.pair(CLIPS, CLIPS, [""] * 4, EDGES_HZ)
+    asked = model.prepare_conditioning(CLIPS, EDGES_HZ, [""] * 4, guidance=model.changed_guidance(**scales))
+    model.mixed_precision = False
+    with torch.no_grad():
+        z = torch.randn(pair.z_lr.shape, generator=torch.Generator().manual_seed(2))
+        return model.velocity(pair.z_lr, asked)(z, torch.tensor([0.1, 0.4, 0.6, 0.8]))
+
+
+def test_a_student_that_is_told_the_scale_begins_as_its_unguided_teacher(teacher: Path, tmp_path: Path) -> None:
+    begun, made, settings = told_student(teacher)
+    student = load_package(save_package(begun, settings, tmp_path / "model", "# A card\n"))
+    assert not student.sampler.distilled and vars(student.sampler) == vars(made.teacher.sampler)
+    assert student.guidance.wishes == {"guidance_scale": {"scale": 2.0}}
+    plain = velocity_of(made.teacher, scale=1.0)
+    for scale in (1.0, 2.5):
+        assert torch.allclose(velocity_of(student, scale=scale), plain, atol=1e-5)
+    for scale in (0.9, 3.1):
+        with pytest.raises(ConfigError, match=rf"guidance\.scale={scale} is beyond what was distilled .* give 1 to 3"):
+            velocity_of(student, scale=scale)
+
+
+def test_a_student_learns_what_its_teachers_guidance_makes_at_every_scale(teacher: Path) -> None:
+    student, made, _ = told_student(teacher)
+    pair = student.pair(CLIPS, CLIPS, [""] * 4, EDGES_HZ)
+    optimiser = torch.optim.Adam(student.parameters(), 1e-2)
+
+    def error(first_seed: int) -> Tensor:
+        estimate = made(student, pair, seeded([first_seed + i for i in range(4)]))
+        return (estimate.velocity - estimate.target_velocity).square().mean()
+
+    def unseen() -> float:
+        with torch.no_grad():
+            return sum(float(error(10**6 + 4 * i)) for i in range(8))
+
+    before = unseen()
+    for step in range(60):
+        optimiser.param_groups[0]["lr"] = 1e-2 * (1 - step / 60)
+        optimiser.zero_grad()
+        error(4 * step).backward()
+        optimiser.step()
+    assert unseen() < 0.4 * before
+    assert not torch.allclose(velocity_of(student, scale=1.0), velocity_of(student, scale=3.0), atol=1e-2)
+
+
+def test_scales_are_those_of_the_teachers_guidance(teacher: Path) -> None:
+    with pytest.raises(ConfigError, match=r"names acoustic but the teacher's guidance has scale; .*{scale: \[1,3\]}"):
+        told_student(teacher, "{acoustic:[1,2]}")
+    with pytest.raises(InstantiationException, match=r"distillation\.scales\.scale=\[3\.0, 1\.0\] is no range"):
+        told_student(teacher, "{scale:[3,1]}")
 
 
 def test_a_teacher_is_neither_saved_nor_trained(teacher: Path) -> None:
