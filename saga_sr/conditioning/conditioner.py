@@ -15,6 +15,9 @@ from saga_sr.conditioning.types import Conditioning, ConditionRequest, Condition
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.core.random_numbers import Generators, uniform
 
+# Batches are trained in so few lengths of text that compiling each pays.
+TOKENS_AT_ONCE = 32
+
 
 class Conditioner(nn.Module):
     """Makes the `Conditioning` out of any conditions, which it knows by their names alone.
@@ -136,7 +139,10 @@ class Conditioner(nn.Module):
                 condition.set_summary(summaries[name])
 
     def forward(self, z_lr: Tensor, values: ConditionValues, generators: Generators = None) -> Conditioning:
-        """Condition on `z_lr` [b, c, frame] and `values`; in training mode `generators` draw noise and dropout."""
+        """Condition on `z_lr` [b, c, frame] and `values`; in training mode `generators` draw noise and dropout.
+
+        Training goes through few of the zeros that captions are filled up with, and makes the same of them.
+        """
         conditioning = self.join_channels(self.describe(values), z_lr, generators)
         if not self.training:
             return conditioning
@@ -144,7 +150,7 @@ class Conditioner(nn.Module):
             if condition.dropout is not None:
                 rows = uniform([len(z_lr)], generators, z_lr.device) < condition.dropout
                 conditioning = conditioning.drop({name}, rows)
-        return conditioning
+        return conditioning.merge_zero_tokens(TOKENS_AT_ONCE)
 
     def describe(self, values: ConditionValues) -> Conditioning:
         """The part of the `Conditioning` that does not depend on z_lr."""

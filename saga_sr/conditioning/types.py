@@ -135,15 +135,18 @@ class Conditioning:
         dropped = [bool((tensor[:, slice(*span)] == place.null).all()) for tensor, span in found if tensor is not None]
         return bool(dropped) and all(dropped)
 
-    def merge_zero_tokens(self) -> Conditioning:
+    def merge_zero_tokens(self, multiple: int = 1) -> Conditioning:
         """The same for attention with fewer tokens: one of zeros stands for many where the mask adds their log number.
 
         Captions are short, and without one all of the text is zeros. Conditions cannot be dropped any more.
+
+        Args:
+            multiple: of which there are so many tokens then, so that shapes are few.
         """
         if self.cross_attention is None or self.cross_attention_mask is not None:
             return self
         filled = self.cross_attention.ne(0).any(dim=-1)
-        length = int(filled.sum(dim=1).max()) + 1
+        length = -(-(int(filled.sum(dim=1).max()) + 1) // multiple) * multiple
         if length >= filled.shape[1]:
             return self
         order = filled.int().argsort(dim=1, descending=True, stable=True)[:, :length]

@@ -7,12 +7,13 @@ import torch
 from text_encoder import make_text_encoder
 
 from saga_sr.audio.degradation import LowPassFilter, degrade
+from saga_sr.backbones.saga import Saga
 from saga_sr.conditioning.acoustic import AcousticCondition
 from saga_sr.conditioning.conditioner import Conditioner
 from saga_sr.conditioning.duration import DurationCondition
 from saga_sr.conditioning.rolloff import RolloffCondition
 from saga_sr.conditioning.text import TextCondition
-from saga_sr.conditioning.types import ConditionRequest, ConditionValues
+from saga_sr.conditioning.types import Conditioning, ConditionRequest, ConditionValues
 from saga_sr.core.errors import ConfigError
 
 RATE = 44_100
@@ -23,11 +24,11 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Conditioner:
     return whole(make_text_encoder(tmp_path_factory.mktemp("text")))
 
 
-def whole(text: Path, rate: float = 0.2, dropped_with_text: bool = False) -> Conditioner:
+def whole(text: Path, rate: float = 0.2, dropped_with_text: bool = False, max_tokens: int = 8) -> Conditioner:
     torch.manual_seed(0)
     return Conditioner(
         acoustic=AcousticCondition(dropout=rate, null_value=-5.0),
-        text=TextCondition(str(text), 24, max_tokens=8, dropout=rate),
+        text=TextCondition(str(text), 24, max_tokens, dropout=rate),
         duration=DurationCondition(24, 65_536, RATE),
         rolloff=RolloffCondition(24, dropout=rate, dropped_with_text=dropped_with_text),
         cross_attention_dim=24,
@@ -80,6 +81,30 @@ def test_nothing_is_dropped_or_disturbed_outside_training(full: Conditioner) -> 
     z = torch.randn(50, 2, 3)
     made = full.eval()(z, values(50))
     assert torch.equal(made.concat, z) and made.cross_attention[:, :4].any(dim=2).all()
+
+
+def test_training_goes_through_few_of_the_zeros_of_captions_and_learns_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = whole(make_text_encoder(tmp_path), max_tokens=100).train()
+    backbone = Saga(3, 3, 24, 1, 2, cross_attention_dim=24, global_dim=96)
+    with torch.no_grad():
+        for parameter in backbone.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    z, t = torch.randn(6, 3, 5), torch.rand(6)
+    lengths, gradients = [], []
+    for _ in range(2):
+        conditioning = made(z, values(6), torch.Generator().manual_seed(0))
+        backbone.zero_grad()
+        made.zero_grad()
+        backbone(z, t, conditioning).value.square().sum().backward()
+        lengths.append(conditioning.cross_attention.shape[1])
+        parameters = (*backbone.parameters(), *made.parameters())
+        gradients.append([parameter.grad.clone() for parameter in parameters if parameter.grad is not None])
+        monkeypatch.setattr(Conditioning, "merge_zero_tokens", lambda self, multiple: self)
+    assert lengths == [32, 104] and len(gradients[0]) == len(gradients[1])
+    for merged, all_of_them in zip(*gradients, strict=True):
+        assert torch.allclose(merged, all_of_them, rtol=1e-3, atol=1e-4 * float(all_of_them.abs().max()))
 
 
 def test_noise_is_added_to_z_lr_in_training() -> None:
