@@ -2,7 +2,9 @@
 
     pip install --no-deps stable-audio-tools==0.0.19
     python benchmarks/saga.py small full
+    python benchmarks/saga.py small full --schedules
 
+With OMP_NUM_THREADS=1 processor time is taken, which others on the machine do not lengthen.
 Ours and theirs take turns in one run; the ratios are medians of the turns' ratios. On a GPU (bfloat16 only) each is
 also compiled, and the model FLOP utilisation is printed (of an H200's 989 TFLOP/s).
 """
@@ -16,17 +18,20 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from stable_audio_tools.models.dit import DiffusionTransformer
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.flop_counter import FlopCounterMode
 
 from saga_sr.backbones.saga import Saga
 from saga_sr.codecs.mdct import MDCT
 from saga_sr.conditioning import Conditioning
 from saga_sr.conditioning.acoustic import AcousticCondition
-from saga_sr.conditioning.conditioner import Conditioner
+from saga_sr.conditioning.conditioner import TOKENS_AT_ONCE, Conditioner
 from saga_sr.conditioning.types import Place
 from saga_sr.core.hardware import keep_memory
 from saga_sr.flow.guidance import Nested, branches
@@ -39,7 +44,12 @@ SIZES = {"small": (512, 8, 8, 512, 1024), "full": (1536, 24, 24, 768, 1536)}
 LATENT, FRAMES, TEXT, NUMBERS = 64, 128, 128, 2  # 5.9 s
 CAPTIONS = (128, 16)  # tokens; shorter ones are filled up with zeros
 TURNS = {"small": 7, "full": 3}
-STEPS = 5
+STEPS, WHOLE_STEPS = 5, 100
+# Guidance at some times alone, see experiments/guidance.
+SCHEDULES = {"every 4": {"every": 4}, "0.1 to 0.9, every 4": {"interval": (0.1, 0.9), "every": 4}}
+PRODUCTS = {
+    "mm", "addmm", "bmm", "baddbmm", "mkldnn_linear", "mkldnn_linear_backward_input", "mkldnn_linear_backward_weights",
+}  # fmt: skip
 PEAK_FLOPS = 989e12
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 Call = Callable[[], object]
@@ -100,13 +110,44 @@ def take_turns_training(makers: dict[str, Callable[[], Call]], turns: int) -> di
     return seconds
 
 
+class Products(TorchDispatchMode):
+    """What is multiplied while it is entered, to be multiplied again without all that is between.
+
+    Equal products take equal numbers, which may lie in a cache: it is the least that they can take.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+        self._made: dict[object, list[object]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket.__name__ in PRODUCTS:
+            given, form = tree_flatten(args)
+            key = func, *(_shape(value) if isinstance(value, Tensor) else value for value in given)
+            made = self._made.setdefault(key, [x.clone() if isinstance(x, Tensor) else x for x in given])
+            self.calls.append(partial(func, *tree_unflatten(made, form)))
+        return func(*args, **(kwargs or {}))
+
+    @torch.no_grad()
+    def again(self) -> None:
+        """Multiply once more."""
+        for call in self.calls:
+            call()
+
+
+def _shape(tensor: Tensor) -> tuple[object, ...]:
+    return tensor.shape, tensor.dtype, tensor.layout, None if tensor.is_mkldnn else tensor.stride()
+
+
 def timed(call: Call) -> float:
     """Seconds that `call` takes."""
-    begin = time.perf_counter()
+    clock = time.process_time if torch.get_num_threads() == 1 and DEVICE.type == "cpu" else time.perf_counter
+    begin = clock()
     call()
     if DEVICE.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - begin
+    return clock() - begin
 
 
 def row(title: str, seconds: dict[str, list[float]], ours: str, theirs: str, flops: float = 0.0) -> None:
@@ -117,18 +158,22 @@ def row(title: str, seconds: dict[str, list[float]], ours: str, theirs: str, flo
     print(f"| {title} | {1000 * first:.0f} ms | {1000 * second:.0f} ms | {ratio:.2f}{used} |", flush=True)
 
 
-def against_stable_audio_tools(size: str, precision: str, compiled: bool) -> None:
-    """Forward, gradient, and the training step as each package takes it."""
+def against_stable_audio_tools(size: str, precision: str, compiled: bool, caption: int = TEXT) -> None:
+    """Forward, gradient, and the training step as each package takes it, and the products of ours alone.
+
+    Ours goes through so many tokens of a short `caption` as it does in training, theirs always through all.
+    """
     batch = {"small": 4, "full": 1}[size] if DEVICE.type == "cpu" else 16
     ours, theirs = make(size)
-    z, t, conditioning = inputs(size, batch)
+    z, t, conditioning = inputs(size, batch, caption)
+    merged = conditioning.merge_zero_tokens(TOKENS_AT_ONCE)
     beside = {"cross_attn_cond": conditioning.cross_attention, "global_embed": conditioning.global_}
     run_ours, run_theirs = (torch.compile(m) if compiled else m for m in (ours, theirs))
 
     def forward(which: str, recompute: bool = False) -> Tensor:
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=precision == "bf16"):
             if which == "ours":
-                return run_ours(z, t, conditioning).value.float()
+                return run_ours(z, t, merged).value.float()
             joined = {"input_concat_cond": conditioning.concat, "use_checkpointing": recompute}
             return run_theirs(z, t, **beside, **joined).float()
 
@@ -151,55 +196,85 @@ def against_stable_audio_tools(size: str, precision: str, compiled: bool) -> Non
     with torch.no_grad():
         difference = (forward("ours") - forward("theirs")).abs().max() / forward("theirs").abs().max()
         with FlopCounterMode(display=False) as counter:
-            ours(z, t, conditioning)
+            ours(z, t, merged)
         flops = counter.get_total_flops()
         seconds = take_turns({"ours": lambda: forward("ours"), "theirs": lambda: forward("theirs")}, TURNS[size])
-    name = f"{size}, {precision}{', compiled' if compiled else ''}, batch {batch}"
+    short = f", a caption of {caption} tokens" if caption < TEXT else ""
+    name = f"{size}, {precision}{', compiled' if compiled else ''}, batch {batch}{short}"
     print(f"<!-- {name}: outputs differ by {difference:.1e} of the largest -->")
     row(f"{name}: forward", seconds, "ours", "theirs", flops)
     ways = {"ours": ("ours", False), "theirs": ("theirs", False), "theirs, recomputing": ("theirs", True)}
     seconds = take_turns({way: partial(gradient, *which) for way, which in ways.items()}, TURNS[size])
     row(f"{name}: forward and gradient, theirs without recomputing", seconds, "ours", "theirs", 3 * flops)
     row(f"{name}: forward and gradient, theirs recomputing", seconds, "ours", "theirs, recomputing")
-    makers = {way: partial(training, *which) for way, which in ways.items()}
-    seconds = take_turns_training(makers, TURNS[size])
+    with Products() as products:
+        gradient("ours")
+    makers: dict[str, Callable[[], Call]] = {way: partial(training, *which) for way, which in ways.items()}
+    seconds = take_turns_training(makers | {"products": lambda: products.again}, TURNS[size])
     row(f"{name}: training step with AdamW, theirs without recomputing", seconds, "ours", "theirs")
     row(f"{name}: training step with AdamW, theirs recomputing", seconds, "ours", "theirs, recomputing")
+    row(f"{name}: products of our step alone, their step without recomputing", seconds, "products", "theirs")
+
+
+class Guided:
+    """Guided sampling of one clip: all branches in one forward with the text read once, or one after another."""
+
+    def __init__(self, size: str, caption: int) -> None:
+        self.ours, _ = make(size)
+        self.noise, _, self.conditioning = inputs(size, 1, caption)
+        self.model = SuperResolver(
+            MDCT(latent_dim=LATENT), _bare(self.ours), Conditioner(acoustic=AcousticCondition()),
+            FlowMatching("velocity"), Sampler("euler"), Nested(),
+        ).to(DEVICE)  # fmt: skip
+
+    def together(self, steps: int, guidance: Nested) -> Tensor:
+        """As enhancing does it."""
+        weights = branches(guidance, ("acoustic", "text"))
+        assert self.conditioning.concat is not None
+        described = replace(self.conditioning, concat=None)
+        with self.model._autocast(DEVICE):
+            stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).merge_zero_tokens()
+            branched = BranchConditioning(weights, self.ours.prepare(stacked), 1, guidance.schedule)
+            return Sampler("euler", steps)(self.model.velocity(self.conditioning.concat, branched), self.noise)
+
+    def one_after_another(self, steps: int) -> Tensor:
+        """A forward for each branch, with all tokens."""
+        weights = branches(Nested(), ("acoustic", "text"))
+        whole = [(self.conditioning.drop(dropped), weight) for dropped, weight in weights.items()]
+
+        def field(z: Tensor, t: Tensor) -> Tensor:
+            return sum((w * self.ours(z, t, branch).value.float() for branch, w in whole), torch.zeros_like(z))
+
+        with self.model._autocast(DEVICE):
+            return Sampler("euler", steps)(field, self.noise)
 
 
 @torch.no_grad()
 def guided_sampling(size: str, caption: int) -> None:
-    """Three branches of nested guidance: in one forward with the text read once, or one after another."""
-    ours, _ = make(size)
-    noise, _, conditioning = inputs(size, 1, caption)
-    assert conditioning.concat is not None
-    model = SuperResolver(
-        MDCT(latent_dim=LATENT), _bare(ours), Conditioner(acoustic=AcousticCondition()), FlowMatching("velocity"),
-        Sampler("euler", STEPS), Nested(),
-    ).to(DEVICE)  # fmt: skip
-    z_lr, weights = conditioning.concat, branches(Nested().weights, ("acoustic", "text"))
-    described = replace(conditioning, concat=None)
-
-    def together() -> Tensor:
-        with model._autocast(DEVICE):
-            stacked = Conditioning.stack([described.drop(dropped) for dropped in weights]).merge_zero_tokens()
-            branched = BranchConditioning(weights, ours.prepare(stacked), 1)
-            return model.sampler(model.velocity(z_lr, branched), noise)
-
-    def one_after_another() -> Tensor:
-        whole = [(conditioning.drop(dropped), weight) for dropped, weight in weights.items()]
-
-        def field(z: Tensor, t: Tensor) -> Tensor:
-            return sum((w * ours(z, t, branch).value.float() for branch, w in whole), torch.zeros_like(z))
-
-        with model._autocast(DEVICE):
-            return model.sampler(field, noise)
-
-    difference = (together() - one_after_another()).abs().max() / one_after_another().abs().max()
-    print(f"<!-- {size}, guided, {caption} tokens: outputs differ by {difference:.1e} of the largest -->")
-    seconds = take_turns({"together": together, "one after another": one_after_another}, TURNS[size])
+    """Three branches of nested guidance in a few steps."""
+    guided = Guided(size, caption)
+    calls: dict[str, Any] = {
+        "together": partial(guided.together, STEPS, Nested()),
+        "one after another": partial(guided.one_after_another, STEPS),
+    }
+    first, second = (call() for call in calls.values())
+    print(f"<!-- {size}, guided, {caption} tokens: {(first - second).abs().max() / second.abs().max():.1e} apart -->")
+    seconds = take_turns(calls, TURNS[size])
     title = f"{size}, bf16: {STEPS} guided steps of 5.9 s, a caption of {caption} tokens"
     row(title, seconds, "together", "one after another")
+
+
+@torch.no_grad()
+def scheduled_sampling(size: str) -> None:
+    """A whole sampling with a usual caption, guided at some times alone."""
+    guided, loop = Guided(size, CAPTIONS[1]), "one after another"
+    calls: dict[str, Call] = {loop: partial(guided.one_after_another, WHOLE_STEPS)}
+    schedules: dict[str, Any] = {"always": {}} | SCHEDULES
+    for name, schedule in schedules.items():
+        calls[name] = partial(guided.together, WHOLE_STEPS, Nested(**schedule))
+    seconds = take_turns(calls, 3)
+    for name in schedules:
+        row(f"{size}, bf16: {WHOLE_STEPS} steps of 5.9 s, guided {name}", seconds, name, loop)
 
 
 def _bare(backbone: Saga) -> Saga:
@@ -213,9 +288,13 @@ if __name__ == "__main__":
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
     print("| | ours | theirs | ratio |" + (" utilisation |" if DEVICE.type == "cuda" else ""))
     print("|---|---|---|---|" + ("---|" if DEVICE.type == "cuda" else ""))
-    for chosen in sys.argv[1:] or ["small"]:
+    for chosen in [word for word in sys.argv[1:] if word in SIZES] or ["small"]:
+        if "--schedules" in sys.argv:
+            scheduled_sampling(chosen)
+            continue
         for kind in ("bf16",) if DEVICE.type == "cuda" else ("bf16", "float32"):
             for with_compiler in (False, True) if DEVICE.type == "cuda" else (False,):
-                against_stable_audio_tools(chosen, kind, with_compiler)
+                for length in CAPTIONS:
+                    against_stable_audio_tools(chosen, kind, with_compiler, length)
         for length in CAPTIONS:
             guided_sampling(chosen, length)
