@@ -91,8 +91,7 @@ class SuperResolver(nn.Module):
     ) -> None:
         super().__init__()
         self.codec = codec.requires_grad_(False)
-        self.backbone = backbone
-        self.conditioner = conditioner
+        self.backbone, self.conditioner = backbone, conditioner
         self.objective, self.sampler, self.guidance = objective, sampler, guidance
         self.low_band = checked_mode(low_band)
         self.mixed_precision = True
