@@ -13,6 +13,9 @@ from conftest import QUICK, TINY
 from programs import program
 
 from saga_sr.audio.degradation import cut_above
+from saga_sr.backbones.jat import JaT
+from saga_sr.codecs.audiosr import AudioSR
+from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inspection.weights import open_weights
 from saga_sr.packages.export import export_package
 from saga_sr.packages.load import load_model
@@ -57,22 +60,46 @@ def test_a_checkpoint_is_converted_once_and_enhances_stereo(tmp_path: Path, monk
     assert inside["assets/codec: first_stage_model.vocoder.conv_pre.weight"] == "codec: vocoder.conv_pre.weight"
 
 
+def training(folder: Path, *words: str) -> Path:
+    """A run of `experiment=audiosr_finetune` on the built-in generator, ended; its model."""
+    quick = [word for word in QUICK if word not in TINY and not word.startswith(("data.num_samples", "statistics"))]
+    run = program(
+        "train.py", "experiment=audiosr_finetune", *quick, "data=synthetic", "data.num_samples=30720",
+        "sampler.steps=2", f"hydra.run.dir={folder}", *words,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return folder / "model"
+
+
 @pytest.mark.slow
 def test_training_goes_on_from_its_weights(tmp_path: Path) -> None:
     """As a flow, on the same weights, whose guidance keeps its null latent; and what comes of it is exported."""
     checkpoint = write_checkpoint(tmp_path / "pytorch_model.bin")
-    quick = [word for word in QUICK if word not in TINY and not word.startswith(("data.num_samples", "statistics"))]
-    run = program(
-        "train.py", "experiment=audiosr_finetune", *quick, *TINY_AUDIOSR, f"init_from={checkpoint}",
-        "objective=velocity", "data=synthetic", "data.num_samples=30720", "trainer.max_steps=1",
-        "trainer.val_check_interval=1", "sampler.steps=2", f"hydra.run.dir={tmp_path / 'run'}",
+    found = training(
+        tmp_path / "run", *TINY_AUDIOSR, f"init_from={checkpoint}", "objective=velocity", "trainer.max_steps=1",
+        "trainer.val_check_interval=1",
     )  # fmt: skip
-    assert run.returncode == 0, run.stderr
     report = (tmp_path / "run" / "init_report.txt").read_text()
     assert "loaded: down.0.0.conv.weight" in report and "0 new" in report
     assert "ignored: clap.model.logit_scale_a (CLAP" in report
-    model = load_model(tmp_path / "run" / "model")
+    model = load_model(found)
     assert model.conditioner.conditions["acoustic"].null_value == pytest.approx(-11.4981 / 2)
     assert model.codec.latent_scale.eq(2).all()
     exported = export_package(tmp_path / "run", tmp_path / "exported", dtype="bfloat16")
     assert load_model(exported).sample_rate == RATE
+
+
+@pytest.mark.slow
+def test_another_backbone_is_trained_in_its_latents(tmp_path: Path) -> None:
+    """As a flow, anew; its package has the codec in it, and restores."""
+    checkpoint = write_checkpoint(tmp_path / "pytorch_model.bin")
+    found = training(
+        tmp_path / "run", "backbone=jat_tiny", "backbone.width=16", "backbone.depth=1", "backbone.heads=2",
+        "backbone.kv_heads=1", f"codec.path={checkpoint}", "codec.pad_s=0", "init_from=null", "objective=velocity", "sampler=euler",
+        "trainer.max_steps=2", "trainer.val_check_interval=2",
+    )  # fmt: skip
+    checkpoint.unlink()
+    model = load_model(found)
+    assert isinstance(model.backbone, JaT) and isinstance(model.codec, AudioSR) and model.codec.latent_scale.eq(2).all()
+    restored = Enhancer(model)(write_recording(tmp_path / "old.wav").T[:, : RATE // 2], RATE, cutoff_hz=6000.0).audio
+    assert restored.shape == (2, RATE // 2) and np.isfinite(restored).all()

@@ -6,11 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from saga_sr.codecs.chunked import check_stated
-from saga_sr.codecs.delay import LEAST_LIKENESS, best_lag, probe
+from saga_sr.codecs.delay import frames_late, probe
 from saga_sr.codecs.mel_codec import MelCodec
 from saga_sr.codecs.mel_spectrogram import MelSettings
 from saga_sr.codecs.published import check_folder, load_network, stored_dtype
@@ -84,12 +83,10 @@ class AudioLDM2(MelCodec):
         self.autoencoder.network.save_pretrained(folder / "vae")
         self.inverter_network("vocoder").vocoder.save_pretrained(folder / "vocoder")
 
-    @torch.no_grad()
     def _autoencoder_delay(self) -> int:
         """Mel frames by which the autoencoder is late; 0 where what comes out is nothing like what went in."""
-        log_mel = self.log_mel(probe(self.sample_rate, self.sample_rate)[None])
-        lag, likeness = best_lag(log_mel[0], self.to_log_mel(self.to_latent(log_mel)).float()[0], MOST_LATE)
-        return lag if likeness >= LEAST_LIKENESS else 0
+        bursts = self.log_mel(probe(self.sample_rate, self.sample_rate)[None])
+        return frames_late(lambda mel: self.to_log_mel(self.to_latent(mel)), bursts, MOST_LATE)
 
 
 class SpeechT5Vocoder(nn.Module):

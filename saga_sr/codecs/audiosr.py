@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from saga_sr.codecs.codec import Codec
+from saga_sr.codecs.delay import delay_of, frames_late, probe
 from saga_sr.codecs.hifigan import HifiGAN, HifiGANSizes
+from saga_sr.codecs.mel_codec import EDGE
 from saga_sr.codecs.mel_spectrogram import MelSettings, MelSpectrogram
 from saga_sr.core.errors import ConfigError
 from saga_sr.core.pretrained import PretrainedNetwork
 from saga_sr.weights.audiosr import AudioSRWeights, read_audiosr
-from saga_sr.weights.audiosr_layout import SCALE
+from saga_sr.weights.audiosr_layout import PUBLISHED, SCALE
+from saga_sr.weights.hub_folder import file_of
 
 SAMPLE_RATE, BANDS, HOP = 48_000, 256, 480
 MEL = MelSettings(SAMPLE_RATE, 2048, HOP, BANDS, fmin=20.0, fmax=24_000.0, padding="same")
@@ -68,10 +72,12 @@ class AudioSR(Codec):
 
     A latent is the posterior's mean, [16 channels x 32 bands, frame], 12.5 frames a second, divided by the standard
     deviation that AudioSR measured. Networks always compute in float32, one clip at a time. Levels are those that the
-    enhancer shows, which are about those that AudioSR scales its input to.
+    enhancer shows, which are about those that AudioSR scales its input to. What is late on the way back is measured and
+    undone.
 
     Args:
-        path: AudioSR's checkpoint (`pytorch_model.bin`, or its tensors as safetensors), or a folder of this codec's.
+        path: AudioSR's checkpoint (`pytorch_model.bin`, or its tensors as safetensors), owner/name of one on a hub, or
+            a folder of this codec's.
         sample_rate, latent_dim: must be the network's.
         pad_s: latents are those of audio with silence up to a multiple of so many seconds, as AudioSR was trained.
 
@@ -87,7 +93,7 @@ class AudioSR(Codec):
     PUBLISHED_HOP = 3840
 
     def __init__(self, path: str, sample_rate: int = SAMPLE_RATE, latent_dim: int = 512, pad_s: float = 5.12) -> None:
-        file = Path(path) / FILE if Path(path).is_dir() else Path(path)
+        file = Path(path) / FILE if Path(path).is_dir() else file_of(path, PUBLISHED, "codec.path")
         weights = read_audiosr(file)
         shrinks = 2 ** (len(weights.vae.sizes["block_out_channels"]) - 1)
         self._bands = BANDS // shrinks
@@ -120,8 +126,15 @@ class AudioSR(Codec):
 
     def _encode(self, clip: Tensor) -> Tensor:
         with torch.autocast(clip.device.type, enabled=False):
-            mel = rearrange(self.mel(clip), "b m t -> b 1 t m")
-            return rearrange(self.autoencoder.network.vae.encode(mel).latent_dist.mode(), "b c t f -> b (c f) t")
+            return self._to_latent(self.mel(clip))
+
+    def _to_latent(self, mel: Tensor) -> Tensor:
+        image = rearrange(mel, "b m t -> b 1 t m")
+        return rearrange(self.autoencoder.network.vae.encode(image).latent_dist.mode(), "b c t f -> b (c f) t")
+
+    def _to_mel(self, raw: Tensor) -> Tensor:
+        latent = rearrange(raw, "b (c f) t -> b c t f", f=self._bands)
+        return rearrange(self.autoencoder.network.vae.decode(latent).sample, "b 1 t m -> b m t")
 
     @torch.no_grad()
     def synthesise(self, raw: Tensor, length: int) -> Tensor:
@@ -130,9 +143,18 @@ class AudioSR(Codec):
 
     def _decode(self, raw: Tensor) -> Tensor:
         with torch.autocast(raw.device.type, enabled=False):
-            latent = rearrange(raw, "b (c f) t -> b c t f", f=self._bands)
-            mel = self.autoencoder.network.vae.decode(latent).sample
-            return self.autoencoder.network.vocoder(rearrange(mel, "b 1 t m -> b m t"))
+            # Frames on both sides, so that sound is there where the delay is undone.
+            mel = pad(self._to_mel(raw), (EDGE, EDGE), mode="replicate")
+            return self.autoencoder.network.vocoder(mel)[:, EDGE * HOP + self.delay :]
+
+    @cached_property
+    @torch.no_grad()
+    def delay(self) -> int:
+        """Samples by which the vocoder, and the autoencoder before it, are late, up to `EDGE` frames."""
+        bursts = self.mel(probe(SAMPLE_RATE, 12 * self.hop_length).to(self.mel.filters))
+        late = HOP * frames_late(lambda mel: self._to_mel(self._to_latent(mel)), bursts, EDGE - 1)
+        late += delay_of(self.autoencoder.network.vocoder, self.mel)
+        return max(-EDGE * HOP, min(late, EDGE * HOP))
 
     def save_pretrained(self, folder: Path) -> None:
         """Write the networks, so that this codec reads them again from `folder`."""

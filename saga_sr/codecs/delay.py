@@ -36,6 +36,16 @@ def delay_of(invert: Callable[[Tensor], Tensor], mel: MelSpectrogram) -> int:
     return lag * step if likeness >= LEAST_LIKENESS else (answer.shape[-1] - expected) // 2
 
 
+@torch.no_grad()
+def frames_late(through: Callable[[Tensor], Tensor], log_mel: Tensor, reach: int) -> int:
+    """Frames, up to `reach`, by which an autoencoder gives a spectrogram [1, n_mels, frame] of bursts back too late.
+
+    0 where what comes out is nothing like what went in.
+    """
+    lag, likeness = best_lag(log_mel[0], through(log_mel).float()[0], reach)
+    return lag if likeness >= LEAST_LIKENESS else 0
+
+
 def best_lag(before: Tensor, after: Tensor, reach: int) -> tuple[int, float]:
     """By how many frames `after` [channel, frame] is later than `before`, up to `reach`, and their correlation then."""
     kept = before.shape[-1] - 2 * reach

@@ -15,17 +15,16 @@ from saga_sr.core.errors import WeightsError
 from saga_sr.core.imports import extras_named
 from saga_sr.core.version import __version__
 from saga_sr.model import SuperResolver
-from saga_sr.packages import hub
 from saga_sr.packages.finding import signature
 from saga_sr.packages.layout import is_package
 from saga_sr.packages.package import build, save_package
 from saga_sr.weights.audiosr import AudioSRWeights, is_audiosr, read_audiosr
+from saga_sr.weights.audiosr_layout import PUBLISHED
+from saga_sr.weights.hub_folder import file_of
 from saga_sr.weights.tensor_files import load_saved
 
 logger = logging.getLogger(__name__)
 
-# What its file is called on a hub.
-PUBLISHED = "pytorch_model.bin"
 CARD = """---
 license: {license}
 library_name: saga-sr
@@ -54,12 +53,10 @@ def converted(path: str) -> Path:
         path: a file, or owner/name on a hub.
 
     Raises:
-        WeightsError, PackageError: see `convert`; or there is no such checkpoint.
+        WeightsError, PackageError: see `convert`; or there is no such checkpoint, here or on the hub.
         ExtraError: the package that has the autoencoder is not installed.
     """
-    checkpoint = Path(path).expanduser()
-    if not checkpoint.exists() and hub.is_name(path) and not Path(path.split("/")[0]).exists():
-        checkpoint = hub.fetch_file(path, PUBLISHED)
+    checkpoint = file_of(path, PUBLISHED, "path")
     if not checkpoint.is_file():
         raise WeightsError(f"There is no checkpoint of AudioSR at {path}; give path=FILE, or owner/name on a hub.")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "saga-sr"

@@ -64,25 +64,6 @@ def fetch(name: str) -> Path:
     return folder
 
 
-def fetch_file(name: str, file: str) -> Path:
-    """One file of `name` on the hub, as it is there now; what was fetched before if no hub is in reach.
-
-    Raises:
-        PackageError: no such model or file, one that is not for this user, or no hub in reach and none fetched before.
-    """
-    from huggingface_hub import hf_hub_download
-
-    repo, _, revision = name.partition("@")
-    _quiet()
-    try:
-        return Path(hf_hub_download(repo, file, revision=revision or None, library_name="saga-sr"))
-    except Exception as error:
-        _answer(name, error)
-        raise PackageError(
-            f"{file} of {name} cannot be fetched ({_reason(error)}); check the name, or connect to a network once."
-        ) from error
-
-
 def _fetched_before(name: str, asked: dict[str, Any], why: Exception) -> Path:
     from huggingface_hub import snapshot_download
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from saga_sr.weights.tensor_files import Tensors
 
+# What the file is called on a hub.
+PUBLISHED = "pytorch_model.bin"
 UNET = "model.diffusion_model."
 FIRST_STAGE = "first_stage_model."
 # The autoencoder that the condition is encoded by, a copy of the first stage.

@@ -1,4 +1,4 @@
-"""Networks that others have published on a hub, as folders on this disk.
+"""Networks that others have published on a hub, as folders and files on this disk.
 
 Which hub, a mirror of it say, and where fetched files are kept is `huggingface_hub`'s to know (HF_ENDPOINT, HF_HOME,
 HF_TOKEN, HF_HUB_OFFLINE).
@@ -17,6 +17,32 @@ logger = logging.getLogger(__name__)
 
 FILES = ("config.json", "*.safetensors")
 REACHED_WITHIN_S = 10
+HUB_NAME = r"\w[\w.-]*/\w[\w.-]*"
+
+
+def file_of(path: str, name: str, option: str) -> Path:
+    """What is at `path` on this disk, or the file `name` of the hub's model `path`; as fetched before if out of reach.
+
+    Args:
+        path: anything that is here, `owner/name` or `owner/name@revision`.
+        option: what a user says for another one.
+
+    Raises:
+        WeightsError: neither a path nor such a model with such a file, or no hub in reach and nothing fetched before.
+    """
+    here, (repo, _, revision) = Path(path).expanduser(), path.partition("@")
+    if here.exists() or Path(path.partition("/")[0]).exists() or not re.fullmatch(HUB_NAME, repo, re.ASCII):
+        return here
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(repo, name, revision=revision or None, library_name="saga-sr"))
+    except Exception as error:
+        # The hub's client raises whatever its transport does.
+        raise WeightsError(
+            f"There is nothing at {path} here, and {name} of {repo} cannot be fetched from the hub ({_reason(error)}); "
+            f"check the name, say the command again, which goes on where a download broke off, or give {option}=FILE."
+        ) from error
 
 
 def folder_of(path: str, parts: Sequence[str], option: str) -> Path:
@@ -34,7 +60,7 @@ def folder_of(path: str, parts: Sequence[str], option: str) -> Path:
     """
     if Path(path).is_dir():
         return Path(path)
-    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", path, re.ASCII):
+    if not re.fullmatch(HUB_NAME, path, re.ASCII):
         raise WeightsError(f"There is no folder {path}, nor is that a name on a hub; give {option}=FOLDER.")
     from huggingface_hub import HfApi, snapshot_download
 
@@ -50,9 +76,12 @@ def folder_of(path: str, parts: Sequence[str], option: str) -> Path:
         HfApi().model_info(path, timeout=REACHED_WITHIN_S)
         return Path(snapshot_download(path, allow_patterns=wanted))
     except Exception as error:
-        # The hub's client raises whatever its transport does.
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160].rstrip(".")
         raise WeightsError(
-            f"There is no folder {path} here, and it cannot be fetched from the hub ({reason}); give a folder with "
-            f"{' and '.join(parts)} in it ({option}=FOLDER), or the address of a mirror in HF_ENDPOINT."
+            f"There is no folder {path} here, and it cannot be fetched from the hub ({_reason(error)}); give a folder "
+            f"with {' and '.join(parts)} in it ({option}=FOLDER), or the address of a mirror in HF_ENDPOINT."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What the hub's client said, in a line of no great length."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:160].rstrip(".")

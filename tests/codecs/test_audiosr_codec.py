@@ -7,6 +7,8 @@ import torch
 from audiosr_checkpoint import write_checkpoint
 
 from saga_sr.codecs.audiosr import AudioSR
+from saga_sr.codecs.delay import delay_of
+from saga_sr.codecs.griffin_lim import GriffinLim
 from saga_sr.core.errors import ConfigError
 
 
@@ -25,3 +27,17 @@ def test_clips_are_filled_up_with_silence_and_come_back_as_long_as_they_were(tmp
     assert again.stored == torch.float16 and torch.allclose(again.encode(audio), latent, atol=0.05 * latent.std())
     with pytest.raises(ConfigError, match=r"set codec\.sample_rate=48000"):
         AudioSR(str(tmp_path / "codec"), sample_rate=44_100)
+
+
+def test_what_the_vocoder_is_late_by_is_measured_and_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codec = AudioSR(str(write_checkpoint(tmp_path / "pytorch_model.bin")))
+    invert = GriffinLim(codec.mel, iterations=8)
+    vocoder = codec.autoencoder.network.vocoder
+    monkeypatch.setattr(vocoder, "forward", lambda mel: invert(mel).roll(150, -1))
+    assert abs(codec.delay - 150) <= 24
+
+    def decoded(mel: torch.Tensor) -> torch.Tensor:
+        monkeypatch.setattr(codec, "_to_mel", lambda raw: mel)
+        return codec.decode(torch.zeros(1, 512, 7), 480 * mel.shape[-1])[0]
+
+    assert abs(delay_of(decoded, codec.mel)) <= 24

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hub_server import READ_ONLY, TOKEN, Hub
+from audiosr_checkpoint import write_checkpoint
+from hub_server import READ_ONLY, TOKEN, Hub, Repository
 from programs import environment, program
 
-from saga_sr.core.errors import PackageError
+from saga_sr.backbones.audiosr_unet import AudioSRUNet
+from saga_sr.codecs.audiosr import AudioSR
+from saga_sr.core.errors import PackageError, WeightsError
 from saga_sr.packages import hub as client
+from saga_sr.packages.audiosr import converted
 from saga_sr.packages.load import load_model
 from saga_sr.packages.package import load_package
 
@@ -186,3 +190,25 @@ def test_who_may_not_publish_is_told(here: Hub, package: Path, tmp_path: Path, m
     with pytest.raises(PackageError, match=rf"could not be published \(.*the package is in {package}") as error:
         publish(package)
     said(error)
+
+
+def test_audiosrs_checkpoint_is_fetched_by_its_name_and_a_broken_download_named(
+    here: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "packages"))
+    name, file = "somebody/audiosr_basic", "pytorch_model.bin"
+    whole = write_checkpoint(tmp_path / file).read_bytes()
+    here.repositories[name] = Repository(private=False)
+    for files, said in (
+        ({}, rf"{file} of {name} cannot be fetched from the hub \(.*say the command again"),
+        ({file: whole[: len(whole) // 2]}, rf"{file} cannot be read .* truncated: copy it again"),
+    ):
+        here.repositories[name].commit(files)
+        with pytest.raises(WeightsError, match=said):
+            converted(name)
+    assert not list((tmp_path / "packages").glob("*/*"))
+    here.repositories[name].commit({file: whole})
+    package = converted(name)
+    assert isinstance(load_model(package).backbone, AudioSRUNet)
+    here.stop()
+    assert converted(name) == package and AudioSR(name).latent_dim == 512
