@@ -95,8 +95,8 @@ def test_another_backbone_is_trained_in_its_latents(tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path / "pytorch_model.bin")
     found = training(
         tmp_path / "run", "backbone=jat_tiny", "backbone.width=16", "backbone.depth=1", "backbone.heads=2",
-        "backbone.kv_heads=1", f"codec.path={checkpoint}", "codec.pad_s=0", "init_from=null", "objective=velocity", "sampler=euler",
-        "trainer.max_steps=2", "trainer.val_check_interval=2",
+        "backbone.kv_heads=1", f"codec.path={checkpoint}", "codec.pad_s=0", "init_from=null", "objective=velocity",
+        "sampler=euler", "trainer.max_steps=2", "trainer.val_check_interval=2",
     )  # fmt: skip
     checkpoint.unlink()
     model = load_model(found)

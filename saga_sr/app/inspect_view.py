@@ -9,9 +9,9 @@ from math import prod
 from saga_sr.app.model_contents import ModelContents
 from saga_sr.app.tables import facts_html, table_html
 from saga_sr.app.words import Words
+from saga_sr.inspection.contents import Entry
 from saga_sr.inspection.cost import Cost
 from saga_sr.inspection.table import NOTHING, count, memory
-from saga_sr.inspection.weights import Entry
 
 # Tensors that are listed.
 MOST_TENSORS = 3000

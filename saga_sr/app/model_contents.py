@@ -12,8 +12,9 @@ from omegaconf import OmegaConf
 from saga_sr.cli.command import sentences
 from saga_sr.cli.settings import read_known
 from saga_sr.core.errors import SagaError
+from saga_sr.inspection.contents import Contents, Entry
 from saga_sr.inspection.cost import Cost, cost
-from saga_sr.inspection.weights import Contents, Entry, open_weights
+from saga_sr.inspection.weights import open_weights
 from saga_sr.packages.finding import find_model
 from saga_sr.packages.layout import is_package
 from saga_sr.packages.package import model_settings

@@ -121,6 +121,14 @@ def without_weight_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return plain
 
 
+def plain_name(name: str) -> str:
+    """What the tensor `name` goes into, which may be one of the two that a normalised weight is kept as."""
+    for part in (*WEIGHT_NORMS, *WEIGHT_NORMS.values()):
+        if name.endswith(part):
+            return f"{name.removesuffix(part)}.weight"
+    return name
+
+
 def fill(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
     """Give `network` the tensors of `state`, normalised or not, in their own dtype.
 

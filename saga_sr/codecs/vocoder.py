@@ -24,6 +24,8 @@ MEND = "give the folder of a HiFi-GAN, BigVGAN or Vocos with its configuration a
 WEIGHTS = ("*.safetensors", "bigvgan_generator.pt", "bigvgan_generator*", "generator*", "g_*", "pytorch_model.bin")
 # What Vocos keeps beside its network, and what we make ourselves.
 VOCOS_FEATURES = ("feature_extractor.", "head.istft.")
+# Names in configurations that tell vocoders' from others.
+MARKS = ({"num_mels", "upsample_rates"}, {"feature_extractor", "backbone", "head"})
 
 Sizes = TypeVar("Sizes", HifiGANSizes, BigVGANSizes)
 
@@ -36,11 +38,22 @@ class Vocoder:
         network: log-mel spectrogram [b, n_mels, frame] -> audio [b, time].
         mel: of the spectrogram that it reads.
         config: as it was published.
+        file: of its weights.
     """
 
     network: nn.Module
     mel: MelSettings
     config: Mapping[str, Any]
+    file: Path
+
+
+def is_vocoder(path: Path) -> bool:
+    """Whether the configuration of a vocoder, of a layout that is read here, is in the folder `path` or beside it."""
+    try:
+        config = _config_in(path if path.is_dir() else path.parent)
+    except WeightsError:
+        return False
+    return any(names <= config.keys() for names in MARKS)
 
 
 def load_vocoder(path: Path) -> Vocoder:
@@ -62,7 +75,7 @@ def load_vocoder(path: Path) -> Vocoder:
         raise WeightsError(f"The configuration of a vocoder in {folder} cannot be used ({reason}); {MEND}.") from error
     weights = path if path.is_file() else _weights_in(folder)
     fill(network, _tensors(weights), str(weights))
-    return Vocoder(network, mel, config)
+    return Vocoder(network, mel, config, weights)
 
 
 def save_vocoder(network: nn.Module, config: Mapping[str, Any], folder: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from saga_sr.inspection.contents import Contents
 from saga_sr.inspection.cost import Cost
-from saga_sr.inspection.weights import Contents
 
 NOTHING = "-"
 # How the figures come about, below every comparison.

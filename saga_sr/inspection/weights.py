@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from saga_sr.codecs.audiosr import FILE
 from saga_sr.codecs.dac import package_names
-from saga_sr.codecs.oobleck import MEND
-from saga_sr.codecs.published import check_folder
 from saga_sr.core.errors import PackageError, WeightsError
 from saga_sr.core.run_folder import is_run
+from saga_sr.inspection.contents import Contents, entries
+from saga_sr.inspection.networks import nested, network_at, vocoder_at
 from saga_sr.packages.finding import find_model
 from saga_sr.packages.layout import ASSETS
 from saga_sr.packages.package import build, read_config
@@ -27,36 +25,8 @@ from saga_sr.weights.tensor_files import Tensors, load_saved, load_tensors
 
 READ = (
     "a model package, a run or checkpoint of training, Stable Audio's, SAGA-SR's or AudioSR's weights, or the folder "
-    "or file of a DAC, an Oobleck autoencoder or a T5 encoder"
+    "or file of a DAC, an Oobleck or AudioLDM2 autoencoder, a vocoder or a T5 encoder"
 )
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A tensor in a file.
-
-    Attributes:
-        name, shape, dtype: in the file.
-        size: bytes.
-        ours: the name of what it would become; None where nothing takes it.
-        unused: why nothing does, where the layout tells.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    size: int
-    ours: str | None
-    unused: str | None = None
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a file or folder was recognised as, what else it says (a sentence each), and its tensors."""
-
-    recognised: str
-    facts: list[str]
-    entries: list[Entry]
 
 
 def open_weights(path: Path) -> Contents:
@@ -80,6 +50,8 @@ def _folder(folder: Path) -> Contents | None:
     if is_run(folder):
         found = find_model(folder)
         return _package(found) if found.is_dir() else _file(found)
+    if vocoder := vocoder_at(folder):
+        return vocoder
     if (folder / "config.yaml").is_file():
         return _package(folder)
     if (folder / "transformer").is_dir():
@@ -87,10 +59,8 @@ def _folder(folder: Path) -> Contents | None:
     if (folder / FILE).is_file():
         return _audiosr(folder / FILE)
     for place in (folder, folder / "vae"):
-        config = _config(place)
-        kind = config.get("_class_name", config.get("model_type"))
-        if kind in NETWORKS:
-            return NETWORKS[kind](place, config)
+        if network := network_at(place):
+            return network
     if any((folder / f"model.{kind}").is_file() for kind in ("safetensors", "ckpt")):
         return _stable_audio(folder)
     return None
@@ -99,7 +69,7 @@ def _folder(folder: Path) -> Contents | None:
 def _file(path: Path) -> Contents | None:
     saved = load_saved(path)
     try:
-        tensors = dict(_nested(saved))
+        tensors = dict(nested(saved))
     except RecursionError as error:
         raise WeightsError(f"{path} holds itself within itself, so it is damaged or made up; copy it again.") from error
     if any(name.endswith(MARK) for name in tensors):
@@ -110,9 +80,9 @@ def _file(path: Path) -> Contents | None:
         return _checkpoint(saved, tensors)
     if isinstance(saved, dict) and "metadata" in saved and "state_dict" in saved:
         names = package_names(path, saved)
-        entries = _entries(saved["state_dict"], {source: f"codec: {name}" for source, name in names.items()})
-        return Contents("a file of descript-audio-codec, for codec=dac codec.path=PATH", [], entries)
-    return None
+        found = entries(saved["state_dict"], {source: f"codec: {name}" for source, name in names.items()})
+        return Contents("a file of descript-audio-codec, for codec=dac codec.path=PATH", [], found)
+    return vocoder_at(path)
 
 
 def _package(folder: Path) -> Contents:
@@ -125,17 +95,15 @@ def _package(folder: Path) -> Contents:
     tensors = load_tensors(folder / "model.safetensors")
     taken = {f"backbone.{name}" for name in backbone.state_dict()}
     taken |= {name for name in tensors if name.partition(".")[0] in {"codec", "conditioner"} & settings.keys()}
-    entries = _entries(tensors, {name: name for name in taken})
+    found = entries(tensors, {name: name for name in taken})
     for asset in sorted((folder / ASSETS).glob("*")):
-        entries += [
-            replace(entry, name=f"{ASSETS}/{asset.name}: {entry.name}") for entry in open_weights(asset).entries
-        ]
+        found += [replace(entry, name=f"{ASSETS}/{asset.name}: {entry.name}") for entry in open_weights(asset).entries]
     parts = [
         f"{part}: {str(value['_target_']).rpartition('.')[2]}"
         for part, value in settings.items()
         if isinstance(value, dict) and "_target_" in value
     ]
-    return Contents("a model package, for model=PATH", [f"saga_sr {config.get('saga_sr')}", *parts], entries)
+    return Contents("a model package, for model=PATH", [f"saga_sr {config.get('saga_sr')}", *parts], found)
 
 
 def _checkpoint(saved: dict[str, Any], tensors: Tensors) -> Contents:
@@ -149,7 +117,7 @@ def _checkpoint(saved: dict[str, Any], tensors: Tensors) -> Contents:
     facts = [f"step {saved.get('global_step')}"]
     if "current_model_state" in saved:
         facts.append("state_dict holds the averaged weights, current_model_state those in training")
-    return Contents("a checkpoint of a training, for model=PATH or resume=PATH", facts, _entries(tensors, ours))
+    return Contents("a checkpoint of a training, for model=PATH or resume=PATH", facts, entries(tensors, ours))
 
 
 def _stable_audio(path: Path) -> Contents:
@@ -179,7 +147,7 @@ def _stable_audio(path: Path) -> Contents:
         f"predicts {weights.convention}" if weights.convention else "nothing beside it says what it predicts",
         f"latents are divided by {weights.latent_scale:g}",
     ]
-    return Contents(f"Stable Audio's transformer in {layout}, for init_from=PATH", facts, _entries(sources, ours))
+    return Contents(f"Stable Audio's transformer in {layout}, for init_from=PATH", facts, entries(sources, ours))
 
 
 def _audiosr(path: Path) -> Contents:
@@ -189,78 +157,4 @@ def _audiosr(path: Path) -> Contents:
     facts += [f"{count} not used: {why}" for why, count in reasons.most_common()]
     whole = "for model=audiosr path=PATH, init_from=PATH or codec=audiosr codec.path=PATH"
     recognised = f"AudioSR's checkpoint, {whole}" if weights.unet.tensors else "AudioSR's codec, for codec=audiosr"
-    return Contents(recognised, facts, _entries(load_tensors(path), weights.becomes, weights.unused))
-
-
-def _oobleck(folder: Path, config: dict[str, Any]) -> Contents:
-    from diffusers import AutoencoderOobleck
-
-    check_folder(folder, "AutoencoderOobleck", MEND)
-    recognised = "an Oobleck autoencoder, for codec=oobleck codec.path=PATH"
-    return _network(folder, lambda: AutoencoderOobleck.from_config(config), "codec", recognised)
-
-
-def _dac(folder: Path, config: dict[str, Any]) -> Contents:
-    from transformers import DacConfig, DacModel
-
-    recognised = "a DAC of transformers, for codec=dac codec.path=PATH"
-    return _network(folder, lambda: DacModel(DacConfig.from_dict(config)), "codec", recognised)
-
-
-def _t5(folder: Path, config: dict[str, Any]) -> Contents:
-    from transformers import T5Config, T5EncoderModel
-
-    recognised = "a T5 encoder, for text_encoder=PATH"
-    return _network(folder, lambda: T5EncoderModel(T5Config.from_dict(config)), "text encoder", recognised)
-
-
-# What config.json calls them.
-NETWORKS = {"AutoencoderOobleck": _oobleck, "dac": _dac, "t5": _t5}
-
-
-def _network(folder: Path, make: Callable[[], Any], part: str, recognised: str) -> Contents:
-    """The weights of a network whose own names are kept, and which of them it takes."""
-    try:
-        with torch.device("meta"):
-            own = make().state_dict()
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, ZeroDivisionError) as error:
-        raise WeightsError(
-            f"{folder / 'config.json'} describes no network that can be made ({error}); copy the folder again."
-        ) from error
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise WeightsError(f"{folder} holds no safetensors weights; copy the folder whole.")
-    tensors = {name: tensor for file in files for name, tensor in load_tensors(file).items()}
-    taken = (name for name in tensors if name in own and own[name].shape == tensors[name].shape)
-    return Contents(recognised, [], _entries(tensors, {name: f"{part}: {name}" for name in taken}))
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    """The `config.json` in `folder`, empty where there is none."""
-    path = folder / "config.json"
-    if not path.is_file():
-        return {}
-    try:
-        config = json.loads(path.read_text())
-    except ValueError as error:
-        raise WeightsError(f"{path} is not valid JSON ({error}); copy the folder again.") from error
-    return config if isinstance(config, dict) else {}
-
-
-def _nested(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
-    """The tensors in `value` and all that it holds, by the names on the way to them."""
-    if isinstance(value, Tensor):
-        yield name, value
-    elif isinstance(value, dict | list | tuple):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            # Lightning calls a callback by all its settings, in braces.
-            word = str(key).partition("{")[0]
-            yield from _nested(item, f"{name}.{word}" if name else word)
-
-
-def _entries(tensors: Tensors, ours: Mapping[str, str], unused: Mapping[str, str] | None = None) -> list[Entry]:
-    found = []
-    for name, tensor in tensors.items():
-        dtype, why = str(tensor.dtype).removeprefix("torch."), (unused or {}).get(name)
-        found.append(Entry(name, tuple(tensor.shape), dtype, tensor.nbytes, ours.get(name), why))
-    return found
+    return Contents(recognised, facts, entries(load_tensors(path), weights.becomes, weights.unused))

@@ -15,6 +15,7 @@ import torch
 import yaml
 from conftest import TINY, TINY_SAGA, awake, model_config
 from diffusers import AutoencoderOobleck
+from mel_networks import make_audioldm2, make_vocoder
 from safetensors.torch import load_file, save_file
 from stable_audio import CONDITION, OURS, write_diffusers, write_official, write_original
 from text_encoder import make_text_encoder
@@ -22,8 +23,9 @@ from transformers import T5Config, T5ForConditionalGeneration
 
 from saga_sr.codecs.dac import DAC, load_dac
 from saga_sr.core.errors import PackageError, SagaError, WeightsError
+from saga_sr.inspection.contents import Contents
 from saga_sr.inspection.table import contents_table
-from saga_sr.inspection.weights import Contents, open_weights
+from saga_sr.inspection.weights import open_weights
 from saga_sr.packages.package import build, save_package
 
 with warnings.catch_warnings():
@@ -69,6 +71,31 @@ def test_stable_audios_weights_become_all_that_our_model_has_of_them(tmp_path: P
     left = {name for name, found in becomes(contents).items() if found is None}
     assert any("pretransform" in name for name in left) or layout == "diffusers"
     assert any(name.startswith("diffusion.model.") for name in left) == (layout == "ema")  # the average is taken
+
+
+@pytest.mark.parametrize("layout", ["hifigan", "bigvgan", "vocos"])
+def test_a_vocoders_folder_and_its_file_are_known(tmp_path: Path, layout: str) -> None:
+    network = make_vocoder(tmp_path, layout)
+    (file,) = (path for path in tmp_path.iterdir() if not path.name.startswith("config."))
+    for path in (tmp_path, file):
+        contents = open_weights(path)
+        assert contents.recognised.startswith(f"a vocoder, {type(network).__name__}, for codec=mel")
+        assert contents.facts == ["reads 20 mel bands at 44100 Hz, 256 samples a frame"]
+        assert {*becomes(contents).values()} == {f"codec: vocoder.{name}" for name in network.state_dict()}
+
+
+def test_audioldm2s_pipeline_is_known_by_each_of_its_folders(tmp_path: Path) -> None:
+    folder = make_audioldm2(tmp_path / "audioldm2")
+    for path in (folder, folder / "vae", folder / "vocoder", folder / "vocoder" / "model.safetensors"):
+        contents = open_weights(path)
+        assert contents.recognised.startswith("AudioLDM2's autoencoder and vocoder, for codec=audioldm2_music")
+        found = becomes(contents)
+        assert None not in found.values()
+        assert found["vae/encoder.conv_in.weight"] == "codec: vae.encoder.conv_in.weight"
+        assert found["vocoder/conv_pre.weight"] == "codec: vocoder.conv_pre.weight"
+    make_audioldm2(tmp_path / "pictures", in_channels=3)
+    with pytest.raises(WeightsError, match="vae is the autoencoder of pictures"):
+        open_weights(tmp_path / "pictures")
 
 
 def test_what_is_joined_says_which_part_it_becomes(tmp_path: Path) -> None:
