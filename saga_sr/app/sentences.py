@@ -54,7 +54,7 @@ SENTENCES = (
      "{name} 不能在本页设置；请在命令行使用 saga-sr train。"),
     ("{change} refers to another setting, which pages do not take; write the value itself.",
      "{change} 引用了其他设置，本页不接受；请直接写出取值。"),
-    ("{name}={value} cannot be chosen on this page; choose of {among}.",
+    ("{name}={value} cannot be chosen on this page; choose one of {among}.",
      "本页不能选择 {name}={value}；请从 {among} 中选择。"),
     ("{name} names what is to be run, which no page decides; choose an option of a group.",
      "{name} 指定要运行的程序，不能由网页决定；请选择某一组中的选项。"),

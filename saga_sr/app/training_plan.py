@@ -165,7 +165,7 @@ def _check(name: str, value: Any, known: Known, reachable: Callable[[str], objec
         wrong = next((one for one in chosen if one not in there), None)
         if wrong is not None:
             among = ", ".join(str(one) for one in there if one)
-            raise UsageError(f"{name}={wrong} cannot be chosen on this page; choose of {among}.")
+            raise UsageError(f"{name}={wrong} cannot be chosen on this page; choose one of {among}.")
         return
     for text in _texts(value):
         if name.rpartition(".")[2] in PATHS or re.search(r"[/\\~]|\.\.", text):

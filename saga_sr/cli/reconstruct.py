@@ -142,7 +142,7 @@ def with_codecs(words: Sequence[str]) -> list[str]:
     known = known_codecs()
     for name in names:
         if name not in known:
-            raise UsageError(f"There is no codec {name!r}; choose of {', '.join(known)}.")
+            raise UsageError(f"There is no codec {name!r}; choose one of {', '.join(known)}.")
     if len({*names}) < len(names):
         raise UsageError(f"{given[0]} names a codec twice; name each once.")
     rest = [word for word in words if word not in given]

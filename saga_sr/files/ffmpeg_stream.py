@@ -72,7 +72,7 @@ class FfmpegStream:
         if not audio:
             raise AudioError(f"{self.path} holds no audio, only other streams; give a recording.")
         if number is not None and not 1 <= number <= len(audio):
-            raise AudioError(f"{self.path} has no audio stream {number}; choose of {', '.join(self.streams)}.")
+            raise AudioError(f"{self.path} has no audio stream {number}; choose one of {', '.join(self.streams)}.")
         chosen = audio[(number or 1) - 1]
         for stream in self._container.streams:
             if stream is not chosen:

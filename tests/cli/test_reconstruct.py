@@ -154,7 +154,7 @@ def test_bad_input_is_answered_in_a_sentence(tmp_path: Path, dac_folder: Path) -
         with pytest.raises(kind, match=said):
             dispatch(["reconstruct", *words, f"output={tmp_path / 'out'}"])
 
-    refused(UsageError, "no codec 'mdtc'; choose of .*dac, .*mdct, .*oobleck", "codecs=mdct,mdtc", str(good))
+    refused(UsageError, "no codec 'mdtc'; choose one of .*dac, .*mdct, .*oobleck", "codecs=mdct,mdtc", str(good))
     refused(UsageError, "names a codec twice", "codecs=mdct,mdct", str(good))
     refused(UsageError, "codecs is required; .* of .*dac, .*mdct, .*oobleck", str(good))
     refused(UsageError, "No recording is named", "codecs=mdct")

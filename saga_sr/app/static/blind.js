@@ -2,7 +2,8 @@
 
 import { icon } from "./controls.js";
 import { DataElement, element } from "./element.js";
-import { BLIND_TEST, Playback } from "./playback.js";
+import { BLIND_TEST } from "./mixer.js";
+import { Playback } from "./playback.js";
 import { Source } from "./source.js";
 import { followTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";

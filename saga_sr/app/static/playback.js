@@ -1,4 +1,6 @@
-// Recordings played in sync by one clock: which of them is heard is a matter of gains.
+// Recordings played in sync by one clock.
+
+import { COMPARISON, Mixer } from "./mixer.js";
 
 // How far ahead of what is heard pieces are scheduled (pages in the background are woken once a second), and how often.
 const AHEAD_S = 3;
@@ -11,31 +13,15 @@ const PIECE_S = 5;
 // From a command to what is heard, so that all of it is scheduled in time; twice as long each time that it was not.
 const LEAD_S = 0.05;
 const LONGEST_LEAD_S = 0.8;
-const CROSSFADE_S = 0.01;
-const DIP_S = 0.004;
-// What is listened to as a place on a line, and how much of each recording is heard at its beginning, middle and end.
-const COMPARISON = {
-  positions: { input: -1, result: 0, added: 1 },
-  shares: { input: [1, 0, -1], result: [0, 1, 1] },
-};
-export const BLIND_TEST = {
-  positions: { a: -1, x: 0, b: 1 },
-  shares: { a: [1, 0, 0], x: [0, 1, 0], b: [0, 0, 1] },
-};
-
 export class Playback extends EventTarget {
-  context = null;
   playing = false;
   waiting = false;
   loop = null; // {begin, end} in samples
   #sources = {};
   #gainDb = 0;
-  #all = null;
+  #mixer = null;
+  #faded;
   #names;
-  #positions;
-  #shares;
-  #levels = {};
-  #listen = null;
   #pieces = [];
   #next = { sample: 0, frame: 0 };
   #timer = null;
@@ -50,10 +36,14 @@ export class Playback extends EventTarget {
   constructor(sampleRate, samples, channels, faded = COMPARISON) {
     super();
     Object.assign(this, { sampleRate, samples, channels });
-    this.#positions = faded.positions;
-    this.#shares = faded.shares;
+    this.#faded = faded;
     this.#names = Object.keys(faded.shares);
     this.listen = this.#first;
+  }
+
+  /** The AudioContext, once something was played. */
+  get context() {
+    return this.#mixer?.context ?? null;
   }
 
   get #first() {
@@ -72,7 +62,7 @@ export class Playback extends EventTarget {
   /** By how much the second has to be turned up to match the first. */
   set gainDb(db) {
     this.#gainDb = db;
-    this.#level();
+    if (this.#mixer) this.#mixer.gainDb = db;
   }
 
   /** Hear a recording by its name, or what was `added`: result less input. */
@@ -162,66 +152,20 @@ export class Playback extends EventTarget {
   }
 
   #open() {
-    if (this.context) return;
-    this.context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
-    this.master = new GainNode(this.context);
-    this.master.connect(this.context.destination);
-    // All come in the channels of one node, first the first's: nothing can part them.
-    this.#all = new ChannelSplitterNode(this.context, { numberOfOutputs: this.#names.length * this.channels });
-    const fader = this.#fader();
-    this.#names.forEach((name, i) => {
-      const joined = new ChannelMergerNode(this.context, { numberOfInputs: this.channels });
-      for (let c = 0; c < this.channels; c += 1) this.#all.connect(joined, i * this.channels + c, c);
-      const heard = new GainNode(this.context, { gain: 0 });
-      fader.connect(new WaveShaperNode(this.context, { curve: this.#shares[name] })).connect(heard.gain);
-      this.#levels[name] = new GainNode(this.context);
-      joined.connect(this.#levels[name]).connect(heard).connect(this.master);
-    });
-    this.#level();
-  }
-
-  /** Neither is turned up to match the other, so that nothing is clipped. */
-  #level() {
-    const levels = [-this.#gainDb, this.#gainDb].map((db) => Math.min(1, 10 ** (db / 20)));
-    Object.values(this.#levels).forEach(({ gain, context }, i) => {
-      gain.setTargetAtTime(levels[i] ?? 1, context.currentTime, CROSSFADE_S / 4);
-    });
+    if (this.#mixer) return;
+    const context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
+    this.#mixer = new Mixer(context, this.#faded, this.channels, this.listen);
+    this.#mixer.gainDb = this.#gainDb;
   }
 
   #hear(listen) {
     this.listen = listen;
-    if (this.context) this.#listen.value = this.#positions[listen];
-  }
-
-  /**
-   * What is listened to is one number, of which both gains are made in the audio's own thread: however late a busy page
-   * says it, they move in the same samples, and the sum of what is alike in both stays as it is.
-   */
-  #fader() {
-    const listen = new ConstantSourceNode(this.context, { offset: this.#positions[this.listen] });
-    const length = Math.round(CROSSFADE_S * this.sampleRate);
-    const mean = new AudioBuffer({ length, sampleRate: this.sampleRate });
-    mean.getChannelData(0).fill(1 / length);
-    // The mean of the last samples makes a straight line of a step.
-    const line = new ConvolverNode(this.context, { buffer: mean, disableNormalization: true });
-    listen.connect(line);
-    listen.start();
-    this.#listen = listen.offset;
-    return line;
-  }
-
-  /** Be silent for an instant at a jump, which would click. */
-  #dip(frame) {
-    const at = frame / this.sampleRate;
-    this.master.gain.setValueAtTime(1, at - DIP_S);
-    this.master.gain.linearRampToValueAtTime(0, at);
-    this.master.gain.linearRampToValueAtTime(1, at + DIP_S);
+    if (this.#mixer) this.#mixer.listen = listen;
   }
 
   #stop(frame, dip) {
-    this.master.gain.cancelScheduledValues(this.context.currentTime);
-    this.master.gain.setValueAtTime(1, this.context.currentTime);
-    if (dip) this.#dip(frame);
+    this.#mixer.undip();
+    if (dip) this.#mixer.dip(frame);
     for (const { node, end } of this.#pieces) node.stop(Math.min(frame, end) / this.sampleRate);
   }
 
@@ -249,7 +193,7 @@ export class Playback extends EventTarget {
     while (this.#next.frame < now + AHEAD_S * this.sampleRate) {
       const { sample, frame } = this.#next;
       if (this.loop && sample === this.loop.end) {
-        this.#dip(frame);
+        this.#mixer.dip(frame);
         this.#next = { sample: this.loop.begin, frame };
         continue;
       }
@@ -290,9 +234,8 @@ export class Playback extends EventTarget {
   }
 
   #schedule(sample, { end, parts }, frame) {
-    const node = new AudioBufferSourceNode(this.context, { buffer: this.#joined(parts, end - sample) });
+    const node = this.#mixer.piece(parts, end - sample);
     const last = frame + end - sample;
-    node.connect(this.#all);
     node.start(frame / this.sampleRate);
     node.stop(last / this.sampleRate);
     if (this.#now() >= frame && this.#leadS < LONGEST_LEAD_S) {
@@ -303,18 +246,5 @@ export class Playback extends EventTarget {
     }
     this.#pieces.push({ from: sample, to: end, at: frame, end: last, node, whole: parts.length === this.#names.length });
     this.#next = { sample: end, frame: last };
-  }
-
-  /** A piece of all recordings in one buffer, which a node plays from its beginning: so it begins on the sample. */
-  #joined(parts, length) {
-    const { channels, sampleRate } = this;
-    const joined = new AudioBuffer({ length, numberOfChannels: this.#names.length * channels, sampleRate });
-    for (const { name, buffer, offset } of parts) {
-      for (let c = 0; c < channels; c += 1) {
-        const samples = buffer.getChannelData(Math.min(c, buffer.numberOfChannels - 1));
-        joined.copyToChannel(samples.subarray(offset, offset + length), c + channels * this.#names.indexOf(name));
-      }
-    }
-    return joined;
   }
 }
