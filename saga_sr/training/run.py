@@ -24,11 +24,12 @@ from saga_sr.inference.settings import settings_of
 from saga_sr.model import SuperResolver
 from saga_sr.packages.card import model_card, weights_facts
 from saga_sr.packages.checkpoint import load_checkpoint
-from saga_sr.packages.package import save_package
+from saga_sr.packages.package import load_package, save_package
 from saga_sr.training import attempts
 from saga_sr.training.checkpoints import WholeCheckpointIO
 from saga_sr.training.compilation import compile_network
 from saga_sr.training.distillation import Distillation, begin_as, take_teachers_model
+from saga_sr.training.finetuning import package_to_begin_from, take_packages_model
 from saga_sr.training.loggers import announce, finish, publish
 from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
@@ -60,7 +61,10 @@ def run(config: DictConfig) -> dict[str, float]:
         return passed_over(config, output, finished)
     if config.teacher or config.distillation:
         take_teachers_model(config)
-    if config.init_from and config.init_as == "converted":
+    package = package_to_begin_from(config.init_from) if config.init_from else None
+    if package is not None:
+        take_packages_model(config, package)
+    elif config.init_from and config.init_as == "converted":
         for name, value in settings_of_weights(Path(config.init_from), "convention" in config.backbone).items():
             OmegaConf.update(config, name, value)
     checkpoint = checkpoint_to_resume(config.resume, output)
@@ -160,15 +164,8 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
         compile_network(model.backbone, trainer.strategy.root_device.type, str(trainer.precision))
     if trainer.strategy.root_device.type == "cpu":
         keep_memory()
-    if checkpoint is None and distillation is not None:
-        # Prepared latents are checked to be of its codec; what they are like, it knows.
-        data.fit_statistics(model, 0, normalise=False)
-        begin_as(model, distillation.teacher)
-    elif checkpoint is None:
-        # Weights from elsewhere know the codec's latents as they are.
-        data.fit_statistics(model, config.statistics_clips, normalise=not config.init_from)
-        if config.init_from:
-            initialise(model, Path(config.init_from), output)
+    if checkpoint is None:
+        begin_weights(model, config, data, distillation, output)
     if is_first():
         update_record(output, data=data.describe())
         say_what_is_trained(model, trainer, output)
@@ -188,6 +185,22 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
         publish(trainer.loggers, export(config, model, data, figures, output, spent))
         attempts.end(output, FINISHED, figures=figures, **cast(dict[str, Any], spent))
     return figures
+
+
+def begin_weights(
+    model: SuperResolver, config: DictConfig, data: AudioData, distillation: Distillation | None, output: Path
+) -> None:
+    """Give `model` the weights that training begins with, and its codec the statistics of its latents."""
+    package = package_to_begin_from(config.init_from) if config.init_from else None
+    if distillation is not None or package is not None:
+        # Prepared latents are checked to be of its codec; what they are like, it knows.
+        data.fit_statistics(model, 0, normalise=False)
+        begin_as(model, distillation.teacher if distillation is not None else load_package(cast(Path, package)))
+        return
+    # Weights from elsewhere know the codec's latents as they are.
+    data.fit_statistics(model, config.statistics_clips, normalise=not config.init_from)
+    if config.init_from:
+        initialise(model, Path(config.init_from), output)
 
 
 def say_what_is_trained(model: SuperResolver, trainer: lightning.Trainer, output: Path) -> None:

@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 REPORT = "init_report.txt"
 NO_BACKBONE = (
-    "init_from reads Stable Audio's weights, which need backbone=saga_small or saga_full, and AudioSR's, which need "
-    "backbone=audiosr_unet."
+    "init_from reads model packages, Stable Audio's weights, which need backbone=saga_small or saga_full, and "
+    "AudioSR's, which need backbone=audiosr_unet."
 )
 
 
