@@ -37,9 +37,17 @@ def rotate(x: Tensor, table: Tensor) -> Tensor:
 
 
 class Linear(nn.Linear):
-    """PyTorch's own, by oneDNN where that is twice as fast: many rows of float32 where MKL is slow."""
+    """PyTorch's own, by oneDNN where that is twice as fast: many rows of float32 where MKL is slow.
+
+    Attributes:
+        rounded: the weight in bfloat16, by which training multiplies then, and which it takes the gradient of.
+    """
+
+    rounded: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.rounded is not None and self.training:
+            return linear(x, self.rounded, self.bias)
         plain = type(x) is Tensor and x.device.type == "cpu" and not torch.compiler.is_compiling()
         float32 = x.dtype == self.weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
         # Sizes are looked at last: in a graph that is being exported they are not known.

@@ -22,6 +22,7 @@ from saga_sr.inference.settings import EnhanceSettings
 from saga_sr.model import Pair, SuperResolver
 from saga_sr.training.distillation import Distillation
 from saga_sr.training.parts import Parts
+from saga_sr.training.rounded_weights import RoundedAdamW
 
 # Seeds of one run's examples. Validation has the first ones, in every run.
 SEEDS_PER_RUN = 2**32
@@ -125,8 +126,9 @@ class FlowMatchingModule(LightningModule):
                 parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
         self.gradients = None
 
-    def _trained(self) -> list[nn.Parameter]:
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+    def _trained(self) -> list[Tensor]:
+        """What gradients are of."""
+        return [p for group in self.trainer.optimizers[0].param_groups for p in group["params"]]
 
     def _takes_parts(self) -> bool:
         """Whether gradients may be summed here: processes would wait for each other, and float16 scales them."""
@@ -172,6 +174,8 @@ class FlowMatchingModule(LightningModule):
         if isinstance(self.trainer.strategy, FSDPStrategy):
             # Each rank holds a part of the gradient.
             norm = cast(Any, self.trainer.strategy.model).clip_grad_norm_(limit)
+        elif isinstance(optimizer, RoundedAdamW):
+            norm = optimizer.clip(limit)
         else:
             # Of the optimiser's own lists: walking through the model takes as long as the norm.
             norm = nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], limit)

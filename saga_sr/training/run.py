@@ -35,6 +35,7 @@ from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
 from saga_sr.training.processes import is_first, processes_to_start, run_in_processes
 from saga_sr.training.record import update_record
+from saga_sr.training.rounded_weights import rounding
 from saga_sr.training.time_budget import TimeBudget
 from saga_sr.weights.initialisation import initialise, settings_of_weights
 
@@ -162,6 +163,10 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
     trainer = make_trainer(config)
     if config.trainer.compile:
         compile_network(model.backbone, trainer.strategy.root_device.type, str(trainer.precision))
+    if config.trainer.rounded_weights:
+        module.make_optimizer = rounding(
+            module.make_optimizer, model.backbone, str(trainer.precision), trainer.world_size
+        )
     if trainer.strategy.root_device.type == "cpu":
         keep_memory()
     if checkpoint is None:
@@ -228,7 +233,7 @@ def make_trainer(config: DictConfig) -> lightning.Trainer:
         ConfigError: parts that do not go together.
     """
     settings = cast(dict[str, Any], OmegaConf.to_container(config.trainer, resolve=True))
-    for ours in ("checkpointing", "compile"):
+    for ours in ("checkpointing", "compile", "rounded_weights"):
         del settings[ours]
     max_time = settings.pop("max_time")
     if settings["precision"] == "auto":
