@@ -15,8 +15,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
+from torch.optim.adamw import adamw
 
-from saga_sr.backbones.layers import Linear
 from saga_sr.core.errors import ConfigError
 
 # So many weights at a time, that what is widened of their gradients stays in the cache.
@@ -40,7 +40,8 @@ class RoundedAdamW(AdamW):
     def clip(self, limit: float) -> Tensor:
         """The norm of all gradients, which the next step scales down to the `limit`."""
         gradients = [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients, 2, torch.float32)))
+        norms = [torch.linalg.vector_norm(gradient, dtype=torch.float32) for gradient in gradients]
+        norm = torch.linalg.vector_norm(torch.stack(norms))
         self.scale = min(limit / (float(norm) + 1e-6), 1.0)
         return norm
 
@@ -63,18 +64,18 @@ class RoundedAdamW(AdamW):
         if not state:
             state["step"] = torch.zeros((), dtype=torch.float32, device=exact.device)
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(exact), torch.zeros_like(exact)
-        state["step"] += 1
         places = (exact, parameter.grad, state["exp_avg"], state["exp_avg_sq"], parameter)
         pieces = zip(*(cast(Tensor, x).detach().reshape(-1).split(AT_ONCE) for x in places), strict=True)
         for weight, gradient, first, second, rounded in pieces:
             gradient = gradient.float() if self.scale == 1 else gradient.float().mul_(self.scale)
-            torch._fused_adamw_(
-                [weight], [gradient], [first], [second], [], [state["step"]],
+            adamw(
+                [weight], [gradient], [first], [second], [], [state["step"].clone()], fused=True,
                 lr=float(group["lr"]), beta1=group["betas"][0], beta2=group["betas"][1],
                 weight_decay=group["weight_decay"], eps=group["eps"], amsgrad=False, maximize=group["maximize"],
             )  # fmt: skip
             if exact is not parameter:
                 rounded.copy_(weight)
+        state["step"] += 1
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take a state; PyTorch would round it as its parameter is."""
@@ -109,9 +110,9 @@ def rounding(
     def rounded(parameters: Iterable[nn.Parameter]) -> Optimizer:
         parameters, instead = list(parameters), dict[Tensor, Tensor]()
         for layer in network.modules():
-            if isinstance(layer, Linear) and layer.weight.requires_grad:
-                layer.rounded = layer.weight.detach().bfloat16().requires_grad_()
-                instead[layer.weight] = layer.rounded
+            if isinstance(layer, nn.Linear) and hasattr(layer, "rounded") and layer.weight.requires_grad:
+                instead[layer.weight] = layer.weight.detach().bfloat16().requires_grad_()
+                layer.rounded = instead[layer.weight]
         exact = {rounded: parameter for parameter, rounded in instead.items()}
         return RoundedAdamW([instead.get(p, p) for p in parameters], exact, **settings)
 
