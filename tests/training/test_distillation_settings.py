@@ -88,7 +88,7 @@ def test_the_teachers_guidance_is_what_is_learned(teacher: Path) -> None:
 
 def told_student(teacher: Path, scales: str = "{scale:[1,3]}") -> tuple[SuperResolver, Distillation, dict[str, Any]]:
     """A student that is told the scale of its teacher's guidance, and begins as its teacher; with its settings."""
-    config = composed(teacher, "distillation.steps=null", f"distillation.scales={scales}")
+    config = composed(teacher, "distillation.steps=0", f"distillation.scales={scales}")
     take_teachers_model(config)
     student, made = instantiate(config.model), Distillation.of(config.distillation)
     begin_as(student, made.teacher)
