@@ -49,10 +49,11 @@ SERVER.set_forkserver_preload(
 
 
 def environment() -> dict[str, str]:
+    given = [os.environ["PYTHONPATH"]] if "PYTHONPATH" in os.environ else []
     return {
         **os.environ,
         # Callbacks of tests stand beside this module.
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests"), *given]),
         "OMP_NUM_THREADS": "1",
         "PYTHONWARNINGS": "ignore",
         "WANDB_MODE": "offline",
@@ -127,6 +128,7 @@ def _become(arguments: tuple[str, ...], cwd: Path, variables: dict[str, str], st
     warnings.simplefilter("ignore")
     faulthandler.enable(2)
     # What an interpreter of its own would have read from its variables, and what this one was started with.
+    sys.path[:0] = variables["PYTHONPATH"].split(os.pathsep)
     sys.modules["torch"].set_num_threads(int(variables["OMP_NUM_THREADS"]))
     multiprocessing.set_start_method(None, force=True)
     try:

@@ -1,7 +1,8 @@
 """The commands and programs in README and docs run, each page from its top to its bottom, with small settings.
 
-What cannot run here says so above itself: `<!-- composes: why -->` (its settings are composed all the same) or
-`<!-- parsed: why -->` (only its words are looked at).
+A block with a title is a file, which is there before anything runs. What cannot run here says so above itself:
+`<!-- composes: why -->` (its settings are composed all the same) or `<!-- parsed: why -->` (only its words are looked
+at).
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from saga_sr.cli.train import HYDRA_OPTIONS
 pytestmark = pytest.mark.slow
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"(?m)(?:^<!-- (composes|parsed): ([^\n]+) -->\n)?^```(bash|python)\n(.*?)^```$", re.DOTALL)
+FILE = re.compile(r'(?m)^```\w+ title="([^"\n]+)"\n(.*?)^```$', re.DOTALL)
+ASSIGNMENT = re.compile(r"([A-Z_]+)=(.*)")
 MINE = "outputs/mine"
 RATE = 44_100
 # What is made small, by verb.
@@ -58,14 +61,16 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
-def commands(block: Block) -> Iterator[list[str]]:
-    """The words of each command of a block, without comments."""
+def commands(block: Block) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """The variables and the words of each command of a block, without comments."""
     for line in block.code.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
-        while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+        variables = {}
+        while words and (assigned := ASSIGNMENT.fullmatch(words[0])):
+            variables[assigned[1]] = assigned[2]
             words = words[1:]
         if words:
-            yield words
+            yield variables, words
 
 
 def small(words: list[str]) -> list[str]:
@@ -118,7 +123,7 @@ def test_pages_name_only_what_there_is() -> None:
             if block.language == "python":
                 ast.parse(block.code)
                 continue
-            for words in commands(block):
+            for _, words in commands(block):
                 assert words[0] in ("saga-sr", *(OTHERS if block.mark else ())), (page, words)
                 assert words[0] != "saga-sr" or words[1] in VERBS, (page, words)
 
@@ -131,12 +136,18 @@ def test_a_page_runs_from_its_top_to_its_bottom(
     trains = f"hydra.run.dir={MINE}" in page.read_text()
     shutil.copytree(place, here, ignore=shutil.ignore_patterns("outputs") if trains else None)
     monkeypatch.chdir(here)
+    for name, content in FILE.findall(page.read_text()):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(content)
     programs = [block.code for block in blocks(page) if block.language == "python" and not block.mark]
     for block in blocks(page):
         if block.language == "bash" and block.mark != "parsed":
-            for words in commands(block):
+            for variables, words in commands(block):
                 if words[0] == "saga-sr":
-                    (composes if block.mark else runs)(words[1:], here)
+                    with monkeypatch.context() as environment:
+                        for name, value in variables.items():
+                            environment.setenv(name, value)
+                        (composes if block.mark else runs)(words[1:], here)
     if programs:
         (tmp_path / "page.py").write_text("\n".join(programs))
         done = program(str(tmp_path / "page.py"), cwd=here)

@@ -15,7 +15,7 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 from saga_sr.cli.quoting import quoted, takes_text, text_value, uninterpolated
 from saga_sr.cli.settings import Known, check_choice, check_value, read_known, with_values
 from saga_sr.cli.words import Override, doubled, matching, sort_words
-from saga_sr.core.config import cause
+from saga_sr.core.config import cause, missing_module
 from saga_sr.core.errors import SagaError, UsageError
 from saga_sr.core.foreign_messages import tame_foreign_warnings
 from saga_sr.core.imports import extras_named
@@ -252,7 +252,7 @@ def sentences() -> Iterator[None]:
     except InstantiationException as error:
         raise SagaError(cause(error)) from error
     except (HydraException, OmegaConfBaseException) as error:
-        raise UsageError(in_a_sentence(error)) from error
+        raise UsageError(missing_module(error) or in_a_sentence(error)) from error
 
 
 def in_a_sentence(error: Exception) -> str:

@@ -69,7 +69,17 @@ def cause(error: BaseException) -> str:
         if known is not None:
             return str(known)
         inner = inner.__cause__
-    return " ".join(str(error).split()) or type(error).__name__
+    return missing_module(error) or " ".join(str(error).split()) or type(error).__name__
+
+
+def missing_module(error: BaseException) -> str | None:
+    """What to do if behind `error` is that a module is not found: most likely one of the user's own."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, ModuleNotFoundError):
+            return f"No module {inner.name} is found; install it, or add the folder that it is in to PYTHONPATH."
+        inner = inner.__cause__ or inner.__context__
+    return None
 
 
 def is_chosen(part: Any) -> bool:

@@ -4,7 +4,7 @@ Networks from elsewhere that the model uses as they are (a codec, a text encoder
 of the part whose setting `path` they are.
 
 A package may come from a stranger: weights are read with safetensors, the configuration can only name classes of this
-package's model rooms, and a `path` can only lead into the package.
+package's model rooms and what the user called his own code, and a `path` can only lead into the package.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from saga_sr.core.version import __version__
 from saga_sr.model import SuperResolver
 from saga_sr.packages.folders import taking_the_place_of
 from saga_sr.packages.layout import ASSETS
+from saga_sr.packages.own_code import VARIABLE, is_own
 from saga_sr.packages.verification import check_same
 
 ROOMS = ("saga_sr.codecs.", "saga_sr.backbones.", "saga_sr.conditioning.", "saga_sr.flow.", "saga_sr.model.")
@@ -37,15 +38,22 @@ MOVED = {
 
 
 def find_class(target: str) -> type:
-    """The class that `target` names, if it is defined in one of the model's rooms.
+    """The class that `target` names, if it is defined in one of the model's rooms, or is the user's own.
 
     Raises:
         PackageError: anything else.
     """
+    if is_own(target):
+        if not isinstance(found := _find(target), type):
+            raise PackageError(
+                f"The model is made of your own '{target}', which cannot be imported here; install it, or add the "
+                "folder that it is in to PYTHONPATH."
+            )
+        return found
     if not target.startswith(ROOMS):
         raise PackageError(
-            f"The model package asks for '{target}', which is not part of the saga_sr model classes; "
-            "do not use this package unless you trust its author, and have it exported again."
+            f"The model package asks for '{target}', which is not part of the saga_sr model classes; do not use this "
+            f"package unless you trust its author, and if the code is yours, say so: {VARIABLE}={target.split('.')[0]}."
         )
     found = _find(MOVED.get(target, target))
     if not isinstance(found, type) or not f"{found.__module__}.".startswith(ROOMS):

@@ -24,6 +24,7 @@ from saga_sr.inference.settings import settings_of
 from saga_sr.model import SuperResolver
 from saga_sr.packages.card import model_card, weights_facts
 from saga_sr.packages.checkpoint import load_checkpoint
+from saga_sr.packages.own_code import call_own
 from saga_sr.packages.package import load_package, save_package
 from saga_sr.training import attempts
 from saga_sr.training.checkpoints import WholeCheckpointIO
@@ -143,6 +144,7 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
     """Build everything, fit, and export; the last validation's figures."""
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     model: SuperResolver = instantiate(config.model)
+    call_own(OmegaConf.to_container(config.model, resolve=True))  # or the run's package could not name it
     distillation = Distillation.of(config.distillation) if config.distillation else None
     data: AudioData = instantiate(config.data)
     module = FlowMatchingModule(

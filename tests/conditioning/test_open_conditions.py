@@ -206,10 +206,18 @@ def test_latents_that_were_not_prepared_for_a_condition_are_refused(option: str,
         model.stored_pair(*(batch_of(data)))
 
 
-def test_a_package_may_not_name_it(option: str) -> None:
+def test_a_package_may_name_it_only_for_who_calls_it_his_own(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Packages come from strangers; classes from elsewhere are code from elsewhere."""
     config = OmegaConf.to_container(composed("train", option, *TINY, "conditioning=loudness").model, resolve=True)
-    with pytest.raises(PackageError, match="not part of the saga_sr model classes"):
+    for own in ("", "somebodys", "somebodys_loudness.Loud", "another"):
+        monkeypatch.setenv("SAGA_SR_OWN_CODE", own)
+        with pytest.raises(PackageError, match=r"not part of the saga_sr model .*SAGA_SR_OWN_CODE=somebodys_loudness"):
+            build(config)
+    for own in ("another, somebodys_loudness", "somebodys_loudness.Loudness"):
+        monkeypatch.setenv("SAGA_SR_OWN_CODE", own)
+        assert type(build(config).conditioner.loudness).__name__ == "Loudness"
+    config["conditioner"]["loudness"]["_target_"] = "somebodys_loudness.Loudness.Gone"
+    with pytest.raises(PackageError, match=r"cannot be imported here.*PYTHONPATH"):
         build(config)
 
 
