@@ -15,7 +15,9 @@ from conftest import QUICK
 from programs import Running, changed, program
 from safetensors.torch import load_file
 
-from saga_sr.core.run_folder import FAILED, FINISHED, RUNNING, STOPPED, read_curves, read_record
+from saga_sr.core.run_folder import FAILED, FINISHED, RUNNING, STOPPED, newest_whole, read_curves, read_record
+from saga_sr.packages.checkpoint import load_checkpoint
+from saga_sr.packages.export import export_package
 from saga_sr.training.record import write_record
 
 pytestmark = pytest.mark.slow
@@ -41,32 +43,65 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_two_machines_go_on_after_one_of_four_processes_is_killed_and_equal_one(
-    alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As docs/clusters.md says; torchrun starts all four again, from the checkpoint of the second step."""
-    monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
+def dies_once(folder: Path, machines: int, *words: str) -> Path:
+    """The run of two processes on each of so many `machines` of whose last one is killed as it begins the third step.
+
+    As docs/clusters.md says; torchrun starts all of them again.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    four = ["trainer=ddp", "trainer.devices=2", "trainer.num_nodes=2", "trainer.accelerator=cpu", "data.batch_size=2"]
-    death = ["_target_=deaths.DiesOnce", "rank=3", "step=3", f"died={tmp_path / 'died'}"]
-    command = changed(
-        RUN[1:], *FIVE, *four, "callbacks.newest.every=2", *(f"+callbacks.death.{word}" for word in death)
-    )
-    run, log = tmp_path / "run", tmp_path / "log"
-    command = ["tests/elastic.py", address, "train", *command, f"hydra.run.dir={run}"]
-    machines = [Running(*command, stdout=log, stderr=log) for _ in range(2)]
-    assert [machine.wait() for machine in machines] == [0, 0], log.read_text()
-    assert (tmp_path / "died").exists()
+    death = ["_target_=signals.SignalledOnce", f"rank={2 * machines - 1}", "step=3", f"done={folder / 'died'}"]
+    callbacks = ["callbacks.newest.every=2", *(f"+callbacks.death.{word}" for word in death)]
+    run, log = folder / "run", folder / "log"
+    command = changed(RUN[1:], *FIVE, "trainer.accelerator=cpu", *words, *callbacks, f"hydra.run.dir={run}")
+    started = [
+        Running("tests/elastic.py", str(machines), address, "train", *command, stdout=log, stderr=log)
+        for _ in range(machines)
+    ]
+    assert [machine.wait() for machine in started] == [0] * machines, log.read_text()
+    assert (folder / "died").exists()
     record = read_record(run)
-    assert record is not None and record["status"] == FINISHED
-    assert [attempt["from"] for attempt in record["history"]] == [None, "step-2.ckpt"]
-    equal(run, alone)
+    assert record is not None and record["status"] == FINISHED and record["attempts"] == 2
     # What was done twice was the same, bit for bit.
     with (run / "csv/metrics.csv").open() as file:
         losses = [(row["step"], row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
-    assert sorted(step for step, _ in losses) == ["0", "1", "2", "2", "3", "4"] and len({*losses}) == 5
+    assert len(losses) > 5 and sorted(step for step, _ in {*losses}) == ["0", "1", "2", "3", "4"]
+    return run
+
+
+def test_two_machines_go_on_after_one_of_four_processes_is_killed_and_equal_one(
+    alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
+    run = dies_once(tmp_path, 2, "trainer=ddp", "trainer.devices=2", "trainer.num_nodes=2", "data.batch_size=2")
+    record = read_record(run)
+    assert record is not None and [attempt["from"] for attempt in record["history"]] == [None, "step-2.ckpt"]
+    equal(run, alone)
+
+
+def test_shared_out_weights_and_average_equal_one_process_which_goes_on_from_their_checkpoint(
+    alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kill comes while a checkpoint may be being written: it is whole or absent."""
+    monkeypatch.setenv("TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "1")
+    run = dies_once(tmp_path, 1, "trainer=fsdp", "trainer.devices=2", "data.batch_size=4")
+    equal(run, alone)
+    checkpoint = run / "checkpoints/step-4.ckpt"
+    assert len([*checkpoint.glob("*.safetensors")]) == 2 and not [*checkpoint.parent.glob(".*")]
+    # It holds the trained weights and their average; one process reads and exports both, and goes on from it.
+    assert load_checkpoint(checkpoint).kind == "averaged" and load_checkpoint(checkpoint, "raw").step == 4
+    export_package(checkpoint, tmp_path / "exported")
+    going_on = changed(RUN, *FIVE, "data.batch_size=8", f"resume={checkpoint}")
+    done = program(*going_on, f"hydra.run.dir={tmp_path / 'one'}")
+    assert done.returncode == 0, done.stderr
+    assert distance(tmp_path / "one", alone) < 1e-5
+    # A damaged part is named, and the checkpoint before it taken.
+    part = next((run / "checkpoints/step-5.ckpt").glob("*.safetensors"))
+    part.write_bytes(part.read_bytes()[:-9])
+    assert newest_whole(run / "checkpoints") == checkpoint
+    part.unlink()
+    assert newest_whole(run / "checkpoints") == checkpoint
 
 
 def equal(run: Path, alone: Path) -> None:

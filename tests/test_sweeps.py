@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import QUICK
 from programs import changed, program
+from stand_in_slurm import install
 
-from saga_sr.core.run_folder import FAILED, FINISHED, read_record
+from saga_sr.core.run_folder import FAILED, FINISHED, STOPPED, read_record
 
 pytestmark = pytest.mark.slow
 RUN = ["experiment=demo", *QUICK, "trainer.max_steps=2", "trainer.val_check_interval=2"]
@@ -22,7 +24,7 @@ def statuses(folder: Path) -> dict[str, str]:
     return {name: record["status"] for name, record in found.items() if record}
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_a_job_that_fails_does_not_take_the_sweep_with_it(tmp_path: Path, launcher: str) -> None:
     """Width 33 cannot be divided by the heads; the jobs before and after it finish."""
     sweep = [
@@ -47,6 +49,29 @@ def test_a_job_that_fails_does_not_take_the_sweep_with_it(tmp_path: Path, launch
     assert record is not None and record["attempts"] == 2
     later = {name: (tmp_path / name / "run.json").stat().st_mtime for name in ("0", "1", "2")}
     assert [name for name in before if later[name] != before[name]] == ["1"]
+
+
+def test_a_job_on_slurm_whose_time_is_over_is_requeued_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By submitit, as docs/clusters.md says, on a stand-in for SLURM. The signal comes as the third step begins."""
+    slurm = install(tmp_path / "slurm")
+    monkeypatch.setenv("PATH", f"{slurm}{os.pathsep}{os.environ['PATH']}")
+    end = ["_target_=signals.SignalledOnce", "rank=0", "step=3", f"done={tmp_path / 'end'}", "number=12"]
+    words = changed(RUN, "trainer.max_steps=5", "trainer.val_check_interval=5", "callbacks.newest.every=100")
+    launcher = ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=any"]
+    done = program(
+        *("train.py", "-m", *words, *(f"+callbacks.end.{word}" for word in end), *launcher),
+        *(f"hydra.sweep.dir={tmp_path / 'sweep'}", NAMED),
+    )
+    assert done.returncode == 0, done.stderr + (slurm / "log").read_text()
+    assert (slurm / "runs").read_text().split() == ["begun", "begun"]
+    record = read_record(tmp_path / "sweep/0")
+    assert record is not None and record["status"] == FINISHED
+    assert [attempt["status"] for attempt in record["history"]] == [STOPPED, FINISHED]
+    # No checkpoint was due: this one was made of the signal.
+    assert [attempt["from"] for attempt in record["history"]] == [None, "step-3.ckpt"]
+    assert "SIGUSR2" in record["history"][0]["reason"]
 
 
 def test_an_optuna_search_finds_the_best_of_its_trials(tmp_path: Path) -> None:

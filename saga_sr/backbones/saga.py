@@ -122,6 +122,10 @@ class SagaBlock(nn.Module):
             x = x + self.cross_attention(self.norm_cross(x), keys_values, mask)
         return x + self.feed_forward(self.norm_feed_forward(x))
 
+    def keys_values(self, tokens: Tensor) -> Tensor:
+        """What `forward` attends to of the projected `tokens` [b, s, condition_width]."""
+        return cast(CrossAttention, self.cross_attention).keys_values(tokens)
+
 
 class Saga(Backbone):
     """Stable Audio's diffusion transformer.
@@ -192,8 +196,8 @@ class Saga(Backbone):
         if tokens is None or self.condition_embedding is None:
             return conditioning
         tokens = self.condition_embedding(tokens)
-        crossing = [cast(CrossAttention, cast(SagaBlock, block).cross_attention) for block in self.blocks]
-        return replace(conditioning, keys_values=tuple(attention.keys_values(tokens) for attention in crossing))
+        keys_values = tuple(cast(SagaBlock, block).keys_values(tokens) for block in self.blocks)
+        return replace(conditioning, keys_values=keys_values)
 
     def forward(self, z_t: Tensor, t: Tensor, conditioning: Conditioning) -> Prediction:
         """The velocity at `z_t` [b, c, frame] and `t` [b]."""

@@ -49,10 +49,15 @@ def read_curves(folder: Path) -> Mapping[str, list[tuple[float, float]]]:
     return {name: sorted(values.items()) for name, values in points.items()}
 
 
+def is_sharded(path: Path) -> bool:
+    """Whether `path` is a checkpoint in parts, see `core/sharded_checkpoint.py`."""
+    return (path / "rest.ckpt").is_file()
+
+
 def newest_whole(folder: Path) -> Path | None:
     """The checkpoint in `folder` with the most steps that can be read; damaged ones are named and passed over."""
     for path in newest_first(folder):
-        if path.is_dir() or _is_whole(path):
+        if _is_whole(path):
             return path
         logger.warning("%s is damaged and passed over.", path)
     return None
@@ -68,6 +73,10 @@ def newest_first(folder: Path) -> list[Path]:
 def _is_whole(path: Path) -> bool:
     import torch
 
+    from saga_sr.core import sharded_checkpoint
+
+    if path.is_dir():
+        return sharded_checkpoint.is_whole(path)
     try:
         torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:

@@ -13,7 +13,7 @@ from torch import nn
 from saga_sr.codecs.audiosr import FILE
 from saga_sr.codecs.dac import package_names
 from saga_sr.core.errors import PackageError, WeightsError
-from saga_sr.core.run_folder import is_run
+from saga_sr.core.run_folder import is_run, is_sharded
 from saga_sr.inspection.contents import Contents, entries
 from saga_sr.inspection.networks import nested, network_at, vocoder_at
 from saga_sr.packages.finding import find_model
@@ -49,7 +49,9 @@ def open_weights(path: Path) -> Contents:
 def _folder(folder: Path) -> Contents | None:
     if is_run(folder):
         found = find_model(folder)
-        return _package(found) if found.is_dir() else _file(found)
+        return _package(found) if found.is_dir() and not is_sharded(found) else _file(found)
+    if is_sharded(folder):
+        return _file(folder)
     if vocoder := vocoder_at(folder):
         return vocoder
     if (folder / "config.yaml").is_file():

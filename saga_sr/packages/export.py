@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from saga_sr.core.errors import ConfigError, PackageError
-from saga_sr.core.run_folder import is_run, newest_whole, read_curves, read_record
+from saga_sr.core.run_folder import is_run, is_sharded, newest_whole, read_curves, read_record
 from saga_sr.model import SuperResolver
 from saga_sr.packages.audiosr import convert, is_checkpoint
 from saga_sr.packages.card import exported_again, model_card, weights_facts
@@ -44,7 +44,7 @@ def export_package(
     found = find_source(source, kind)
     if found.is_file() and is_checkpoint(found):
         return convert(found, target, DTYPES[dtype], license)
-    if found.is_dir():
+    if found.is_dir() and not is_sharded(found):
         model, config = load_package(found), read_config(found)["model"]
         card = exported_again((found / "README.md").read_text() if (found / "README.md").is_file() else "", dtype)
         return save_package(model, config, target, card, DTYPES[dtype])
@@ -65,7 +65,7 @@ def find_source(source: str | Path, kind: str | None = None) -> Path:
         raise ConfigError(f"weights={kind} is not known; choose one of {', '.join(KINDS)}.")
     path = Path(source).expanduser()
     found = (newest_whole(path / "checkpoints") if is_run(path) else None) or find_model(source)
-    if found.is_dir() and kind is not None:
+    if found.is_dir() and not is_sharded(found) and kind is not None:
         raise ConfigError(f"weights={kind} is for runs and checkpoints; {found} holds one kind, so leave it out.")
     return found
 
@@ -77,7 +77,7 @@ def read_source(source: str | Path, kind: str | None = None) -> tuple[SuperResol
         ConfigError, PackageError: see `find_source`; or it cannot be read.
     """
     found = find_source(source, kind)
-    if found.is_dir():
+    if found.is_dir() and not is_sharded(found):
         return load_package(found), read_config(found)["model"]
     trained = load_checkpoint(found, kind)
     return trained.model, trained.config["model"]

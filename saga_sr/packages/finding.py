@@ -7,7 +7,7 @@ from pathlib import Path
 
 from saga_sr.core.content import sha256_of
 from saga_sr.core.errors import PackageError
-from saga_sr.core.run_folder import is_run, newest_whole
+from saga_sr.core.run_folder import is_run, is_sharded, newest_whole
 from saga_sr.packages import hub
 from saga_sr.packages.bundled import DEFAULT, bundled_model, default_model
 from saga_sr.packages.layout import ASSETS, is_package
@@ -69,5 +69,7 @@ def digest(model: Path) -> str:
 def _files(model: Path) -> list[Path]:
     if model.is_file():
         return [model]
+    if is_sharded(model):
+        return sorted(model.iterdir())
     assets = sorted(path for path in (model / ASSETS).rglob("*") if path.is_file())
     return [path for path in (model / "config.yaml", model / "model.safetensors") if path.is_file()] + assets

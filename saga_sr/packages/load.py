@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from saga_sr.core.imports import extras_named
+from saga_sr.core.run_folder import is_sharded
 from saga_sr.model import SuperResolver
 from saga_sr.packages.checkpoint import load_checkpoint
 from saga_sr.packages.finding import find_model
@@ -26,4 +27,8 @@ def load_model(source: str | Path | None, device: str = "cpu") -> SuperResolver:
     """
     path = find_model(source)
     with extras_named():
-        return load_package(path, device) if path.is_dir() else load_checkpoint(path).model.to(device)
+        return (
+            load_package(path, device)
+            if path.is_dir() and not is_sharded(path)
+            else load_checkpoint(path).model.to(device)
+        )

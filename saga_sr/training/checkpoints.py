@@ -15,6 +15,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from saga_sr.core.run_folder import newest_first
+from saga_sr.core.sharded_checkpoint import join
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -35,6 +36,14 @@ class WholeCheckpointIO(TorchCheckpointIO):
             aside.replace(target)
         finally:
             aside.unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a checkpoint, one in parts as a whole."""
+        if Path(path).is_dir():
+            return join(Path(path))
+        return super().load_checkpoint(path, map_location, weights_only)
 
 
 class CheckpointBetweenSteps(Checkpoint):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 
 from saga_sr.core.errors import ConfigError
+from saga_sr.training.sharding import Sharded, own_part
 
 
 def growing_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
@@ -21,7 +23,8 @@ def growing_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tenso
     @torch.no_grad()
     def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
         n = int(count)
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+        ours, theirs = ([own_part(tensor) for tensor in tensors] for tensors in (averaged, current))
+        torch._foreach_lerp_(ours, theirs, 1 - min(decay, (1 + n) / (10 + n)))
 
     return update
 
@@ -43,3 +46,8 @@ class EMA(WeightAveraging):
         # The model is moved to its device only later, and an average elsewhere would cost a copy of it every step.
         self._device = trainer.strategy.root_device
         super().setup(trainer, pl_module, stage)
+
+    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Share the average out as the weights are by now; it has been loaded, too."""
+        if isinstance(trainer.strategy, Sharded) and self._average_model is not None:
+            trainer.strategy.shard(cast(nn.Module, self._average_model.module))

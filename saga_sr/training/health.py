@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 
 from saga_sr.core.errors import TrainingError
 from saga_sr.training.module import FlowMatchingModule
+from saga_sr.training.sharding import whole
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class SkipNonFinite(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])
+        norm = whole(torch.nn.utils.get_total_norm([p.grad for p in parameters]))
         if bool(norm.isfinite()):
             self.in_a_row = 0
             return

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import torch
 from lightning import LightningModule
-from lightning.pytorch.strategies import FSDPStrategy
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -23,6 +22,7 @@ from saga_sr.model import Pair, SuperResolver
 from saga_sr.training.distillation import Distillation
 from saga_sr.training.parts import Parts
 from saga_sr.training.rounded_weights import RoundedAdamW
+from saga_sr.training.sharding import gathered, whole
 
 # Seeds of one run's examples. Validation has the first ones, in every run.
 SEEDS_PER_RUN = 2**32
@@ -142,7 +142,8 @@ class FlowMatchingModule(LightningModule):
         if batch_index >= self.validation_batches:
             return None
         cutoff_hz = self.cutoffs_hz(batch)
-        restored = self._restore(batch, cutoff_hz)
+        with gathered(self.model):
+            restored = self._restore(batch, cutoff_hz)
         output, rate = restored["output"], self.model.sample_rate
         figures = measure(output, hr, cutoff_hz, rate, batch.get("edge_hz"))
         measured = {f"val/{name}": figures[name].mean() for name in VALIDATED}
@@ -171,15 +172,12 @@ class FlowMatchingModule(LightningModule):
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
         limit = float("inf") if gradient_clip_val is None else gradient_clip_val
-        if isinstance(self.trainer.strategy, FSDPStrategy):
-            # Each rank holds a part of the gradient.
-            norm = cast(Any, self.trainer.strategy.model).clip_grad_norm_(limit)
-        elif isinstance(optimizer, RoundedAdamW):
+        if isinstance(optimizer, RoundedAdamW):
             norm = optimizer.clip(limit)
         else:
             # Of the optimiser's own lists: walking through the model takes as long as the norm.
             norm = nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], limit)
-        self.log("train/gradient_norm", norm)
+        self.log("train/gradient_norm", whole(norm))
 
     def loss_terms(self, batch: dict[str, Any], seeds: list[int]) -> dict[str, Tensor]:
         """The named terms of the loss of a batch, an example's draws from its own of the `seeds`.

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from saga_sr.core.errors import ConfigError, SagaError
+from saga_sr.training.preemption import REQUEUE, requeue_listener
 
 # A rank has this long to save itself before it is killed.
 GRACE_S = 30
@@ -85,14 +85,20 @@ def run_in_processes(count: int, output: Path) -> None:
     # Unless told, torchrun gives each process one thread, and says so at length.
     threads = max(1, (os.cpu_count() or 1) // count)
     variables = {"OMP_NUM_THREADS": str(threads), **os.environ, JOB_PID: str(os.getpid())}
-    job = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=variables)
-    asked = threading.Event()
+    asked: list[int] = []
 
-    def pass_on(*_: Any) -> None:
-        asked.set()
+    def pass_on(number: int, _: Any) -> None:
+        asked.append(number)
         job.send_signal(signal.SIGTERM)
 
-    earlier = signal.signal(signal.SIGTERM, pass_on)
+    listener = requeue_listener()
+    heard: list[int] = [signal.SIGTERM]
+    if REQUEUE and listener:
+        heard.append(REQUEUE)
+        # A cluster sends it to all processes; what is ignored here, they ignore, too.
+        signal.signal(REQUEUE, signal.SIG_IGN)
+    job = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=variables)
+    earlier = {number: signal.signal(number, pass_on) for number in heard}
     try:
         status = job.wait()
     except KeyboardInterrupt:
@@ -100,10 +106,12 @@ def run_in_processes(count: int, output: Path) -> None:
         job.wait(GRACE_S)
         raise
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        signal.signal(signal.SIGTERM, earlier[signal.SIGTERM])
         if job.poll() is None:
             job.kill()
-    if asked.is_set():
+    if asked:
+        if listener and REQUEUE in asked:
+            listener(REQUEUE, None)
         # torchrun itself ends with a traceback and status 1 then.
         raise SystemExit(STOPPED_BY_SIGTERM)
     if status:

@@ -11,7 +11,6 @@ from typing import Any, cast
 import lightning
 import torch
 from hydra.utils import instantiate
-from lightning.pytorch.strategies import FSDPStrategy
 from omegaconf import DictConfig, OmegaConf
 
 from saga_sr.core.config import cause, is_chosen
@@ -37,6 +36,7 @@ from saga_sr.training.preemption import Preempted
 from saga_sr.training.processes import is_first, processes_to_start, run_in_processes
 from saga_sr.training.record import update_record
 from saga_sr.training.rounded_weights import rounding
+from saga_sr.training.sharding import Sharded
 from saga_sr.training.time_budget import TimeBudget
 from saga_sr.weights.initialisation import initialise, settings_of_weights
 
@@ -81,6 +81,7 @@ def run(config: DictConfig) -> dict[str, float]:
     except Preempted as stop:
         attempts.end(output, STOPPED, reason=str(stop))
         logger.warning("%s; the same command goes on from there.", stop)
+        stop.hand_on()
         raise SystemExit(stop.status) from None
     except (KeyboardInterrupt, SystemExit):
         attempts.end(output, STOPPED, reason="stopped by the user")
@@ -186,7 +187,7 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
     spent = {"steps": trainer.global_step, "seconds": round(time.perf_counter() - begin, 1)}
     figures = {name: float(value) for name, value in trainer.callback_metrics.items() if "/" in name}
     if trainer.is_global_zero:
-        if isinstance(trainer.strategy, FSDPStrategy):
+        if isinstance(trainer.strategy, Sharded):
             # Each rank has a part of the weights; the last checkpoint has all of them.
             model = load_checkpoint(output / "checkpoints" / f"step-{trainer.global_step}.ckpt").model
         publish(trainer.loggers, export(config, model, data, figures, output, spent))
@@ -229,11 +230,7 @@ def rehearse(module: FlowMatchingModule) -> None:
 
 
 def make_trainer(config: DictConfig) -> lightning.Trainer:
-    """The configured trainer, with its loggers and callbacks.
-
-    Raises:
-        ConfigError: parts that do not go together.
-    """
+    """The configured trainer, with its loggers and callbacks."""
     settings = cast(dict[str, Any], OmegaConf.to_container(config.trainer, resolve=True))
     for ours in ("checkpointing", "compile", "rounded_weights"):
         del settings[ours]
@@ -247,10 +244,7 @@ def make_trainer(config: DictConfig) -> lightning.Trainer:
     if max_time is not None:
         callbacks.append(TimeBudget(max_time, Path(config.paths.output_dir)))
     loggers = [instantiate(entry) for entry in (config.logger or {}).values() if entry]
-    trainer = instantiate(settings, callbacks=callbacks, logger=loggers or False, plugins=[WholeCheckpointIO()])
-    if is_chosen(config.ema) and isinstance(trainer.strategy, FSDPStrategy):
-        raise ConfigError("trainer=fsdp shards the weights, which cannot be averaged then; add ema=none.")
-    return trainer
+    return instantiate(settings, callbacks=callbacks, logger=loggers or False, plugins=[WholeCheckpointIO()])
 
 
 def export(

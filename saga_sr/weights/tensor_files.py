@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from saga_sr.core.errors import WeightsError
+from saga_sr.core.sharded_checkpoint import join
 from saga_sr.core.utf8_path import utf8_path
 
 Tensors = dict[str, Tensor]
@@ -32,7 +33,9 @@ def load_tensors(path: Path) -> Tensors:
 
 
 def load_saved(path: Path) -> Any:
-    """All that is in a file; of a pickle only tensors and plain values, and no code of it runs.
+    """All that is in a file, or in a checkpoint in parts.
+
+    Of a pickle only tensors and plain values are taken, and no code of it runs.
 
     Tensors are read from the disk only where they are looked at, but for pickles of PyTorch before 1.6.
 
@@ -40,6 +43,8 @@ def load_saved(path: Path) -> Any:
         WeightsError: a damaged file.
     """
     try:
+        if path.is_dir():
+            return join(path)
         if path.suffix == ".safetensors":
             with utf8_path(path) as readable:
                 return load_file(readable)

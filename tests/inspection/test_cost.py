@@ -1,20 +1,24 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from conftest import TINY, TINY_SAGA
 from hydra import compose, initialize_config_dir
 from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from programs import ROOT
 from text_encoder import make_text_encoder
+from torch.profiler import ProfilerActivity, profile
 from transformers import DacConfig, DacModel
 
 from saga_sr.core.errors import ConfigError
-from saga_sr.inspection.cost import cost, evaluations, optimiser_bytes, step_flops
+from saga_sr.inspection.cost import cost, evaluations, optimiser_bytes, step_flops, training_loss
 from saga_sr.inspection.outline import outline
 from saga_sr.inspection.parts import trained
 from saga_sr.inspection.table import cost_table, count, memory
@@ -139,6 +143,32 @@ def test_memory_grows_with_what_it_is_for() -> None:
     wide = cost(settings(*TINY, "data.batch_size=2", "trainer.precision=32-true"))
     assert wide.training_memory["activations"] > 1.2 * plain.training_memory["activations"]
     assert optimiser_bytes(settings().optimizer) == 8
+
+
+def test_the_memory_of_a_training_step_is_what_pytorch_counts_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a real step allocates and does not free, by the allocator's own account: PyTorch's profiler."""
+    monkeypatch.setattr("saga_sr.backbones.layers.mkl_is_slow", lambda: False)
+    # A GPU normalises queries and keys in one operation, the CPU in several.
+    config = settings(*TINY, "trainer.precision=32-true", "ema=none", "backbone.qk_norm=false", "data.batch_size=4")
+    plan, backbone = outline(config), instantiate(config.backbone)
+    optimiser = instantiate(config.optimizer)(backbone.parameters())
+    frames = plan.frames(config.data.num_samples)
+
+    def allocated(phase: Callable[[], Any]) -> tuple[Any, int]:
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+            kept = phase()
+        return kept, sum(event.self_cpu_memory_usage for event in record.key_averages())
+
+    training_loss(plan, backbone, 4, frames, "cpu")  # what is kept from the first time on
+    loss, activations = allocated(lambda: training_loss(plan, backbone, 4, frames, "cpu"))
+    _, gradients_for_activations = allocated(loss.backward)
+    _, moments = allocated(optimiser.step)
+    weights = sum(parameter.nbytes for parameter in backbone.parameters())
+    found = cost(config).training_memory
+    assert found["activations"] == pytest.approx(activations, rel=0.02)
+    assert found["optimiser's moments"] == pytest.approx(moments, rel=0.02)
+    held = weights + activations + (activations + gradients_for_activations) + moments
+    assert sum(found.values()) == pytest.approx(held, rel=0.02)
 
 
 def test_wrong_settings_are_named() -> None:

@@ -1,5 +1,14 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -40,3 +49,38 @@ def test_only_the_process_that_the_user_started_starts_others(monkeypatch: pytes
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
     monkeypatch.setenv("RANK", "0")
     assert processes_to_start(trainer(2, "cpu")) == 0 and is_first()
+
+
+def test_a_clusters_word_that_time_is_over_stops_the_ranks_before_it_is_handed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ranks, which a cluster sends it to as well, do not die of it."""
+    ready = tmp_path / "ready"
+    rank = (
+        "import pathlib, signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(3)); "
+        f"pathlib.Path({str(ready)!r}).touch(); time.sleep(60)"
+    )
+    jobs, heard, popen = [], [], subprocess.Popen
+
+    def start(*_: object, **settings: object) -> object:
+        jobs.append(popen([sys.executable, "-c", rank]))
+        return jobs[0]
+
+    def say_it() -> None:
+        while not ready.exists():
+            time.sleep(0.01)
+        os.kill(jobs[0].pid, signal.SIGUSR2)
+        os.kill(os.getpid(), signal.SIGUSR2)
+
+    monkeypatch.setattr(processes.subprocess, "Popen", start)
+    monkeypatch.setattr(
+        processes.HydraConfig, "get", lambda: SimpleNamespace(overrides=SimpleNamespace(task=["experiment=demo"]))
+    )
+    earlier = signal.signal(signal.SIGUSR2, lambda number, _: heard.append((number, jobs[0].poll())))
+    try:
+        threading.Thread(target=say_it).start()
+        with pytest.raises(SystemExit):
+            processes.run_in_processes(2, tmp_path)
+    finally:
+        signal.signal(signal.SIGUSR2, earlier)
+    assert heard == [(signal.SIGUSR2, 3)]

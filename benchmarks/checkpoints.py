@@ -1,0 +1,111 @@
+"""How long training stands still for a checkpoint of weights that are shared out over processes: written at once, and
+while training goes on.
+
+    python benchmarks/checkpoints.py
+
+Each is a real run of two processes on this machine (trainer=fsdp), with the average and the optimiser's moments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Stopwatch(Callback):
+    """Notes for each save how long the training loop stood still, and for each step how long it took, in `file`."""
+
+    def __init__(self, file: str) -> None:
+        self.file = Path(file)
+        self.began = 0.0
+
+    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        save = trainer.save_checkpoint
+
+        def timed(*arguments: Any, **settings: Any) -> None:
+            began = time.perf_counter()
+            save(*arguments, **settings)
+            self._note(trainer, "save", time.perf_counter() - began)
+            self.began = time.perf_counter()
+
+        trainer.save_checkpoint = timed  # type: ignore[method-assign]
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self.began = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._note(trainer, "step", time.perf_counter() - self.began)
+
+    def _note(self, trainer: lightning.Trainer, what: str, seconds: float) -> None:
+        if trainer.is_global_zero:
+            with self.file.open("a") as file:
+                file.write(f"{what} {seconds}\n")
+
+
+def run(folder: Path, asynchronous: bool, width: int, depth: int, saves: int, every: int) -> dict[str, list[float]]:
+    """Seconds of each save and each step of a run, and the bytes of its last checkpoint."""
+    notes = folder / "notes"
+    notes.parent.mkdir(parents=True)
+    words = [
+        *("experiment=demo", "trainer=fsdp", "trainer.devices=2", "trainer.accelerator=cpu", "ema=fast"),
+        *("trainer.precision=32-true", f"trainer.strategy.asynchronous={asynchronous}", "logger=csv"),
+        *(f"backbone.width={width}", f"backbone.depth={depth}", "backbone.heads=8", "backbone.kv_heads=8"),
+        *("data.num_samples=8192", "data.batch_size=1", "data.pool_clips=4", "data.pool_seconds=1"),
+        *("data.validation_size=2", "statistics_clips=4", "sampler.steps=1", "validation.validation_batches=0"),
+        *(f"trainer.max_steps={saves * every + 1}", "trainer.val_check_interval=100000", "callbacks.best=null"),
+        *(f"callbacks.newest.every={every}", "callbacks.newest.first_after_s=null", "callbacks.progress=null"),
+        *("+callbacks.stopwatch._target_=checkpoints.Stopwatch", f"+callbacks.stopwatch.file={notes}"),
+        f"hydra.run.dir={folder / 'run'}",
+    ]
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
+    subprocess.run(
+        [sys.executable, "-m", "saga_sr", "train", *words], check=True, env={**os.environ, "PYTHONPATH": paths}
+    )
+    found: dict[str, list[float]] = {"save": [], "step": []}
+    for line in notes.read_text().splitlines():
+        what, seconds = line.split()
+        found[what].append(float(seconds))
+    newest = max((folder / "run/checkpoints").glob("step-*.ckpt"), key=lambda path: path.stat().st_mtime)
+    found["bytes"] = [float(sum(path.stat().st_size for path in newest.iterdir()))]
+    return found
+
+
+def main() -> None:
+    """Print a row for each way of saving; the last save, which nothing overlaps with, is left out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--width", type=int, default=384)
+    parser.add_argument("--depth", type=int, default=8)
+    parser.add_argument("--saves", type=int, default=6)
+    parser.add_argument("--every", type=int, default=8)
+    wanted = parser.parse_args()
+    print("| checkpoints | MB | saves | stands still, median | from-to | step, median |")
+    print("|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as place:
+        for name, asynchronous in (("written at once", False), ("in the background", True)):
+            found = run(Path(place) / name, asynchronous, wanted.width, wanted.depth, wanted.saves, wanted.every)
+            saves, steps = found["save"][: wanted.saves], found["step"]
+            print(
+                f"| {name} | {found['bytes'][0] / 1e6:.0f} | {len(saves)} | {statistics.median(saves):.2f} s | "
+                f"{min(saves):.2f}-{max(saves):.2f} s | {statistics.median(steps):.2f} s |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
