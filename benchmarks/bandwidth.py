@@ -1,4 +1,6 @@
-"""How often the end of a recording's content is found, on labelled signals: `python benchmarks/bandwidth.py`.
+"""How often the end of a recording's content is found, on labelled signals: `python benchmarks/bandwidth.py SEED ...`.
+
+The tables of bandwidth.md have the sums over the seeds, and the shares of right ones with their spread.
 
 Sources of 6 s: music-like clips of the built-in generator and espeak-ng's speech, whose energy above 4 kHz is continued
 to Nyquist by noise with the same envelope, and noise with a tremolo. The label of a filter is the span in which it is
@@ -13,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -25,11 +27,13 @@ import torch
 from scipy.signal import butter, cheby1, sosfilt, sosfreqz
 from torch import Tensor
 
+from experiments.tables import put, put_text, spread
 from saga_sr.audio.edges import Edge, content_edge_hz, find_edges
 from saga_sr.audio.resample import resample
 from saga_sr.audio.spectrum import bandwidth_hz, rolloff_hz
 from saga_sr.synthesis.dataset import SyntheticAudio
 
+PAGE = Path(__file__).with_suffix(".md")
 RATE, SECONDS, TOLERANCE, FULL = 44_100, 6, 0.08, 0.94
 SOURCES = ("music", "speech", "noise")
 EDGES = (2000, 2800, 3400, 4000, 5500, 7000, 8000, 11_000, 13_000, 16_000, 18_000)
@@ -268,31 +272,57 @@ METHODS = {
 }
 
 
-def main() -> None:
-    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    totals: dict[str, int] = defaultdict(int)
-    claims: dict[str, list[int]] = {method: [0, 0] for method in METHODS}
-    for case in cases(int(sys.argv[1]) if len(sys.argv) > 1 else 0):
-        totals[case.kind] += 1
+@dataclass
+class Counts:
+    """Of the signals of one seed, by kind and by method."""
+
+    totals: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    right: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    said_wrongly: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    not_seen: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    wrong: list[str] = field(default_factory=list)
+
+    def share(self, method: str) -> float:
+        """Of signals that `method` is right about, in percent."""
+        return 100 * sum(self.right[method].values()) / sum(self.totals.values())
+
+
+def counted(seed: int) -> Counts:
+    counts = Counts()
+    for case in cases(seed):
+        counts.totals[case.kind] += 1
         full = all(low == case.rate / 2 for channel in case.labels for _, low, _ in channel)
         for method, find in METHODS.items():
             found = find(case)
-            counts[method][case.kind] += right(case, found)
+            is_right = right(case, found)
             claimed = any(edge.hz >= FULL * case.rate / 2 for channel in found for edge in channel)
-            claims[method][0] += claimed and not full
-            claims[method][1] += full and not right(case, found)
-            if method == "find_edges" and not right(case, found):
+            counts.right[method][case.kind] += is_right
+            counts.said_wrongly[method] += claimed and not full
+            counts.not_seen[method] += full and not is_right
+            if method == "find_edges" and not is_right:
                 edges = "; ".join(", ".join(f"{edge.hz:.0f} Hz to {edge.end_s:.1f} s" for edge in row) for row in found)
-                print(f"- {case.kind}, {case.name}: label {case.labels}, found {edges}", flush=True)
-    number = sum(totals.values())
-    print(f"\n| kind | signals | {' | '.join(METHODS)} |\n|---|{'---|' * (len(METHODS) + 1)}")
-    for kind, total in totals.items():
-        print(f"| {kind} | {total} | {' | '.join(str(counts[method][kind]) for method in METHODS)} |")
-    shares = [f"{100 * sum(counts[method].values()) / number:.1f} %" for method in METHODS]
-    print(f"| all | {number} | {' | '.join(shares)} |")
-    for row, words in enumerate(("full band said wrongly", "full band not seen")):
-        print(f"| {words} | | {' | '.join(str(claims[method][row]) for method in METHODS)} |")
+                labels = [[(until, round(low), round(high)) for until, low, high in row] for row in case.labels]
+                counts.wrong.append(f"- {seed}: {case.kind}, {case.name}: label {labels}, found {edges}")
+                print(counts.wrong[-1], flush=True)
+    return counts
+
+
+def main(seeds: Sequence[int]) -> None:
+    found = [counted(seed) for seed in seeds]
+    rows = [["kind", "signals", *METHODS]]
+    for kind in found[0].totals:
+        sums = [str(sum(counts.right[method][kind] for counts in found)) for method in METHODS]
+        rows.append([kind, str(sum(counts.totals[kind] for counts in found)), *sums])
+    number = sum(sum(counts.totals.values()) for counts in found)
+    shares = [f"{spread([counts.share(method) for counts in found], 1)} %" for method in METHODS]
+    rows.append(["all", str(number), *shares])
+    rows.append(
+        ["full band said wrongly", "", *(str(sum(c.said_wrongly[method] for c in found)) for method in METHODS)]
+    )
+    rows.append(["full band not seen", "", *(str(sum(c.not_seen[method] for c in found)) for method in METHODS)])
+    put(PAGE, "bandwidth", rows)
+    put_text(PAGE, "wrong", "\n".join(line for counts in found for line in counts.wrong))
 
 
 if __name__ == "__main__":
-    main()
+    main([int(word) for word in sys.argv[1:]])

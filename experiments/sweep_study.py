@@ -48,7 +48,7 @@ class SweepStudy:
         swept = [f"{key}={values}" for key, values in self.settings.items()]
         return ["train", "-m", *swept, *self.others, f"sweep.name={self.name}", "sweep.resume=true", "logger=csv"]
 
-    def train(self, more: Sequence[str]) -> None:
+    def train(self, more: Sequence[str] = ()) -> None:
         """Make what runs are missing, and keep their figures beside the page."""
         saga_sr(*self.command(), *more)
         saga_sr("compare", str(OUTPUTS / self.name))
@@ -66,10 +66,9 @@ class SweepStudy:
         given = parser.parse_args()
         if not given.table:
             self.train(given.more)
-        self.table()
-        pictures = self.page.parent / "pictures.py"
-        if not given.table:
+            pictures = self.page.with_name("pictures.py")
             subprocess.run([sys.executable, str(pictures), str(OUTPUTS / self.name)], check=True)
+        self.table()
 
 
 def saga_sr(*words: str) -> None:

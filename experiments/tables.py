@@ -54,9 +54,18 @@ def put(page: Path, name: str, rows: Sequence[Sequence[str]]) -> None:
     Raises:
         ValueError: the page has no such marks.
     """
-    marked = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end of table -->)", re.DOTALL)
     head, *lines = rows
-    text, count = marked.subn(lambda m: f"{m[1]}\n{aligned(head, lines)}\n\n{m[2]}", page.read_text())
+    put_text(page, name, aligned(head, lines))
+
+
+def put_text(page: Path, name: str, text: str) -> None:
+    """The same with any text.
+
+    Raises:
+        ValueError: the page has no such marks.
+    """
+    marked = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end of table -->)", re.DOTALL)
+    changed, count = marked.subn(lambda m: f"{m[1]}\n{text}\n\n{m[2]}", page.read_text())
     if count != 1:
         raise ValueError(f"{page} has {count} places for the table {name}.")
-    write_atomically(page, text)
+    write_atomically(page, changed)

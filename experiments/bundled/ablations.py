@@ -3,8 +3,8 @@
 python experiments/bundled/ablations.py CORPUS [--steps 400] [--only NAME ...] [--out FOLDER]
 
 Each is trained with two seeds and judged as quality.py judges (preset `balanced`, 4 and 8 kHz, four clips a kind).
-FOLDER (`outputs/ablations`) keeps the runs; what is there is passed over, and what was ended goes on. `ablations.md`
-has the table.
+FOLDER (`outputs/ablations`) keeps the runs; what is there is passed over, and what was ended goes on. The table is in
+README.md.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from pathlib import Path
 import torch
 from quality import CUTOFFS_HZ, Row, average, choose, figures, ratio
 
+from experiments.tables import put
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.evaluation.baselines import band_replication
-from saga_sr.evaluation.comparison import LOW_PASS, aligned
+from saga_sr.evaluation.comparison import LOW_PASS
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.packages.load import load_model
 
 SEEDS, CLIPS = (0, 1), 4
+HEAD = ["what is changed", "LSD-HF x", "between seeds", "audible x", "HF energy (dB)"]
 JAT = ["backbone=jat_tiny", "backbone.level_frames=1", "backbone.level_context=1"]
 TIMES = ["objective.logit_mean=-3", "objective.logit_std=1.5"]
 ABLATIONS: dict[str, list[str]] = {
@@ -108,8 +110,7 @@ def main(corpus: Path, steps: int, only: Sequence[str], out: Path) -> None:
             folder = out / f"{'_'.join(re.findall('[a-z0-9.]+', name.lower()))}-{seed}"
             results.append(judged(trained(corpus.resolve(), folder.resolve(), steps, seed, ABLATIONS[name]), corpus))
         lines.append(line(name, results))
-        head = ["what is changed", "LSD-HF x", "between seeds", "audible x", "HF energy (dB)"]
-        write_atomically(out / "ablations.md", aligned(head, lines) + "\n")
+        put(Path(__file__).with_name("README.md"), "ablations", [HEAD, *lines])
         print(*lines[-1], sep="  ", flush=True)
 
 

@@ -2,7 +2,7 @@
 
 LIST is a table of recordings with a column `path`, relative to it, whose second folder is their kind, as in the corpus.
 NAME is a codec with weights, `dac`, `oobleck` or an `audioldm2_...`, and PATH is where they are; without one its row
-says that it was not run. `table.md` is written beside this file.
+says that it was not run. `table.md` is written beside this file, and the table of speech in README.md.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import yaml
 from hydra.utils import get_class
 from torch import Tensor
 
+from experiments.tables import put
 from saga_sr.audio.resample import resample
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.griffin_lim import griffin_lim, linear_magnitudes
 from saga_sr.codecs.mdct import MDCT
 from saga_sr.codecs.mel import Mel
+from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.config import CONF_DIR
 from saga_sr.evaluation.metrics import correlation, lsd, mel_l1, snr
 from saga_sr.files.reading import read_audio
@@ -32,6 +34,14 @@ NOISE = 0.1
 HOPS, EXPONENTS = (128, 256, 512, 1024, 2048), (0.25, 0.35, 0.5, 0.7, 1.0)
 BANDS, ITERATIONS = (64, 128, 256), 32
 WITH_WEIGHTS = ("dac", "oobleck", "audioldm2_music", "audioldm2_speech", "audioldm2_large")
+HERE = Path(__file__).parent
+# The kind in the README, and what its table goes without.
+SHOWN = "speech"
+LEFT_OUT = {
+    *(f"mdct, {hop} coefficients, exponent 0.5" for hop in (256, 1024)),
+    *(f"mdct, 512 coefficients, exponent {exponent}" for exponent in (0.35, 0.7)),
+    "mel, 128 bands, true phase",
+}
 HEADINGS = [
     "latent",
     "numbers a second",
@@ -142,14 +152,17 @@ def rows(audio: Tensor, weights: dict[str, str]) -> Iterator[list[str]]:
 
 
 def main(table: Path, weights: dict[str, str]) -> None:
-    lines = []
+    lines, shown = [], [HEADINGS]
     for kind, audio in clips(table).items():
         lines += [f"### {kind}, {len(audio)} clips", "", f"| {' | '.join(HEADINGS)} |", "|---" * len(HEADINGS) + "|"]
         for cells in rows(audio, weights):
             lines.append(f"| {' | '.join(cells)} |")
             print(lines[-1], flush=True)
+            if kind == SHOWN and cells[0] not in LEFT_OUT and cells not in shown:
+                shown.append(cells)
         lines.append("")
-    (Path(__file__).parent / "table.md").write_text("\n".join(lines))
+    write_atomically(HERE / "table.md", "\n".join(lines))
+    put(HERE / "README.md", SHOWN, shown)
 
 
 if __name__ == "__main__":

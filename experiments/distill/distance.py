@@ -1,13 +1,8 @@
-"""How far a student is from what its teacher does: `python experiments/distill/distance.py TEACHER STUDENT`.
-
-Latents above the cutoff, from the same noise, of 8 held-out clips of the built-in data: the root mean square of the
-difference from the teacher's 16 steps, over theirs, and the level against theirs.
-"""
+"""How far a student is from what its teacher does, from the same noise: of study.py."""
 
 from __future__ import annotations
 
 import math
-import sys
 from typing import Any
 
 import torch
@@ -31,7 +26,11 @@ def result(model: Any, z_lr: Tensor, noise: Tensor, steps: int) -> Tensor:
     return model.sampler.changed(steps=steps)(model.velocity(z_lr, conditioning), noise, start=start)
 
 
-def main(teacher_path: str, student_path: str) -> None:
+def distances(teacher_path: str, student_path: str) -> dict[str, tuple[float, float]]:
+    """Of latents above the cutoff, of 8 held-out clips of the built-in data: difference and level, by the way.
+
+    The root mean square of the difference from the teacher's 16 steps, over theirs, and the level against theirs in dB.
+    """
     teacher, student = load_model(teacher_path), load_model(student_path)
     clips = SyntheticAudio(CLIPS, SECONDS * teacher.sample_rate, seed=2_000_003)
     hr = torch.stack([clips[i]["hr"] for i in range(CLIPS)])
@@ -40,12 +39,14 @@ def main(teacher_path: str, student_path: str) -> None:
     noise = torch.randn(z_lr.shape, generator=torch.Generator().manual_seed(0))
     above = ~teacher.codec.channels_below(torch.full((CLIPS,), CUTOFF_HZ)).expand_as(z_lr)
     wanted = result(teacher, z_lr, noise, 16)[above]
-    ways = [(f"teacher, {steps} steps", teacher, steps) for steps in (1, 4)]
-    for name, model, steps in [*ways, (f"student, {student.sampler.steps}", student, student.sampler.steps)]:
-        found = result(model, z_lr, noise, steps)[above]
-        error = float((found - wanted).norm() / wanted.norm())
-        print(f"{name:18} difference {error:.3f}, level {20 * math.log10(found.norm() / wanted.norm()):+.2f} dB")
+    found = {}
+    for name, model, steps in (("teacher", teacher, 1), ("teacher", teacher, 4), ("student", student, 1)):
+        z = result(model, z_lr, noise, steps)[above]
+        error, level_db = (z - wanted).norm() / wanted.norm(), 20 * math.log10(z.norm() / wanted.norm())
+        found[way(name, steps)] = float(error), level_db
+    return found
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def way(name: str, steps: int) -> str:
+    """What a row of a table is called."""
+    return f"{name}, {steps} step{'s' if steps > 1 else ''}"

@@ -1,11 +1,13 @@
-"""Make this study's tables and picture: `python experiments/energy/study.py MODEL`.
+"""Make this study's tables and picture: `python experiments/energy/study.py MODEL [MODEL ...]`.
 
-MODEL is a package of the demo's recipe; what is called earlier is the same model by the sampler that the demo had.
+Each MODEL is a package of the demo's recipe, with another seed; what is called earlier is the same model by the sampler
+that the demo had. The tables in README.md have the mean and spread over the models, and the picture is of the first.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiments.tables import put, spread
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.codecs.mdct import MDCT
 from saga_sr.data.audio_data import EVALUATION
@@ -24,6 +27,7 @@ from saga_sr.pages.spectrograms import spectrogram_figure
 from saga_sr.synthesis.dataset import SyntheticAudio
 from saga_sr.synthesis.drums import hat
 
+PAGE = Path(__file__).with_name("README.md")
 RATE = 44_100
 CUTOFFS_HZ = (4000.0, 8000.0)
 ORDERS = (1.0, 2.0, 4.0)
@@ -60,22 +64,24 @@ def moments_db(output: Tensor, reference: Tensor, cutoff_hz: float) -> list[floa
     return [float(ratio) for ratio in ratios]
 
 
-def sampler_table(model: Path, clips: Tensor) -> None:
-    print("| cutoff | sampler | LSD-HF | HF energy (dB) | onset (dB) | moments 1, 2, 4 (dB) |")
-    print("|---|---|---|---|---|---|")
+def sampler_table(models: Sequence[Path], clips: Tensor) -> list[list[str]]:
+    table = [["cutoff", "sampler", "LSD-HF", "HF energy (dB)", "onset (dB)", *(f"moment {p:g} (dB)" for p in ORDERS)]]
     for hz in CUTOFFS_HZ:
         edge, nyquist = (torch.full((len(clips),), value) for value in (hz, RATE / 2))
         for sampler in SAMPLERS:
-            output = restored(model, clips, hz, sampler)
-            figures = [
-                lsd_band(output, clips, edge, nyquist, RATE),
-                energy_hf_db(output, clips, edge, RATE),
-                onset_hf_db(output, clips, edge, RATE),
-            ]
-            shown = " | ".join(f"{float(figure.mean()):.2f}" for figure in figures)
+            found = []
+            for model in models:
+                output = restored(model, clips, hz, sampler)
+                figures = [
+                    lsd_band(output, clips, edge, nyquist, RATE),
+                    energy_hf_db(output, clips, edge, RATE),
+                    onset_hf_db(output, clips, edge, RATE),
+                ]
+                found.append([*(float(figure.mean()) for figure in figures), *moments_db(output, clips, hz)])
             name = f"{sampler.solver} {sampler.steps}, power {sampler.power:g}, {sampler.noise}"
-            spread = ", ".join(f"{value:.1f}" for value in moments_db(output, clips, hz))
-            print(f"| {hz / 1000:g} kHz | {name} | {shown} | {spread} |", flush=True)
+            table.append([f"{hz / 1000:g} kHz", name, *(spread(values) for values in zip(*found, strict=True))])
+            print(*table[-1], sep="  ", flush=True)
+    return table
 
 
 def transients() -> dict[str, tuple[Tensor, list[int]]]:
@@ -104,23 +110,27 @@ def signs_drawn(audio: Tensor, cutoff_hz: float) -> Tensor:
     return codec.synthesise(z, audio.shape[-1])
 
 
-def transient_table(model: Path) -> None:
+def before_db(output: Tensor, clips: Tensor, attacks: Sequence[int], hz: float) -> list[float]:
+    """What stands before each attack, output over reference."""
+    edge = torch.tensor([hz])
+    return [float(pre_attack_hf_db(output[[i]], clips[[i]], attack, edge, RATE)) for i, attack in enumerate(attacks)]
+
+
+def transient_table(models: Sequence[Path]) -> list[list[str]]:
     """What stands before attacks; nothing holds back what has the right levels."""
-    print(
-        "\n| transient | cutoff | earlier | now | replicated | right levels, signs drawn |\n|---|---|---|---|---|---|"
-    )
+    table = [["transient", "cutoff", "earlier", "now", "replicated", "right levels, signs drawn"]]
     for name, (clips, attacks) in transients().items():
         for hz in CUTOFFS_HZ:
-            outputs = [restored(model, clips, hz, way) for way in (EARLIER, NOW, replace(NOW, noise="replicated"))]
             cells = []
-            for output in [*outputs, signs_drawn(clips, hz)]:
-                edge = torch.tensor([hz])
-                before = [
-                    float(pre_attack_hf_db(output[[i]], clips[[i]], attack, edge, RATE))
-                    for i, attack in enumerate(attacks)
-                ]
-                cells.append(f"{np.mean(before):+.1f} ({max(before):+.1f})")
-            print(f"| {name} | {hz / 1000:g} kHz | {' | '.join(cells)} |", flush=True)
+            for way in (EARLIER, NOW, replace(NOW, noise="replicated")):
+                found = [before_db(restored(model, clips, hz, way), clips, attacks, hz) for model in models]
+                worst = max(max(places) for places in found)
+                cells.append(f"{spread([float(np.mean(places)) for places in found], 1)} ({worst:+.1f})")
+            right = before_db(signs_drawn(clips, hz), clips, attacks, hz)
+            cells.append(f"{np.mean(right):.1f} ({max(right):+.1f})")
+            table.append([name, f"{hz / 1000:g} kHz", *cells])
+            print(*table[-1], sep="  ", flush=True)
+    return table
 
 
 def draw(model: Path, clips: Tensor) -> None:
@@ -136,9 +146,13 @@ def draw(model: Path, clips: Tensor) -> None:
     figure.savefig(Path(__file__).parent / "drums.png", dpi=100)
 
 
-if __name__ == "__main__":
+def main(models: Sequence[Path]) -> None:
     held_out = SyntheticAudio(32, 4 * RATE, RATE, seed=EVALUATION)
     audio = torch.stack([held_out[i]["hr"] for i in range(32)])
-    sampler_table(Path(sys.argv[1]), audio)
-    transient_table(Path(sys.argv[1]))
-    draw(Path(sys.argv[1]), audio[12:13])  # bass and drums in a hall
+    put(PAGE, "samplers", sampler_table(models, audio))
+    put(PAGE, "attacks", transient_table(models))
+    draw(models[0], audio[12:13])  # bass and drums in a hall
+
+
+if __name__ == "__main__":
+    main([Path(word) for word in sys.argv[1:]])

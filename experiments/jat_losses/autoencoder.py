@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
@@ -29,17 +29,22 @@ LEARNING_RATE, WARMUP = 1e-3, 50
 # Of the weights that are kept, so that a training may be ended at any step.
 DECAY = 0.99
 WINDOWS = (2048, 512, 128)
-# What is added to latents, and how little it costs to be large: a variational autoencoder of fixed variance.
+# What is added to latents, as a share of their deviation, and what large ones cost.
 NOISE, PENALTY = 0.1, 1e-3
 RMS, FLOOR = 0.1, 1e-3
-SAVED_EVERY, SAID_EVERY = 50, 10
+STEPS, SAVED_EVERY, SAID_EVERY = 650, 50, 10
 
 
 def outline() -> DacModel:
     """The network before training. Of its codebooks it keeps one, unused, since it cannot have none."""
     torch.manual_seed(SEED)
     sizes = {"encoder_hidden_size": 8, "decoder_hidden_size": 128, "downsampling_ratios": [8, 4, 4, 4]}
-    return DacModel(DacConfig(**sizes, n_codebooks=1, codebook_size=16, codebook_dim=4, sampling_rate=RATE))
+    network = DacModel(DacConfig(**sizes, n_codebooks=1, codebook_size=16, codebook_dim=4, sampling_rate=RATE))
+    for layer in network.modules():
+        # Its own first weights are so small that a short training is spent on making them larger.
+        if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d):
+            layer.reset_parameters()
+    return network
 
 
 def crops(corpus: Path, steps: int) -> AudioFolder:
@@ -71,7 +76,6 @@ def saved(path: Path, state: dict) -> None:
 
 
 def main(corpus: Path, folder: Path, steps: int) -> None:
-    torch.set_float32_matmul_precision("medium")
     folder.mkdir(parents=True, exist_ok=True)
     network, checkpoint = outline(), folder / "training.pt"
     parameters = [*network.encoder.parameters(), *network.decoder.parameters()]
@@ -89,10 +93,9 @@ def main(corpus: Path, folder: Path, steps: int) -> None:
     begun = time.monotonic()
     for step, batch in enumerate(loader, first):
         audio = batch["hr"] * (RMS / batch["hr"].square().mean(dim=(1, 2), keepdim=True).sqrt())
-        with torch.autocast("cpu", torch.bfloat16):
-            latent = network.encoder(audio).float()
-            noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(step))
-            output = network.decoder(latent + NOISE * noise).float()
+        latent = network.encoder(audio)
+        noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(step))
+        output = network.decoder(latent + NOISE * latent.detach().std() * noise)
         spectra, samples = distance(output, audio)
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARMUP)
         optimizer.zero_grad()
@@ -101,7 +104,7 @@ def main(corpus: Path, folder: Path, steps: int) -> None:
         optimizer.step()
         average.update_parameters(network)
         if (step + 1) % SAID_EVERY == 0:
-            figures = f"spectra {float(spectra):.3f} samples {float(samples):.3f} latent {float(latent.std()):.2f}"
+            figures = f"spectra {spectra.item():.3f} samples {samples.item():.3f} latent {latent.std().item():.2f}"
             print(f"step {step + 1} of {steps}: {figures}, {time.monotonic() - begun:.0f} s", flush=True)
         if (step + 1) % SAVED_EVERY == 0 or step + 1 == steps:
             parts = {"network": network, "average": average, "optimizer": optimizer}
@@ -113,6 +116,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=STEPS)
     given = parser.parse_args()
     main(given.corpus, given.folder, given.steps)

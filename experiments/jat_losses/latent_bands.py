@@ -26,6 +26,8 @@ from saga_sr.codecs.mdct import MDCT
 from saga_sr.evaluation.metrics import energy_hf_db, lsd_band
 
 HERE = Path(__file__).parent
+# Clips of each kind.
+EACH = 2
 LATENT_DIM, SHARE = 128, 0.3
 CUTOFFS_HZ = (4000.0, 8000.0)
 COLOURS = {
@@ -56,24 +58,23 @@ def parted(codec: Codec, hr: Tensor, cutoff_hz: float) -> tuple[dict[str, Tensor
     return audios, slow(difference).square().sum(dim=(1, 2)) / difference.square().sum(dim=(1, 2))
 
 
-def rows(name: str, audios: dict[str, Tensor], share: Tensor, cutoff_hz: float) -> list[list[str]]:
+def rows(name: str, audios: dict[str, Tensor], share: Tensor, hr: Tensor, cutoff_hz: float) -> list[list[str]]:
     """Of the table: means over the clips, and how far they scatter."""
-    reference = audios["all of z_hr"]
-    edge, nyquist = (torch.full((len(reference),), hz) for hz in (cutoff_hz, RATE / 2))
+    decoded = audios["all of z_hr"]
+    edge, nyquist = (torch.full((len(hr),), hz) for hz in (cutoff_hz, RATE / 2))
     found = []
     for way, audio in audios.items():
-        if audio is not reference:
-            energy = energy_hf_db(audio, reference, edge, RATE)
-            distance = lsd_band(audio, reference, edge, nyquist, RATE)
-            figures = [spread(share.tolist()), spread(energy.tolist(), 1), spread(distance.tolist())]
-            found.append([f"{cutoff_hz / 1000:g} kHz", name, way, *figures])
+        energy = energy_hf_db(audio, decoded, edge, RATE)
+        to_decoded, to_recording = (lsd_band(audio, other, edge, nyquist, RATE) for other in (decoded, hr))
+        cells = [spread(energy.tolist(), 1), spread(to_decoded.tolist()), spread(to_recording.tolist())]
+        found.append([f"{cutoff_hz / 1000:g} kHz", name, spread(share.tolist()), way, *cells])
     return found
 
 
 @torch.no_grad()
 def main(corpus: Path, folder: str) -> None:
-    hr = torch.cat(list(clips(corpus / "validation.tsv").values()))
-    table = [["cutoff", "latent", "decoded", "slow share of z_hr - z_lr", "HF energy (dB)", "LSD-HF"]]
+    hr = torch.cat([found[:EACH] for found in clips(corpus / "validation.tsv").values()])
+    table = [["cutoff", "latent", "slow share", "decoded", "HF energy (dB)", "LSD-HF", "LSD-HF to the recording"]]
     figure = Figure(figsize=(11, 3.8), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 2, sharey=True)
@@ -82,7 +83,8 @@ def main(corpus: Path, folder: str) -> None:
         for (name, codec), axis in zip(codecs.items(), panels, strict=True):
             codec.fit_statistics([hr])
             audios, share = parted(codec, hr, cutoff_hz)
-            table += rows(name, audios, share, cutoff_hz)
+            table += rows(name, audios, share, hr, cutoff_hz)
+            print(*table[-len(COLOURS) :], sep="\n", flush=True)
             if cutoff_hz == CUTOFFS_HZ[0]:
                 for way, colour in COLOURS.items():
                     level = 10 * log_power(audios[way]).mean(dim=(0, 1, 3))

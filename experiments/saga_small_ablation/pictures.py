@@ -1,13 +1,7 @@
-"""Draw this study's pictures.
-
-    python experiments/saga_small_ablation/pictures.py outputs/saga_small_ablation outputs/demo/train/model
-
-That of the bright line is drawn with the demo's model.
-"""
+"""Pictures of this study, which study.py and real.py have drawn."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +14,7 @@ from torchaudio.functional import resample
 import saga_sr
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.audio.spectrum import N_FFT, bandwidth_hz, bin_frequencies, stft
-from saga_sr.evaluation.sweep import find_runs
+from saga_sr.evaluation.sweep import Run, find_runs
 from saga_sr.files.reading import read_audio
 from saga_sr.pages.spectrograms import spectrogram_figure
 from saga_sr.synthesis.dataset import SyntheticAudio
@@ -34,13 +28,15 @@ STEPS = {
 }
 COLOURS = {"hard": "#d62728", "crossfade": "#17a673", "off": "#7f7f7f", "input": "#1f77b4", "reference": "#000000"}
 RATE, LENGTH, SEED, CUTOFF_HZ = 44_100, 3 * 44_100, 2_000_003, 4000
-runs = {
-    (run.overrides["experiment"], run.overrides["seed"]): run
-    for run in find_runs([Path(sys.argv[1])])
-}  # fmt: skip
+Runs = dict[tuple[str, str], Run]
 
 
-def curves() -> None:
+def by_step(sweep: Path) -> Runs:
+    """The runs of a sweep by step and seed."""
+    return {(run.overrides["experiment"], run.overrides["seed"]): run for run in find_runs([sweep])}
+
+
+def curves(runs: Runs, name: str) -> None:
     """Training and validation loss on one axis, and the validation's figures."""
     figure = Figure(figsize=(11, 4), dpi=110)
     FigureCanvasAgg(figure)
@@ -48,7 +44,7 @@ def curves() -> None:
     panels = (("val/loss", "train/loss"), ("val/lsd",), ("val/si_sdr",))
     titles = ("loss (line: validation, faint: training)", "validation LSD (4 kHz)", "validation SI-SDR (dB)")
     for (step, seed), run in sorted(runs.items()):
-        name, colour = STEPS[step]
+        title, colour = STEPS[step]
         for axis, figures in zip(axes, panels, strict=True):
             for figure_name in figures:
                 faint = figure_name == "train/loss"
@@ -60,7 +56,7 @@ def curves() -> None:
                     linewidth=1,
                     marker=None if faint else "o",
                     markersize=2.5,
-                    label=None if faint or seed != "0" else name,
+                    label=None if faint or seed != "0" else title,
                 )
     for axis, title in zip(axes, titles, strict=True):
         axis.set_xlabel("training step")
@@ -69,17 +65,17 @@ def curves() -> None:
     axes[0].set_ylim(0.6, 2.2)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=4, fontsize=8, frameon=False)
     figure.subplots_adjust(0.055, 0.2, 0.995, 0.98, 0.22)
-    figure.savefig(HERE / "curves.png")
+    figure.savefig(HERE / name)
 
 
-def clips() -> None:
+def clips(runs: Runs, name: str) -> None:
     """The first validation clip as each step restores it."""
     any_run = next(iter(runs.values()))
     audios = {"before (4 kHz)": read_audio(any_run.folder / "validation/1_input.flac")[0]}
-    for step, (name, _) in STEPS.items():
-        audios[name] = read_audio(runs[step, "0"].folder / "validation/1_output.flac")[0]
+    for step, (title, _) in STEPS.items():
+        audios[title] = read_audio(runs[step, "0"].folder / "validation/1_output.flac")[0]
     audios["reference"] = read_audio(any_run.folder / "validation/1_reference.flac")[0]
-    save(spectrogram_figure(audios, RATE), "clips.png")
+    save(spectrogram_figure(audios, RATE, CUTOFF_HZ), name)
 
 
 def low_band(folder: Path) -> None:
@@ -141,10 +137,3 @@ def mean_db(audio: Tensor) -> Tensor:
 def save(picture: Figure, name: str) -> None:
     """Write a figure beside this script."""
     picture.savefig(HERE / name, dpi=110)
-
-
-if __name__ == "__main__":
-    curves()
-    clips()
-    low_band(runs["saga_small_step2", "0"].folder / "model")
-    bright_line(Path(sys.argv[2]))

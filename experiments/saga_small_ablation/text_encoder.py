@@ -1,13 +1,15 @@
 """Write a small text encoder for this study: a T5 of random weights over the words that the built-in data speaks of.
 
-    python experiments/saga_small_ablation/text_encoder.py outputs/text_encoder
+    python experiments/saga_small_ablation/text_encoder.py outputs/text_encoder [TABLE]
 
-Stands in for T5-base, which cannot be had without a network. It is frozen like that one; random layers keep words
-apart, and what they mean is learned by the projection and the cross-attention behind it.
+or over those of the column `caption` of a table of recordings. Stands in for T5-base, which cannot be had without a
+network. It is frozen like that one; random layers keep words apart, and what they mean is learned by the projection and
+the cross-attention behind it.
 """
 
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
 
@@ -21,10 +23,18 @@ CLIPS = 400
 SPECIAL = ["<pad>", "</s>", "<unk>"]
 
 
-def main(folder: Path) -> None:
-    """Collect the words of some captions, and write tokenizer and encoder into `folder`."""
-    data = SyntheticAudio(CLIPS, num_samples=2048, seed=12345)
-    captions = [data[i]["caption"] for i in range(CLIPS)]
+def captions_of(table: Path | None) -> list[str]:
+    """Those of a table of recordings, or of clips of the built-in data."""
+    if table is None:
+        data = SyntheticAudio(CLIPS, num_samples=2048, seed=12345)
+        return [data[i]["caption"] for i in range(CLIPS)]
+    with table.open(newline="") as lines:
+        return [row["caption"] for row in csv.DictReader(lines, delimiter="\t")]
+
+
+def main(folder: Path, table: Path | None = None) -> None:
+    """Collect the words of captions, and write tokenizer and encoder into `folder`."""
+    captions = captions_of(table)
     split = pre_tokenizers.Whitespace()
     words = sorted({word for caption in captions for word, _ in split.pre_tokenize_str(caption)})
     vocabulary = {word: i for i, word in enumerate(SPECIAL + words)}
@@ -41,4 +51,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

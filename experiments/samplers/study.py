@@ -2,12 +2,14 @@
 
 For each package, from the same noise: LSD-HF and energy of held-out clips of the built-in data, and how far the latent
 is from where the flow leads (midpoint, 64 steps), over how often the network is evaluated. Grids are fitted to paths of
-other clips. `table.md` and `curves.png` are written beside this file.
+other clips. `table.md`, `curves.png` and the table in README.md, which has means and spreads over the packages, are
+written beside this file.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from experiments.tables import put, spread
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.data.audio_data import EVALUATION
@@ -29,6 +32,18 @@ from saga_sr.synthesis.dataset import SyntheticAudio
 CLIPS, SECONDS, HZ = 8, 2, 4000.0
 EVALUATIONS = (1, 2, 4, 8, 16, 32)
 SOLVERS = {"euler": 1, "adams_bashforth": 1, "dpmpp_2m": 1, "gaussian": 1, "midpoint": 2}  # evaluations of a step
+# In the README: a sampler and its evaluations.
+SHOWN = (
+    ("euler", 8),
+    ("euler", 32),
+    ("dpmpp_2m", 8),
+    ("adams_bashforth", 8),
+    ("adams_bashforth, fitted grid", 8),
+    ("midpoint", 8),
+    ("midpoint, fitted grid", 8),
+    ("gaussian", 8),
+    ("gaussian", 1),
+)
 REFERENCE = Sampler("midpoint", 64)
 HERE = Path(__file__).parent
 
@@ -91,12 +106,22 @@ def studied(path: str) -> dict[str, dict[int, list[float]]]:
     return found
 
 
+def excerpt(found: Sequence[Mapping[str, Mapping[int, Sequence[float]]]]) -> list[list[str]]:
+    """The table of `SHOWN`, of the figures of several packages."""
+    rows = [["sampler", "evaluations", "from where the flow leads (dB)", "LSD-HF", "HF energy (dB)"]]
+    for name, evaluations in SHOWN:
+        lsd_hf, energy, distance = zip(*(figures[name][evaluations] for figures in found), strict=True)
+        rows.append([name, str(evaluations), spread(distance, 1), spread(lsd_hf), spread(energy, 1)])
+    return rows
+
+
 def main(paths: list[str]) -> None:
-    """Write the table and the curves."""
-    lines, figure = [], Figure(figsize=(10, 3.6 * len(paths)), dpi=110, layout="constrained")
+    """Write the tables and the curves."""
+    lines, every, figure = [], [], Figure(figsize=(10, 3.6 * len(paths)), dpi=110, layout="constrained")
     panels = figure.subplots(len(paths), 3, squeeze=False)
     for path, row in zip(paths, panels, strict=True):
-        for place, (name, by_count) in enumerate(studied(path).items()):
+        every.append(studied(path))
+        for place, (name, by_count) in enumerate(every[-1].items()):
             for evaluations, values in by_count.items():
                 lines.append([Path(path).name, name, str(evaluations), *(f"{value:.2f}" for value in values)])
             for axis, values in zip(row, zip(*by_count.values(), strict=True), strict=True):
@@ -113,6 +138,7 @@ def main(paths: list[str]) -> None:
     figure.savefig(HERE / "curves.png")
     head = ["model", "sampler", "evaluations", "LSD-HF", "HF energy (dB)", "from the flow (dB)"]
     write_atomically(HERE / "table.md", aligned(head, lines) + "\n")
+    put(HERE / "README.md", "samplers", excerpt(every))
 
 
 if __name__ == "__main__":
