@@ -15,7 +15,9 @@ from programs import program
 from saga_sr.audio.degradation import cut_above
 from saga_sr.backbones.jat import JaT
 from saga_sr.codecs.audiosr import AudioSR
+from saga_sr.core.errors import ConfigError
 from saga_sr.inference.enhancer import Enhancer
+from saga_sr.inference.run import model_of
 from saga_sr.inspection.weights import open_weights
 from saga_sr.packages.export import export_package
 from saga_sr.packages.load import load_model
@@ -36,14 +38,10 @@ def test_a_checkpoint_is_converted_once_and_enhances_stereo(tmp_path: Path, monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     checkpoint = write_checkpoint(tmp_path / "pytorch_model.bin")
     audio = write_recording(tmp_path / "old.wav")
-    words = [
-        "infer.py",
-        f"input={tmp_path / 'old.wav'}",
-        "model=audiosr",
-        f"path={checkpoint}",
-        "enhance.sampler.steps=2",
-    ]
-    done = program(*words, f"output={tmp_path / 'new.wav'}")
+    done = program(
+        "infer.py", f"input={tmp_path / 'old.wav'}", f"output={tmp_path / 'new.wav'}", "model=audiosr",
+        f"path={checkpoint}", "enhance.sampler.steps=2",
+    )  # fmt: skip
     assert done.returncode == 0 and "converted once" in done.stderr, done.stderr
     restored, rate = soundfile.read(tmp_path / "new.wav")
     assert rate == RATE and restored.shape == audio.shape
@@ -51,11 +49,12 @@ def test_a_checkpoint_is_converted_once_and_enhances_stereo(tmp_path: Path, monk
     assert np.allclose(spectra[1, 100:4000], spectra[0, 100:4000], rtol=0.1, atol=0.1 * spectra[0, 100:4000].mean())
     assert spectra[1, 8000:].mean() > 10 * spectra[0, 8000:].mean()
     (package,) = (tmp_path / "cache" / "saga-sr").iterdir()
-    again = program(*words, f"output={tmp_path / 'again.wav'}")
-    assert "converted once" not in again.stderr
-    assert np.array_equal(soundfile.read(tmp_path / "again.wav")[0], restored)
-    alone = program("infer.py", f"input={tmp_path / 'old.wav'}", "model=audiosr")
-    assert alone.returncode == 1 and "model=audiosr needs path=FILE" in alone.stderr
+    made = package.stat().st_mtime_ns
+    assert model_of("audiosr", str(checkpoint)) == str(package) and package.stat().st_mtime_ns == made
+    Enhancer(load_model(package)).file(tmp_path / "old.wav", tmp_path / "again.wav", steps=2)
+    assert np.allclose(soundfile.read(tmp_path / "again.wav")[0], restored, atol=1e-3 * np.abs(restored).max())
+    with pytest.raises(ConfigError, match="model=audiosr needs path=FILE"):
+        model_of("audiosr", None)
     inside = {entry.name: entry.ours for entry in open_weights(package).entries}
     assert inside["assets/codec: first_stage_model.vocoder.conv_pre.weight"] == "codec: vocoder.conv_pre.weight"
 
