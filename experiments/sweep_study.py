@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.tables import of_runs, put
+from experiments.tables import NONE, of_runs, put
 
 OUTPUTS = Path("outputs")
 LSD_HF = {"final val/lsd_hf": ("LSD-HF", 2)}
@@ -55,8 +56,16 @@ class SweepStudy:
         shutil.copy(OUTPUTS / self.name / "comparison.csv", self.page.parent / self.comparison)
 
     def table(self) -> None:
-        """Write the table of the figures that are kept."""
-        put(self.page, self.name, of_runs(self.page.parent / self.comparison, self.told, self.figures))
+        """Write the table of the figures that are kept, with a row for what is not there, too."""
+        put(self.page, self.name, self.rows())
+
+    def rows(self) -> list[list[str]]:
+        """Those of the table, in the order of the settings."""
+        head, *found = of_runs(self.page.parent / self.comparison, self.told, self.figures)
+        by_setting = {tuple(row[: len(self.told)]): row for row in found}
+        wanted = itertools.product(*([f"`{word}`" for word in self.settings[key].split(",")] for key in self.told))
+        not_run = ["not run", *[NONE] * len(self.figures)]
+        return [head, *(by_setting.get(words, [*words, *not_run]) for words in wanted)]
 
     def main(self, description: str) -> None:
         """The study as a program."""

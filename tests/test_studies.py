@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from programs import ROOT
 
+from experiments.sweep_study import SweepStudy
 from experiments.tables import of_runs, put, spread
 
 STUDIES = ROOT / "experiments"
@@ -39,6 +40,13 @@ def test_runs_that_differ_in_their_seed_are_one_row_and_unfinished_ones_none(tmp
         ["`b`", "1", "4.0"],
         ["`c`", "1", "-"],
     ]
+
+
+def test_what_was_not_run_is_a_row_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "comparison.csv").write_text("loss,seed,status,final\nb,1,finished,1.0\n")
+    page, settings = tmp_path / "README.md", {"loss": "c,b", "seed": "1"}
+    study = SweepStudy(page, "name", settings, [], {"loss": "loss"}, {"final": ("LSD", 1)})
+    assert study.rows() == [["loss", "seeds", "LSD"], ["`c`", "not run", "-"], ["`b`", "1", "1.0"]]
 
 
 def test_a_table_takes_the_place_of_the_one_of_its_name(tmp_path: Path) -> None:
