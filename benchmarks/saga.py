@@ -3,6 +3,7 @@
     pip install --no-deps stable-audio-tools==0.0.19
     python benchmarks/saga.py small full
     python benchmarks/saga.py small full --schedules
+    python benchmarks/saga.py small --profile
 
 With OMP_NUM_THREADS=1 processor time is taken, which others on the machine do not lengthen.
 Ours and theirs take turns in one run; the ratios are medians of the turns' ratios. On a GPU (bfloat16 only) each is
@@ -23,6 +24,7 @@ from typing import Any
 import torch
 from stable_audio_tools.models.dit import DiffusionTransformer
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.flop_counter import FlopCounterMode
@@ -42,10 +44,12 @@ from saga_sr.model import BranchConditioning, SuperResolver
 from saga_sr.training.rounded_weights import rounding
 from saga_sr.weights.stable_audio import name_tensors
 
-SIZES = {"small": (512, 8, 8, 512, 1024), "full": (1536, 24, 24, 768, 1536)}
+# wide: some blocks of the full one, where not all of it fits.
+SIZES = {"small": (512, 8, 8, 512, 1024), "wide": (1536, 3, 24, 768, 1536), "full": (1536, 24, 24, 768, 1536)}
 LATENT, FRAMES, TEXT, NUMBERS = 64, 128, 128, 2  # 5.9 s
 CAPTIONS = (128, 16)  # tokens; shorter ones are filled up with zeros
-TURNS = {"small": 7, "full": 3}
+TURNS = {"small": 7, "wide": 5, "full": 3}
+BATCH = {"small": 4, "wide": 1, "full": 1}
 STEPS, WHOLE_STEPS = 5, 100
 # Guidance at some times alone, see experiments/guidance.
 SCHEDULES = {"every 4": {"every": 4}, "0.1 to 0.9, every 4": {"interval": (0.1, 0.9), "every": 4}}
@@ -163,7 +167,7 @@ def against_stable_audio_tools(size: str, precision: str, compiled: bool, captio
 
     Ours goes through so many tokens of a short `caption` as it does in training, theirs always through all.
     """
-    batch = {"small": 4, "full": 1}[size] if DEVICE.type == "cpu" else 16
+    batch = BATCH[size] if DEVICE.type == "cpu" else 16
     ours, theirs = make(size)
     z, t, conditioning = inputs(size, batch, caption)
     merged = conditioning.merge_zero_tokens(TOKENS_AT_ONCE)
@@ -290,6 +294,28 @@ def scheduled_sampling(size: str) -> None:
         row(f"{size}, bf16: {WHOLE_STEPS} steps of 5.9 s, guided {name}", seconds, name, loop)
 
 
+def profile_step(size: str) -> None:
+    """The share of each of PyTorch's operators in our training step in bf16."""
+    ours, _ = make(size)
+    z, t, conditioning = inputs(size, BATCH[size])
+    optimizer = torch.optim.AdamW(ours.parameters(), lr=0.0, fused=True)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with torch.autocast(DEVICE.type, torch.bfloat16):
+            found = ours(z, t, conditioning).value.float()
+        (found - z).square().mean().backward()
+        optimizer.step()
+
+    step()
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        for _ in range(3):
+            step()
+    spent = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
+    for name, microseconds in sorted(spent.items(), key=lambda item: -item[1])[:16]:
+        print(f"| {size}, bf16: {name} | {100 * microseconds / sum(spent.values()):.1f} % |")
+
+
 def _bare(backbone: Saga) -> Saga:
     """The backbone as one that is conditioned on nothing but z_lr, since the rest is made by hand here."""
     backbone.cross_attention_dim = backbone.global_dim = None
@@ -302,6 +328,9 @@ if __name__ == "__main__":
     print("| | ours | theirs | ratio |" + (" utilisation |" if DEVICE.type == "cuda" else ""))
     print("|---|---|---|---|" + ("---|" if DEVICE.type == "cuda" else ""))
     for chosen in [word for word in sys.argv[1:] if word in SIZES] or ["small"]:
+        if "--profile" in sys.argv:
+            profile_step(chosen)
+            continue
         if "--schedules" in sys.argv:
             scheduled_sampling(chosen)
             continue
