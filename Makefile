@@ -11,7 +11,7 @@ else
 DATA := data=synthetic
 endif
 
-.PHONY: install demo test check docs wheel
+.PHONY: install demo test check docs wheel test-wheel
 
 install: $(INSTALLED)
 
@@ -52,3 +52,9 @@ docs: $(INSTALLED)
 
 wheel: $(INSTALLED)
 	$(RUN) -m hatchling build -d dist
+
+# Every command of README and docs, by what the wheel installs.
+test-wheel: wheel
+	$(PYTHON) -m venv --clear outputs/of-wheel
+	outputs/of-wheel/bin/python -m pip install -q -c constraints.txt "$$(ls -t dist/*.whl | head -n 1)[all]"
+	SAGA_SR_TESTED_PYTHON=$(CURDIR)/outputs/of-wheel/bin/python $(RUN) -m pytest tests/test_commands_of_pages.py

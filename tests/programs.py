@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ENDS_WITHIN_S = 300
 ENDS_AFTER_ABORT_S = 10
 NOWHERE = Path(os.devnull)
+# The Python of an environment that saga-sr is installed in, to run programs of that instead of the checkout's.
+OF_INSTALLED = os.environ.get("SAGA_SR_TESTED_PYTHON")
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
@@ -106,9 +108,12 @@ def changed(arguments: Sequence[str], *changes: str) -> list[str]:
 
 def program(*arguments: str, cwd: Path = ROOT, fresh: bool = False) -> subprocess.CompletedProcess[str]:
     """Run a program to its end."""
-    if fresh:
+    if fresh or OF_INSTALLED:
+        variables = environment()
+        if OF_INSTALLED:
+            variables["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")
         return subprocess.run(
-            [sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=environment(),
+            [OF_INSTALLED or sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, env=variables,
             timeout=ENDS_WITHIN_S,
         )  # fmt: skip
     with TemporaryDirectory() as folder:

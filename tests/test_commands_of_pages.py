@@ -43,7 +43,7 @@ SMALL = {
     "doctor": ["self_test=false"],
 }
 # Programs of others that pages name, all of them in blocks that are only parsed.
-OTHERS = {"pip", "make", "hf", "torchrun", "ray"}
+OTHERS = {"pip", "make", "hf", "torchrun", "ray", "nox"}
 
 
 class Block(NamedTuple):
@@ -114,11 +114,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_pages_name_only_what_there_is() -> None:
     extras = {*re.findall(r"(?m)^(\w+) = \[", (ROOT / "pyproject.toml").read_text())}
-    targets = re.findall(r"(?m)^(\w+):", (ROOT / "Makefile").read_text())
+    targets = re.findall(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text())
     for page in PAGES:
         text = page.read_text()
         assert {*re.findall(r"saga-sr\[(\w+)\]", text)} <= extras, page
-        assert {*re.findall(r"(?m)^make (\w+)", text)} <= {*targets}, page
+        assert {*re.findall(r"(?m)^make ([\w-]+)", text)} <= {*targets}, page
         for block in blocks(page):
             if block.language == "python":
                 ast.parse(block.code)
