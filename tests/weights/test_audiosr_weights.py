@@ -10,11 +10,13 @@ from torch import Tensor
 from saga_sr.backbones.audiosr_unet import AudioSRUNet
 from saga_sr.conditioning import Conditioning
 from saga_sr.core.errors import WeightsError
+from saga_sr.flow.sampler import Sampler
 from saga_sr.inspection.table import contents_table
 from saga_sr.inspection.weights import open_weights
 from saga_sr.packages.audiosr import convert
 from saga_sr.packages.export import export_package
 from saga_sr.packages.load import load_model
+from saga_sr.training.distillation import Distillation
 from saga_sr.weights.audiosr import read_audiosr
 
 DOWN = "model.diffusion_model.input_blocks.2.0.op.weight"
@@ -28,9 +30,26 @@ def test_each_stage_is_what_the_official_classes_made_of_the_same_weights(tmp_pa
     assert max(errors.values()) < 1e-4, errors
 
 
-def test_half_the_precision_is_half_the_size_and_the_codecs_too(tmp_path: Path) -> None:
-    checkpoint = write_checkpoint(tmp_path / "pytorch_model.bin")
-    package = export_package(checkpoint, tmp_path / "package", dtype="float16")
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A checkpoint and the package of it in float16."""
+    folder = tmp_path_factory.mktemp("audiosr")
+    checkpoint = write_checkpoint(folder / "pytorch_model.bin")
+    return checkpoint, export_package(checkpoint, folder / "package", dtype="float16")
+
+
+def test_it_teaches_a_student_of_few_steps(exported: tuple[Path, Path]) -> None:
+    """As a flow, by steps without the noise that its own sampler draws."""
+    teacher, student = load_model(exported[1]), load_model(exported[1])
+    student.sampler = Sampler("euler", 1, distilled=True)
+    audio = 0.1 * torch.randn(1, 1, 30_720, generator=torch.Generator().manual_seed(0))
+    estimate = Distillation(teacher, 2)(student, student.pair(audio, audio, [""]), torch.Generator().manual_seed(0))
+    (estimate.velocity - estimate.target_velocity).square().mean().backward()
+    assert student.backbone.conv_out.weight.grad.any()
+
+
+def test_half_the_precision_is_half_the_size_and_the_codecs_too(exported: tuple[Path, Path]) -> None:
+    checkpoint, package = exported
     size = sum(path.stat().st_size for path in package.rglob("*") if path.is_file())
     tensors = checkpoint_tensors()
     used = sum(4 * tensors[name].numel() for name in read_audiosr(checkpoint).becomes)
