@@ -1,15 +1,19 @@
 """Preparation against a plain loop over files, and training from latents against training from audio.
 
     python benchmarks/preparation.py AUDIO_FOLDER
+    python benchmarks/preparation.py --per-core AUDIO_FOLDER
 
 The plain loop does the same to each clip, with the same functions, one clip and one version at a time, in one process
 that may use all cores: read, resample, low-pass, encode, save. Both are started as programs, and end with files on the
-disk.
+disk. The second command counts the time that cores work, which other work on the machine hardly changes, and what it
+means for large corpora.
 """
 
 from __future__ import annotations
 
 import csv
+import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -32,7 +36,9 @@ from saga_sr.files.reading import AudioReader, inspect_audio
 TURNS = 3
 RATE, LENGTH, VERSIONS = 44_100, 262_144, 2
 STEPS = 60
-PLAIN_LOOP = "--plain-loop"
+PLAIN_LOOP, PER_CORE = "--plain-loop", "--per-core"
+# What is asked for: hours of audio, in days.
+CORPUS_H, DAYS = 100_000, 7
 
 
 def plain_loop(folder: Path, output: Path) -> None:
@@ -89,6 +95,33 @@ def preparation(folder: Path, work: Path) -> None:
     print(f"the first part was there after {first:.1f} s, the last after {last:.1f} s")
 
 
+def per_core(folder: Path, work: Path) -> None:
+    """Time of cores for an hour of audio, from what half of the files take less than all of them."""
+    files = find_audio(folder)
+    spent, hours = [], []
+    for count in (len(files), len(files) // 2):
+        (work / "files.txt").write_text("\n".join(map(str, files[:count])))
+        output = work / str(count)
+        before = os.times()
+        command = ["prepare", f"data.path={work}/files.txt", f"output={output}", f"degradations={VERSIONS}"]
+        subprocess.run([sys.executable, "-m", "saga_sr", *command, "num_workers=1"], check=True, capture_output=True)
+        after = os.times()
+        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
+        hours.append(sum(inspect_audio(path).duration_s for path in files[:count]) / 3600)
+    summary = json.loads((work / f"{len(files)}/prepared.json").read_text())
+    written = summary["bytes"]["train"] / summary["hours"]["train"] / 3600
+    read = sum(path.stat().st_size for path in files) / hours[0] / 3600
+    seconds = (spent[0] - spent[1]) / (hours[0] - hours[1])
+    print(f"{hours[0]:.2f} h of audio in {len(files)} files, {VERSIONS} versions of each clip, codec mdct")
+    print(f"{seconds:.1f} s of a core for an hour of audio: {3600 / seconds:.0f} h of audio in an hour of a core")
+    print(f"reads {read / 1e3:.0f} kB and writes {written / 1e3:.0f} kB for a second of audio")
+    cores = CORPUS_H * seconds / (DAYS * 86_400)
+    rate = CORPUS_H * 3600 / (DAYS * 86_400)
+    traffic = f"{rate * read / 1e6:.0f} MB/s in, {rate * written / 1e6:.0f} MB/s out"
+    stored = CORPUS_H * 3600 * written / 1e12
+    print(f"{CORPUS_H} h in {DAYS} days: {cores:.0f} cores, {traffic}, {stored:.1f} TB of shards")
+
+
 def working(output: Path, started: float) -> tuple[float, float]:
     """Seconds until the first part was there, and the last."""
     times = sorted(path.stat().st_mtime - started for path in (output / "job/done").iterdir())
@@ -128,8 +161,11 @@ if __name__ == "__main__":
     if sys.argv[1] == PLAIN_LOOP:
         plain_loop(*map(Path, sys.argv[2:]))
         sys.exit()
-    source = Path(sys.argv[1]).absolute()
+    source = Path(sys.argv[-1]).absolute()
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
+        if sys.argv[1] == PER_CORE:
+            per_core(source, place)
+            sys.exit()
         preparation(source, place)
         training(source, place / f"prepare-{TURNS - 1}", place)

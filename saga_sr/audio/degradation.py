@@ -11,7 +11,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -202,6 +202,14 @@ class Degradation(Protocol):
 
     def __call__(self, hr: Tensor, generators: Generators) -> Degraded:
         """Degrade `hr` [b, c, time]; CPU `generators` draw, so that a seed means the same on any device."""
+
+
+@runtime_checkable
+class Scheduled(Degradation, Protocol):
+    """One that changes as training goes on."""
+
+    def at(self, item: int) -> Degradation:
+        """What it is for item `item` of training."""
 
 
 class LowPassDegradation:

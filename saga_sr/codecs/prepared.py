@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,18 +48,48 @@ class LatentStatistics:
         }
         return cls(tensors["mean"], tensors["deviation"], tensors["fingerprint"], conditions)
 
+    @classmethod
+    def mixed(cls, found: Sequence[LatentStatistics], weights: Sequence[float]) -> LatentStatistics:
+        """Those of a training that takes its examples from several data sets, with these `weights`.
+
+        What conditions know is averaged.
+
+        Raises:
+            DataError: their latents are of different codecs.
+        """
+        first = found[0]
+        if any(not is_alike(each.fingerprint, first.fingerprint) for each in found):
+            raise DataError("The parts of data.mix were made by different codecs; prepare them with one.")
+        shares = torch.tensor(weights, dtype=first.mean.dtype) / sum(weights)
+        mean = _averaged([each.mean for each in found], shares)
+        square = _averaged([each.deviation**2 + each.mean**2 for each in found], shares)
+        conditions = {
+            name: _averaged([each.conditions[name] for each in found], shares)
+            for name in first.conditions
+            if all(name in each.conditions for each in found)
+        }
+        return cls(mean, (square - mean**2).sqrt(), first.fingerprint, conditions)
+
     def check(self, codec: Codec, where: str) -> None:
         """See whether `codec` is the one whose latents these are of.
 
         Raises:
             DataError: it is another, or has other weights or settings.
         """
-        made = fingerprint(codec)
-        if made.shape != self.fingerprint.shape or (made - self.fingerprint).norm() > 0.01 * self.fingerprint.norm():
+        if not is_alike(fingerprint(codec), self.fingerprint):
             raise DataError(
                 f"The latents in {where} were made by another codec than this {type(codec).__name__}, or with other "
                 "settings or weights; choose the one that its README.md names, or prepare them anew."
             )
+
+
+def _averaged(tensors: Sequence[Tensor], shares: Tensor) -> Tensor:
+    return (torch.stack(list(tensors), dim=-1) * shares).sum(dim=-1)
+
+
+def is_alike(one: Tensor, other: Tensor) -> bool:
+    """Whether two fingerprints are of one codec."""
+    return one.shape == other.shape and bool((one - other).norm() <= 0.01 * other.norm())
 
 
 @torch.no_grad()

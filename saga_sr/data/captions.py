@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from saga_sr.core.errors import DataError
+from saga_sr.core.storage import below, reaching, to_path
 
 logger = logging.getLogger(__name__)
 
 CAPTIONS_FILE = "captions.jsonl"
 PATH_COLUMNS = ("path", "file", "audio")
 CAPTION_COLUMNS = ("caption", "text", "transcript")
+LICENCE_COLUMNS = ("licence", "license")
 TABLES = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -31,8 +33,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Entry:
     """The caption of a stretch of a recording; `path` is relative to the folder or absolute.
 
-    `weight` and `edge_hz` are the recording's, in a table that is a manifest: how often crops are drawn from it, for
-    its length, and where its content ends, which is infinite where that is not told.
+    `weight`, `edge_hz` and `licence` are the recording's, in a table that is a manifest: how often crops are drawn from
+    it, for its length; where its content ends, which is infinite where that is not told; and what it may be used for.
     """
 
     path: str
@@ -41,6 +43,7 @@ class Entry:
     end_s: float = math.inf
     weight: float = 1.0
     edge_hz: float = math.inf
+    licence: str = ""
 
     def covers(self, time_s: float) -> bool:
         """Whether the stretch holds that moment."""
@@ -65,6 +68,21 @@ class Captions:
         """The caption of the recording at that moment, in seconds from its begin; "" where there is none."""
         return next((entry.caption for entry in self._entries.get(path, ()) if entry.covers(time_s)), "")
 
+    def within(self, path: Path, start_s: float, end_s: float) -> list[tuple[float, str]]:
+        """The captions of a stretch of the recording, in order, and from which second of the stretch on each holds."""
+        edges = {time for entry in self._entries.get(path, ()) for time in (entry.start_s, entry.end_s)}
+        said: list[tuple[float, str]] = []
+        for time_s in sorted({start_s, *(time for time in edges if start_s < time < end_s)}):
+            caption = self.at(path, time_s)
+            if not said or said[-1][1] != caption:
+                said.append((time_s - start_s, caption))
+        return said
+
+
+def said_at(said: Sequence[Sequence[Any]], time_s: float) -> str:
+    """What `Captions.within` tells of a moment, in seconds from the begin of its stretch."""
+    return str([caption for begin_s, caption in said if begin_s <= time_s][-1])
+
 
 def read_captions(
     folders: Sequence[Path],
@@ -87,12 +105,13 @@ def read_captions(
     Raises:
         DataError: `named` is missing, or some of the captions cannot be read.
     """
-    if named is not None and not Path(named).is_file():
+    own = None if named is None else to_path(named)
+    if own is not None and not own.is_file():
         raise DataError(f"There is no file {named} with captions; check data.captions.")
     recordings = list(files)
     # The same recording may be named by way of a link.
     found: dict[Path, list[Entry]] = {path.resolve(): [] for path in recordings}
-    tables = {Path(named): read_table(Path(named))} if named is not None else {}
+    tables = {own: read_table(own)} if own is not None else {}
     tables = tables | {path: list(entries) for path, entries in (manifests or {}).items() if path not in tables}
     for table, entries in tables.items():
         _add(table, entries, folders, found)
@@ -107,7 +126,7 @@ def _add(table: Path, entries: Sequence[Entry], folders: Sequence[Path], found: 
     """Append the captions of `table` to those of the recordings in `found`."""
     placed, lost = [], []
     for entry in entries:
-        places = [(folder / entry.path).resolve() for folder in folders]
+        places = [below(folder, entry.path).resolve() for folder in folders]
         place = next((place for place in places if place in found), None)
         if place is None:
             lost.append(entry.path)
@@ -213,7 +232,8 @@ def _entry(fields: Mapping[str, Any], where: str, captioned: bool) -> Entry:
     edge_hz = _number(fields, "edge_hz", math.inf, where, "above 0")
     if not edge_hz > 0:
         raise DataError(f"{where} has edge_hz={edge_hz:g}; give where the recording's content ends or leave it out.")
-    return Entry(path.strip(), _collapsed(caption or ""), start_s, end_s, weight, edge_hz)
+    licence = next((str(fields[name]) for name in LICENCE_COLUMNS if fields.get(name)), "")
+    return Entry(path.strip(), _collapsed(caption or ""), start_s, end_s, weight, edge_hz, _collapsed(licence))
 
 
 def _number(fields: Mapping[str, Any], name: str, default: float, where: str, kind: str) -> float:
@@ -238,9 +258,10 @@ def _collapsed(text: str) -> str:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes().removeprefix(BYTE_ORDER_MARK)
+        with reaching(path):
+            return path.read_bytes().removeprefix(BYTE_ORDER_MARK)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); check its permissions.") from error
 
 
 def _decoded(data: bytes, where: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from saga_sr.audio.degradation import Degradation
+from saga_sr.audio.degradation import Degradation, Scheduled
 from saga_sr.core.random_numbers import seeded
 
 
@@ -26,5 +26,9 @@ class DegradedCrops(Dataset[dict[str, Any]]):
         item = self.crops[index]
         if "hr" not in item or "lr" in item:
             return item
-        degraded = self.degradation(item["hr"][None], seeded([self.first_seed + item["index"]]))
+        # A schedule is one of training's items, which are those that come by here.
+        degradation = (
+            self.degradation.at(item["index"]) if isinstance(self.degradation, Scheduled) else self.degradation
+        )
+        degraded = degradation(item["hr"][None], seeded([self.first_seed + item["index"]]))
         return item | {"lr": degraded.lr[0], "cutoff_hz": degraded.cutoff_hz[0]}

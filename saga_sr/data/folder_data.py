@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from saga_sr.data.audio_data import ENDLESS, AudioData
 from saga_sr.data.augmentation import Augmentation
 from saga_sr.data.captions import Captions
 from saga_sr.data.folder import AudioFolder
+from saga_sr.data.mixture import corpora
 from saga_sr.data.recordings import Recordings, find_recordings
 from saga_sr.data.split import Split, split_recordings
 from saga_sr.files.reading import AudioInfo
@@ -26,6 +27,7 @@ class FolderData(AudioData):
 
     Args:
         path: what is trained on, see `find_recordings`. Weights decide how often crops are drawn from a source.
+        mix: the same by names, see `corpora`, in the place of `path`.
         validation_fraction: share of the files held out; at least one file.
         validation_path: what is held out instead, in the same forms; none of it is trained on.
         captions: a file with captions of the recordings, which wins over those beside them (see `read_captions`).
@@ -37,6 +39,7 @@ class FolderData(AudioData):
         self,
         path: Any,
         validation_fraction: float,
+        mix: Mapping[str, Any] | None = None,
         validation_path: Any = None,
         captions: str | None = None,
         augmentation: Augmentation | None = None,
@@ -45,7 +48,9 @@ class FolderData(AudioData):
         super().__init__(**settings)
         if not 0 < validation_fraction < 1:
             raise ConfigError(f"data.validation_fraction={validation_fraction} must lie between 0 and 1.")
-        self.path = path
+        if path and mix:
+            raise ConfigError("data.path and data.mix both name recordings; give one of them.")
+        self.path = corpora(mix) if mix else path
         self.validation_fraction = validation_fraction
         self.validation_path = validation_path
         self.captions_file = captions

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from saga_sr.core.errors import ConfigError, DataError
+from saga_sr.core.storage import below, to_path
 from saga_sr.data.captions import Captions, Entry, read_captions, read_table
 from saga_sr.files.finding import SUFFIXES, find_audio
 from saga_sr.files.reading import AudioInfo
@@ -32,7 +34,7 @@ class Source:
     rows: tuple[Entry, ...] = ()
     weight: float | None = None
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """What relative paths count from."""
         return self.path.parent if self.path.is_file() else self.path
@@ -45,7 +47,7 @@ class Source:
         """
         told: dict[Path, float] = {}
         for row in self.rows:
-            place, value = (self.folder / row.path).resolve(), getattr(row, column)
+            place, value = below(self.folder, row.path).resolve(), getattr(row, column)
             if told.setdefault(place, value) != value:
                 raise DataError(
                     f"{self.path} gives {row.path} {column}={told[place]:g} and {column}={value:g}; give it one."
@@ -114,6 +116,16 @@ class Recordings:
         edges = np.array([told.get(info.path.resolve(), math.inf) for info in infos])
         return edges if np.isfinite(edges).any() else None
 
+    def licences(self, infos: Sequence[AudioInfo]) -> list[str]:
+        """What the tables say that each of `infos` may be used for; "" where they say nothing."""
+        told = {
+            below(source.folder, row.path).resolve(): row.licence
+            for source in self.sources
+            for row in source.rows
+            if row.licence
+        }
+        return [told.get(info.path.resolve(), "") for info in infos]
+
     def captions(self, files: Iterable[Path], named: str | Path | None = None) -> Captions:
         """What is known to be said in `files`, see `read_captions`."""
         manifests = {source.path: source.rows for source in self.sources if source.rows}
@@ -125,8 +137,9 @@ def find_recordings(named: Any) -> Recordings:
 
     Args:
         named: the path of a folder (searched recursively), of a manifest (a .txt with a path on each line, or a CSV,
-            TSV or JSONL table with a column path, and possibly caption, weight and edge_hz), or of an audio file;
-            several in a list; or several in a mapping, each with the weight of its source.
+            TSV or JSONL table with a column path, and possibly caption, weight, edge_hz, licence), or of an audio file;
+            several in a list; or several in a mapping, each with the weight of its source. All of these, and the paths
+            in manifests, may be addresses of object storage.
 
     Raises:
         AudioError: a folder is missing or holds no audio.
@@ -144,7 +157,7 @@ def find_recordings(named: Any) -> Recordings:
             f"data.path={named} names no recordings; give a folder, a manifest, a list of them, or a mapping of each "
             "to its weight."
         )
-    return Recordings(tuple(_source(Path(path).expanduser(), weight) for path, weight in weights.items()))
+    return Recordings(tuple(_source(to_path(path), weight) for path, weight in weights.items()))
 
 
 def _weight(path: str, weight: Any) -> float | None:
@@ -167,4 +180,4 @@ def _source(path: Path, weight: float | None) -> Source:
         named = [row.path for row in rows]
     if not named:
         raise DataError(f"The manifest {path} names no files; write a path on each line.")
-    return Source(path, tuple(path.parent / name for name in dict.fromkeys(named)), rows, weight)
+    return Source(path, tuple(below(path.parent, name) for name in dict.fromkeys(named)), rows, weight)

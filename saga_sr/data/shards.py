@@ -1,4 +1,4 @@
-"""Shards of latents, read in a shuffled order that depends on nothing but a seed."""
+"""Shards of latents, of which any item is read by its number."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import io
 import json
 import logging
 import warnings
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from litdata import StreamingDataset
 from litdata.streaming.downloader import get_downloader
+from litdata.streaming.resolver import Dir
 
+import saga_sr.data.fsspec_downloader  # noqa: F401 - registers itself
 from saga_sr.core.errors import DataError
+from saga_sr.core.storage import is_address, to_path
 from saga_sr.data.checksum import checksum
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ warnings.filterwarnings("ignore", "The given buffer is not writable")
 # The layout of a prepared folder: shards of each side of the split, and what is known of the whole.
 TRAIN, VALIDATION = "train", "validation"
 SUMMARY, STATISTICS = "prepared.json", "statistics.safetensors"
+# What items hold; another number, something else.
+LAYOUT = 2
 TRIES = 64
 
 
@@ -45,19 +48,19 @@ class Shards:
         self.place = place
         chunks = json.loads(fetch(place, "index.json"))["chunks"]
         # One item at a time is decoded, since they are asked for in any order.
-        self.stream = StreamingDataset(place, cache_dir=cache, batch_decode=0)
+        self.stream = StreamingDataset(_where(place), cache_dir=cache, batch_decode=0)
         self.names = [str(chunk["filename"]) for chunk in chunks]
         self.lengths = np.array([chunk["chunk_size"] for chunk in chunks])
         self.first = np.concatenate([[0], np.cumsum(self.lengths)])
         self.lost: dict[str, str] = {}
         # Shared by the processes that load: how many items were replaced.
         self.replaced = torch.zeros((), dtype=torch.int64).share_memory_()
-        if "://" not in place:
+        if not is_address(place):
             self._look(chunks)
 
     def _look(self, chunks: list[dict[str, Any]]) -> None:
         for chunk in chunks:
-            path = Path(self.place) / chunk["filename"]
+            path = to_path(self.place) / chunk["filename"]
             size = path.stat().st_size if path.is_file() else None
             if size != chunk["chunk_bytes"]:
                 self._lose(chunk["filename"], "it is missing" if size is None else f"it has {size} bytes")
@@ -105,23 +108,8 @@ class Shards:
             return None
         return item
 
-    def shuffled(self, epoch: int, seed: int, window: int) -> np.ndarray:
-        """The order of all items in an epoch: shards in random order, each spread over `window` of them.
-
-        So a reader needs about `window` shards at a time, and one new one for each that it is done with.
-        """
-        return _shuffled(tuple(self.lengths.tolist()), epoch, seed, window)
-
 
 DAMAGED = "its checksums are wrong"
-
-
-@lru_cache(maxsize=2)
-def _shuffled(lengths: tuple[int, ...], epoch: int, seed: int, window: int) -> np.ndarray:
-    rng = np.random.default_rng([seed, epoch])
-    places = rng.permutation(len(lengths))
-    keys = np.repeat(places, lengths) + window * rng.random(sum(lengths))
-    return np.argsort(keys, kind="stable")
 
 
 def fetch(path: str, name: str) -> bytes:
@@ -131,9 +119,9 @@ def fetch(path: str, name: str) -> bytes:
         DataError: it is not there.
     """
     mend = "give the output of saga-sr prepare once it is finished (data.path=...)"
-    if "://" not in path:
+    if not is_address(path):
         try:
-            return (Path(path) / name).read_bytes()
+            return (to_path(path) / name).read_bytes()
         except OSError as error:
             raise DataError(f"{path} has no {name} ({error.strerror}); {mend}.") from error
     content = io.BytesIO()
@@ -144,3 +132,8 @@ def fetch(path: str, name: str) -> bytes:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise DataError(f"{path}/{name} cannot be read ({reason}); {mend}.") from error
     return content.getvalue()
+
+
+def _where(place: str) -> Dir:
+    """A folder or an address, as litdata's reader takes it."""
+    return Dir(url=place) if is_address(place) else Dir(path=str(to_path(place).absolute()))

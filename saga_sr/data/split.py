@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,12 +79,23 @@ def inspect_files(files: Iterable[Path]) -> tuple[list[AudioInfo], dict[Path, st
     """What the headers of `files` say, and the reasons of those that cannot be read, which are named."""
     readable: list[AudioInfo] = []
     unreadable: dict[Path, str] = {}
-    for path in files:
-        try:
-            readable.append(inspect_audio(path))
-        except AudioError as error:
-            unreadable[path] = str(error)
+    paths = list(files)
+    # Most of the time goes by until disks, or object storage, answer.
+    with ThreadPoolExecutor() as threads:
+        for path, found in zip(paths, threads.map(_inspected, paths), strict=True):
+            if isinstance(found, AudioInfo):
+                readable.append(found)
+            else:
+                unreadable[path] = found
     if unreadable:
         total = len(unreadable) + len(readable)
         logger.warning("%d of %d files are left out: %s", len(unreadable), total, " ".join(unreadable.values()))
     return readable, unreadable
+
+
+def _inspected(path: Path) -> AudioInfo | str:
+    """What the header says, or why it cannot be read."""
+    try:
+        return inspect_audio(path)
+    except AudioError as error:
+        return str(error)

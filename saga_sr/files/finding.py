@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from saga_sr.core.errors import AudioError, DataError
+from saga_sr.core.storage import is_address, names_below, to_path
 
 # What is taken for a recording in a folder. Named by itself, a file may have any suffix.
 RECORDINGS = (
@@ -85,13 +86,22 @@ def find_audio(folder: str | Path) -> list[Path]:
     Raises:
         AudioError: the folder is missing or holds none.
     """
-    root = Path(folder)
-    if not root.is_dir():
+    root = to_path(folder)
+    if not is_address(root) and not root.is_dir():
         raise AudioError(f"There is no folder {root}; give one that holds audio files.")
-    found = look_into(root).files
+    found = _found_elsewhere(root) if is_address(root) else look_into(root).files
     if not found:
         raise AudioError(f"{root} holds no audio files; give a folder with recordings or films.")
     return found
+
+
+def _found_elsewhere(root: Path) -> list[Path]:
+    try:
+        names = names_below(root)
+    except OSError as error:
+        raise AudioError(f"{root} cannot be read ({error.strerror or error}); check its address.") from error
+    shown = [name for name in names if is_audio(name) and not any(part.startswith(".") for part in name.split("/"))]
+    return [root / name for name in sorted(shown, key=lambda name: name.split("/"))]
 
 
 def by_stem(folder: str | Path) -> dict[Path, Path]:

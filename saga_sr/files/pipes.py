@@ -1,4 +1,4 @@
-"""What comes through named pipes: it is read once, into a file of its own, since recordings are gone through twice."""
+"""What comes through named pipes or from object storage, in a file: recordings are gone through twice."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from saga_sr.core.errors import AudioError
+from saga_sr.core.storage import is_address, reaching
+
+BLOCK = 1 << 22
 
 
 @contextmanager
 def as_file(path: Path) -> Iterator[Path]:
-    """`path` itself; or, if it is a pipe (of `mkfifo`, or `<(...)` of a shell), a file with what comes through it.
+    """`path` itself; or, if it is a pipe (of `mkfifo`, or `<(...)` of a shell) or an address, a copy of what is there.
 
     Raises:
         AudioError: nothing comes, or there is no room for it; and errors within name the pipe, and not the file.
     """
-    if not path.is_fifo():
+    if not is_address(path) and not path.is_fifo():
         yield path
         return
     with TemporaryDirectory(prefix="saga-sr-") as folder:
@@ -32,11 +35,10 @@ def as_file(path: Path) -> Iterator[Path]:
 
 def _receive(pipe: Path, file: Path) -> None:
     try:
-        with pipe.open("rb") as source, file.open("wb") as target:
-            shutil.copyfileobj(source, target)
+        with reaching(pipe), pipe.open("rb") as source, file.open("wb") as target:
+            shutil.copyfileobj(source, target, BLOCK)
     except OSError as error:
-        raise AudioError(
-            f"The pipe {pipe} cannot be read into {file.parent} ({error.strerror}); write what comes to a file."
-        ) from error
-    if not file.stat().st_size:
+        kind, reason = ("" if is_address(pipe) else "The pipe "), error.strerror or error
+        raise AudioError(f"{kind}{pipe} cannot be read into {file.parent} ({reason}); copy it to a file.") from error
+    if not is_address(pipe) and not file.stat().st_size:
         raise AudioError(f"Nothing came through the pipe {pipe}; see to the command that writes to it.")

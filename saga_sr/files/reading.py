@@ -16,6 +16,7 @@ from torch import Tensor
 
 from saga_sr.audio.not_finite import NotFinite
 from saga_sr.core.errors import AudioError
+from saga_sr.core.storage import is_address, reaching, to_path
 from saga_sr.files.damage import Damage
 from saga_sr.files.pipes import as_file
 from saga_sr.files.sndfile_reader import open_by_libsndfile
@@ -77,7 +78,8 @@ class AudioReader:
     """An open audio file that gives any stretch of itself.
 
     What kind of file it is follows from its content. What cannot be decoded is silent, so that all else is where it
-    belongs. What comes through a pipe is read once.
+    belongs. What comes through a pipe is read once; in object storage, libsndfile's kinds are read stretch by stretch,
+    and others are copied.
 
     Args:
         flawless: whether a stretch that is damaged, or holds NaN or infinity, is refused.
@@ -85,7 +87,7 @@ class AudioReader:
         strict: whether files that are damaged or break off are refused.
 
     Attributes:
-        file: where its bytes are: at `path`, or in a copy of what came through a pipe, as long as the reader is open.
+        file: where its bytes are: at `path`, or in a copy of what came from elsewhere, as long as the reader is open.
 
     Raises:
         AudioError: the file is missing, empty, not audio, or holds no samples or no such stream; or it is damaged, and
@@ -95,16 +97,21 @@ class AudioReader:
     def __init__(
         self, path: str | Path, flawless: bool = True, *, stream: int | None = None, strict: bool = False
     ) -> None:
-        self.path, self.flawless = Path(path), flawless
+        self.path, self.flawless = to_path(path), flawless
         self._stream, self._strict = stream, strict
         with ExitStack() as stack:
-            self.file = stack.enter_context(as_file(self.path))
+            self._stack, self.file = stack, self.path
+            if not is_address(self.path):
+                self._bring_here()
             _check_exists(self.file)
             self._source = self._opened()
             stack.callback(lambda: self._source.close())
             self.info = self._checked_info()
             self._refuse_damage()
             self._stack = stack.pop_all()
+
+    def _bring_here(self) -> None:
+        self.file = self._stack.enter_context(as_file(self.path))
 
     def _opened(self) -> Source:
         source = open_by_libsndfile(self.file)
@@ -119,6 +126,8 @@ class AudioReader:
         # Most files need no PyAV, which takes a while to import.
         from saga_sr.files.ffmpeg_reader import FfmpegSource
 
+        if is_address(self.file):
+            self._bring_here()
         return FfmpegSource(self.file, self._stream)
 
     def _checked_info(self) -> AudioInfo:
@@ -203,11 +212,17 @@ def read_audio(path: str | Path, start: int = 0, frames: int | None = None) -> t
 
 
 def _check_exists(path: Path) -> None:
-    if path.is_dir():
+    try:
+        with reaching(path):
+            is_folder, is_file = path.is_dir(), path.is_file()
+            size = path.stat().st_size if is_file else 0
+    except OSError as error:
+        raise AudioError(f"{path} cannot be read ({error.strerror or error}); check its permissions.") from error
+    if is_folder:
         raise AudioError(f"{path} is a folder, where an audio file is needed; name the file.")
-    if not path.is_file():
+    if not is_file:
         raise AudioError(f"There is no file {path}; check the name.")
-    if path.stat().st_size == 0:
+    if size == 0:
         raise AudioError(f"{path} is empty; record or export it again.")
 
 

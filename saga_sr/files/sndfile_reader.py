@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
+from saga_sr.core.storage import is_address, open_to_read
 from saga_sr.files.damage import Damage
 from saga_sr.files.short_vorbis import is_short_vorbis
 
@@ -65,13 +67,22 @@ def open_by_libsndfile(path: Path) -> SndfileSource | None:
     Those are compressed files but FLAC and the shortest of Vorbis, and FLAC whose last sample is not where the header
     tells.
     """
-    with path.open("rb") as raw:
-        is_short = is_short_vorbis(raw)
-        raw.seek(0)
-        if not is_short and not BEGINNINGS.match(raw.read(12)):
-            return None
+    raw = open_to_read(path)
+    source = _opened(path, raw)
+    # What is elsewhere goes on to be read through it.
+    if source is None or not is_address(path):
+        raw.close()
+    return source
+
+
+def _opened(path: Path, raw: BinaryIO) -> SndfileSource | None:
+    is_short = is_short_vorbis(raw)
+    raw.seek(0)
+    if not is_short and not BEGINNINGS.match(raw.read(12)):
+        return None
+    raw.seek(0)
     try:
-        file = soundfile.SoundFile(os.fsencode(path))
+        file = soundfile.SoundFile(raw if is_address(path) else os.fsencode(path))
     except (soundfile.SoundFileError, TypeError, OSError):
         return None
     is_exact = EXACT.match(file.subtype) or (is_short and file.channels <= 2)  # Vorbis has an order of its own for more

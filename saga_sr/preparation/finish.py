@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from hydra.utils import get_class, instantiate
-from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 from saga_sr.codecs.prepared import LatentStatistics
 from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.conditioning.condition import summarise_clips
 from saga_sr.core.errors import DataError
-from saga_sr.core.utf8_path import utf8_path
+from saga_sr.core.storage import names_in, reaching, write_whole
 from saga_sr.core.version import __version__
-from saga_sr.data.shards import STATISTICS, SUMMARY, TRAIN, VALIDATION
-from saga_sr.preparation.part import MEASURED, done_file
-from saga_sr.preparation.plan import Plan, write_file
-
-CARD = "README.md"
+from saga_sr.data.shards import LAYOUT, STATISTICS, SUMMARY, TRAIN, VALIDATION
+from saga_sr.preparation.card import CARD, card
+from saga_sr.preparation.part import MEASURED, NOTE, done_file
+from saga_sr.preparation.plan import Plan, writing
 
 
 @dataclass
@@ -35,11 +33,23 @@ class Side:
     clips: int
     hours: float
     files: set[str]
+    sums: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """That of the list of the shards' own, as `sha256sum *.bin | sha256sum` gives it."""
+        return hashlib.sha256(self.sums.encode()).hexdigest()
 
 
 def missing_parts(output: Path, plan: Plan) -> list[str]:
-    """The parts that are not there yet."""
-    return [part for part in plan.parts if not done_file(output, part).exists()]
+    """The parts that are not there yet.
+
+    Raises:
+        DataError: the output cannot be looked into.
+    """
+    with writing(output):
+        there = names_in(done_file(output, plan.parts[0]).parent) if plan.parts else set()
+    return [part for part in plan.parts if done_file(output, part).name not in there]
 
 
 def finish(output: Path, plan: Plan) -> dict[str, Any]:
@@ -57,12 +67,13 @@ def finish(output: Path, plan: Plan) -> dict[str, Any]:
     measured: dict[str, list[torch.Tensor]] = {}
     for part in plan.parts:
         side = sides[part.partition("-")[0]]
-        with utf8_path(done_file(output, part)) as readable, safe_open(readable, "pt") as file:
-            note = json.loads(file.metadata()["note"])
-            sums += ChannelSums(note["count"], file.get_tensor("mean"), file.get_tensor("squares"))
-            for name in file.keys():  # noqa: SIM118  # it is no mapping
-                if name.startswith(MEASURED):
-                    measured.setdefault(name.removeprefix(MEASURED), []).append(file.get_tensor(name))
+        with reaching(output):
+            found = load(done_file(output, part).read_bytes())
+        note = json.loads(found[NOTE].numpy().tobytes())
+        sums += ChannelSums(note["count"], found["mean"], found["squares"])
+        for name, tensor in found.items():
+            if name.startswith(MEASURED):
+                measured.setdefault(name.removeprefix(MEASURED), []).append(tensor)
         # A file that is damaged in several places is named by the first.
         skipped = note["skipped"] | skipped
         silent += note["silent"]
@@ -70,62 +81,33 @@ def finish(output: Path, plan: Plan) -> dict[str, Any]:
         side.files.update(note["files"])
         if note["shard"]:
             side.shards.append(note["shard"])
+            side.sums += f"{note['sha256']}  {note['shard']['filename']}\n"
             side.config = note["config"]
             side.clips += note["items"]
             side.hours += note["seconds"] / 3600
     for name, side in sides.items():
         if not side.shards:
             raise DataError(f"None of the clips for {name} has sound that can be read; add recordings.")
-        write_file(output / name / "index.json", json.dumps({"chunks": side.shards, "config": side.config}))
+        write_whole(output / name / "index.json", json.dumps({"chunks": side.shards, "config": side.config}))
     classes: dict[str, Any] = {name: get_class(target) for name, target in plan.settings["conditions"].items()}
     summaries = summarise_clips(classes, {name: torch.cat(found) for name, found in measured.items()})
     statistics = LatentStatistics.of(codec, sums, summaries)
-    write_file(output / STATISTICS, save(statistics.tensors()))
+    write_whole(output / STATISTICS, save(statistics.tensors()))
     summary = {
         "saga_sr": __version__,
+        "layout": LAYOUT,
         "files": {name: len(side.files) for name, side in sides.items()} | {"damaged": len(skipped)},
         "clips": {name: side.clips for name, side in sides.items()} | {"silent": silent, "unreadable": unreadable},
         "hours": {name: round(side.hours, 4) for name, side in sides.items()},
         "shards": {name: len(side.shards) for name, side in sides.items()},
         "bytes": {name: sum(shard["chunk_bytes"] for shard in side.shards) for name, side in sides.items()},
+        "sha256": {name: side.sha256 for name, side in sides.items()},
+        "recordings": plan.recordings,
+        "rates_hz": plan.rates_hz,
+        "licences": plan.licences,
         "skipped": skipped,
         "settings": plan.settings,
     }
-    write_file(output / CARD, card(summary))
-    write_file(output / SUMMARY, json.dumps(summary))
+    write_whole(output / CARD, card(summary))
+    write_whole(output / SUMMARY, json.dumps(summary))
     return summary
-
-
-def card(summary: dict[str, Any]) -> str:
-    """The text that says what the folder holds."""
-    rows = "\n".join(
-        f"| {side} | {summary['files'][side]} | {summary['hours'][side]:.3g} | {summary['clips'][side]} | "
-        f"{summary['shards'][side]} | {summary['bytes'][side] / 1e9:.3g} |"
-        for side in (TRAIN, VALIDATION)
-    )
-    skipped = "\n".join(f"- {reason}" for reason in summary["skipped"].values()) or "None."
-    return f"""# Latents for audio super-resolution
-
-Prepared with saga-sr {summary["saga_sr"]}. Training reads them with `data=latents data.path=THIS_FOLDER` and the codec
-below.
-
-| side | files | hours | clips | shards | GB |
-|---|---|---|---|---|---|
-{rows}
-
-`train/` holds the codec's latents of each clip and of its low-passed versions, with their cutoffs, captions
-and what conditions measured;
-`validation/` holds audio, from other files. Both are litdata shards. `statistics.safetensors` has mean and deviation of
-each latent channel over `train/`. Left out: {summary["clips"]["silent"]} silent clips, and
-{summary["clips"]["unreadable"]} that cannot be read.
-
-## Settings
-
-```yaml
-{yaml.safe_dump(summary["settings"], sort_keys=False).strip()}
-```
-
-## Files that could not be used, or not whole ({len(summary["skipped"])})
-
-{skipped}
-"""

@@ -34,20 +34,22 @@ from saga_sr.audio.resample import resample
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.conditioning.condition import Condition, measure_clips
+from saga_sr.core.content import sha256_of
 from saga_sr.core.errors import AudioError, DataError
 from saga_sr.core.hardware import keep_memory, pick_device
 from saga_sr.core.random_numbers import seeded
+from saga_sr.core.storage import is_address, put_in_place, reaching, write_whole
 from saga_sr.core.utf8_path import as_text
 from saga_sr.data.checksum import checksum
 from saga_sr.data.folder import SILENCE_RMS
 from saga_sr.files.reading import AudioReader
-from saga_sr.preparation.plan import JOB, TRAIN, VALIDATION, Clip, Settings, read_clips, write_file, writing
+from saga_sr.preparation.plan import JOB, TRAIN, VALIDATION, Clip, Settings, read_clips, writing
 
 # Clips in the codec at once: few, since each comes in several low-passed versions; more are no faster.
 TOGETHER = 2
 SEEDS_PER_JOB = 2**32
-# Before the names of conditions, in the note on a part.
-MEASURED = "measured."
+# What is noted on a part: JSON as bytes, and tensors with this before the names of conditions.
+NOTE, MEASURED = "note", "measured."
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Tally:
     skipped: dict[str, str] = field(default_factory=dict)
     shard: dict[str, Any] | None = None
     config: dict[str, Any] | None = None
+    sha256: str = ""
 
     def leave_out(self, path: str, clips: int, error: AudioError) -> None:
         """Count clips of the file at `path` that cannot be read; what is said of a file is the first that was wrong."""
@@ -79,8 +82,9 @@ def prepare_part(part: str, output: Path, settings: Settings, device: str) -> No
     Raises:
         DataError: the disk is full, or latents that the stored type cannot hold.
     """
-    if done_file(output, part).exists():
-        return
+    with writing(output), reaching(output):
+        if done_file(output, part).exists():
+            return
     torch.set_num_threads(1)
     preparer = _preparer(json.dumps([settings.codec, settings.degradation, settings.conditions]), device)
     with writing(output):
@@ -92,8 +96,10 @@ def _prepare(part: str, output: Path, settings: Settings, preparer: Preparer) ->
     measured: dict[str, list[Tensor]] = {}
     training = part.startswith(TRAIN)
     folder = output / (TRAIN if training else VALIDATION)
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{part}-", dir=folder))
+    if not is_address(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    # On the disk of the output, so that it is put in its place by renaming; or on any, to be sent from there.
+    aside = Path(tempfile.mkdtemp(prefix=f".{part}-", dir=None if is_address(folder) else folder))
     try:
         # What it has to say goes nowhere.
         writer = BinaryWriter(str(aside), chunk_size=sys.maxsize, msg_queue=queue.Queue())
@@ -116,10 +122,10 @@ def _prepare(part: str, output: Path, settings: Settings, preparer: Preparer) ->
             _publish(writer, aside, folder / f"{part}.bin", tally)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    tensors = {"mean": sums.mean, "squares": sums.squares}
+    note = json.dumps({"count": sums.count, "items": count, **vars(tally)}).encode()
+    tensors = {"mean": sums.mean, "squares": sums.squares, NOTE: torch.tensor(list(note), dtype=torch.uint8)}
     tensors |= {f"{MEASURED}{name}": torch.cat(found).contiguous() for name, found in measured.items()}
-    note = json.dumps({"count": sums.count, "items": count, **vars(tally)})
-    write_file(done_file(output, part), save(tensors, metadata={"note": note}))
+    write_whole(done_file(output, part), save(tensors))
 
 
 def _publish(writer: BinaryWriter, aside: Path, target: Path, tally: Tally) -> None:
@@ -127,10 +133,8 @@ def _publish(writer: BinaryWriter, aside: Path, target: Path, tally: Tally) -> N
     (own,) = aside.glob("*.index.json")
     index = json.loads(own.read_text())
     (shard,) = index["chunks"]
-    written = aside / shard["filename"]
-    with written.open("rb") as file:
-        os.fsync(file.fileno())
-    written.replace(target)
+    tally.sha256 = sha256_of(aside / shard["filename"])
+    put_in_place(aside / shard["filename"], target)
     tally.shard, tally.config = shard | {"filename": target.name}, index["config"]
 
 
@@ -255,7 +259,7 @@ def _item(clip: Clip, versions: Versions, i: int, sounding: int, settings: Setti
         "cutoff_hz": cutoff_hz,
         "measured": {name: found[i].contiguous() for name, found in versions.measured.items()},
         "sounding": sounding,
-        "caption": clip.caption,
+        "captions": json.dumps(clip.captions),
         "name": as_text(clip.name),
         "checksum": checksum(stored),
     }
@@ -269,7 +273,7 @@ def _held_out(clip: Clip, audio: Tensor, settings: Settings) -> dict[str, Any]:
     return {
         "audio": content,
         "edge_hz": min(clip.edge_hz, settings.sample_rate / 2),
-        "caption": clip.caption,
+        "captions": json.dumps(clip.captions),
         "name": as_text(clip.name),
         "checksum": checksum(content),
     }

@@ -1,8 +1,8 @@
 """What a preparation has to do, decided once: the files, cut into clips, gathered into parts of one shard each.
 
-The plan is on the disk, in the output's `job/`: one file of clips for each part, so that a worker reads no more than
-its own however large the corpus is, and `plan.json`, which is written last. Everything random about a clip follows from
-its number. So the shards depend neither on the number of workers nor on what was interrupted.
+The plan is in the output's `job/`, on a disk or in object storage: one file of clips for each part, so that a worker
+reads no more than its own however large the corpus is, and `plan.json`, which is written last. Everything random about
+a clip follows from its number. So the shards depend neither on the number of workers nor on what was interrupted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import errno
 import itertools
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import ConfigError, DataError
+from saga_sr.core.storage import reaching, write_whole
 from saga_sr.data.captions import Captions
 from saga_sr.data.recordings import Recordings
 from saga_sr.data.shards import TRAIN, VALIDATION
@@ -74,7 +75,8 @@ class Settings:
 class Clip:
     """A stretch of a recording: `frames` of its samples from `start` on, at its own rate.
 
-    The recording's content ends at `edge_hz`, which is infinite where that is not told.
+    Each of `captions` holds from a second of the clip on; the recording's content ends at `edge_hz`, which is infinite
+    where that is not told.
     """
 
     number: int
@@ -82,7 +84,7 @@ class Clip:
     sample_rate: int
     start: int
     frames: int
-    caption: str
+    captions: list[tuple[float, str]]
     edge_hz: float = math.inf
 
     @property
@@ -102,6 +104,8 @@ class Plan:
         parts: names, those of training first.
         seconds: of audio in all parts.
         held_out: as `files`, of those that were named for validation.
+        recordings: as the user named them.
+        rates_hz, licences: numbers of files of each.
     """
 
     settings: dict[str, Any]
@@ -110,12 +114,15 @@ class Plan:
     parts: list[str]
     seconds: float
     held_out: list[list[Any]] = field(default_factory=list)
+    recordings: str = ""
+    rates_hz: dict[str, int] = field(default_factory=dict)
+    licences: dict[str, int] = field(default_factory=dict)
 
 
 def make_plan(
     recordings: Recordings,
     held_out: Recordings | None,
-    captions: Path | None,
+    captions: str | None,
     settings: Settings,
     output: Path,
     clips_per_part: int,
@@ -149,7 +156,7 @@ def make_plan(
             parts.append(f"{side}-{i:06d}")
             number = together[-1].number + 1
             seconds += sum(clip.frames / clip.sample_rate for clip in together)
-            write_file(part_file(output, parts[-1]), json.dumps([asdict(clip) for clip in together]))
+            write_whole(part_file(output, parts[-1]), json.dumps([asdict(clip) for clip in together]))
     plan = Plan(
         settings=asdict(settings),
         files=states(recordings),
@@ -157,9 +164,17 @@ def make_plan(
         skipped={str(file): reason for file, reason in split.unreadable.items()},
         parts=parts,
         seconds=seconds,
+        recordings=str(every),
+        rates_hz=counted(info.sample_rate for info in (*split.train, *split.validation)),
+        licences=counted(filter(None, every.licences([*split.train, *split.validation]))),
     )
-    write_file(output / JOB / PLAN, json.dumps(asdict(plan)))
+    write_whole(output / JOB / PLAN, json.dumps(asdict(plan)))
     return plan
+
+
+def counted(values: Iterable[Any]) -> dict[str, int]:
+    """How often each value comes, in their order."""
+    return {str(value): count for value, count in sorted(Counter(values).items())}
 
 
 def cut(
@@ -177,22 +192,24 @@ def cut(
         for i in range(max(1, math.ceil(info.frames / length - SHORTEST_REST))):
             start = max(0, min(i * length, info.frames - length))
             frames = min(length, info.frames)
-            caption = captions.at(info.path, (start + frames / 2) / info.sample_rate)
-            yield Clip(number, str(info.path.absolute()), info.sample_rate, start, frames, caption, edge_hz)
+            said = captions.within(info.path, start / info.sample_rate, (start + frames) / info.sample_rate)
+            yield Clip(number, str(info.path.absolute()), info.sample_rate, start, frames, said, edge_hz)
             number += 1
 
 
 def read_plan(output: Path) -> Plan | None:
     """The plan below `output`, or None where there is none yet."""
     try:
-        return Plan(**json.loads((output / JOB / PLAN).read_text()))
+        with reaching(output):
+            return Plan(**json.loads((output / JOB / PLAN).read_text()))
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
 def read_clips(output: Path, part: str) -> list[Clip]:
     """The clips of a part."""
-    return [Clip(**clip) for clip in json.loads(part_file(output, part).read_text())]
+    with reaching(output):
+        return [Clip(**clip) for clip in json.loads(part_file(output, part).read_text())]
 
 
 def check_same(
@@ -257,10 +274,5 @@ def writing(output: Path) -> Iterator[None]:
                 f"The disk of {output} is full; what was finished is kept: free some space and run the same command "
                 "again."
             ) from error
-        raise DataError(f"{output} cannot be written ({error.strerror}); choose another output.") from error
-
-
-def write_file(path: Path, content: str | bytes) -> None:
-    """Write a whole file, in a folder that is made where it is not there yet."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, content)
+        reason = error.strerror or error
+        raise DataError(f"{output} cannot be written ({reason}); choose another output.") from error

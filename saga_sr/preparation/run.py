@@ -1,6 +1,6 @@
 """Encode recordings once, for training to read.
 
-The same command again goes on with what is unfinished.
+The same command again goes on with what is unfinished. The output is a folder, or an address of object storage.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,11 +24,12 @@ from saga_sr.codecs.codec import Codec
 from saga_sr.core.cluster import Cluster, check_count, is_on_cluster
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.core.hardware import pick_device
+from saga_sr.core.storage import names_in, shared
 from saga_sr.data.recordings import find_recordings
 from saga_sr.data.shards import SUMMARY
 from saga_sr.preparation.engine import run_parts, run_parts_on_cluster
 from saga_sr.preparation.finish import finish, missing_parts
-from saga_sr.preparation.part import done_file, prepare_part
+from saga_sr.preparation.part import prepare_part
 from saga_sr.preparation.plan import (
     Plan,
     Settings,
@@ -50,14 +51,14 @@ def run(config: DictConfig) -> None:
     Raises:
         SagaError: settings, audio or a disk that preparation cannot go on with; what is finished is kept.
     """
-    output = Path(config.output).absolute()
+    output = shared(config.output).absolute()
     on_cluster = is_on_cluster(config)
     check_count("num_workers", config.num_workers)
     codec: Codec = instantiate(config.codec)
     settings = read_settings(config, codec)
     plan = the_plan(config, settings, output, clips_per_part(codec, settings))
     missing = missing_parts(output, plan)
-    if not missing and (output / SUMMARY).exists():
+    if not missing and SUMMARY in names_in(output):
         logger.info("%s is finished already.", output)
         return
     if missing:
@@ -116,11 +117,10 @@ def the_plan(config: DictConfig, settings: Settings, output: Path, clips: int) -
     """The plan that is there, if it is for the same job, or a new one."""
     recordings = find_recordings(config.data.path)
     held_out = find_recordings(config.data.validation_path) if config.data.validation_path else None
-    plan = read_plan(output)
-    if plan is None:
-        captions = Path(config.data.captions) if config.data.captions else None
-        with writing(output):
-            return make_plan(recordings, held_out, captions, settings, output, clips)
+    with writing(output):
+        plan = read_plan(output)
+        if plan is None:
+            return make_plan(recordings, held_out, config.data.captions, settings, output, clips)
     check_same(plan, settings, recordings, held_out, output)
     return plan
 
@@ -151,7 +151,8 @@ def progress(output: Path, plan: Plan) -> Iterator[None]:
         last = False
         while not last:
             last = ended.wait(POLL)
-            waiting = [part for part in waiting if not done_file(output, part).exists()]
+            with suppress(DataError):  # it is only looked at
+                waiting = missing_parts(output, plan)
             done = (len(plan.parts) - len(waiting)) * per_part
             rate = (done - first) / max((time.monotonic() - begin) / 60, 1e-9)
             bar.set_postfix_str(f"{rate:.2f} h of audio/min", refresh=False)

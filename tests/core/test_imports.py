@@ -61,7 +61,7 @@ def test_every_extra_that_is_named_is_declared() -> None:
     declared = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     for module, extra in EXTRAS.items():
         line = declared[declared.index(f"\n{extra} = [") :]
-        assert {"PIL": "pillow"}.get(module, module) in line[: line.index("]")], module
+        assert {"PIL": "pillow", "upath": "universal_pathlib"}.get(module, module) in line[: line.index("]")], module
 
 
 def test_a_model_that_needs_an_extra_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import logging
+import pickle
 import shutil
 import subprocess
 import sys
@@ -8,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 import torch
-from moto.server import ThreadedMotoServer
+from object_storage import object_storage, upload
 from prepared import LENGTH, RATE, prepared
 from programs import ROOT
 from recordings import write_recordings
@@ -20,7 +21,9 @@ from recordings import write_recordings
 from saga_sr.codecs.mdct import MDCT
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.data.latents import LatentData
+from saga_sr.data.mixture import Mixture
 from saga_sr.data.sampler import EpochSampler
+from saga_sr.data.shard_order import ShardOrder
 from saga_sr.data.shards import Shards
 
 
@@ -36,10 +39,10 @@ def own(output: Path, tmp_path: Path) -> Path:
     return shutil.copytree(output, tmp_path / "copy")
 
 
-def data(path: Path | str, **settings: Any) -> LatentData:
-    return LatentData(str(path), **{
-        "shuffle_shards": 2, "sample_rate": RATE, "num_samples": 4096, "channels": 1, "batch_size": 4, "epoch_size": 40,
-        "validation_size": 4, "num_workers": 0, "seed": 3, **settings,
+def data(path: Path | str | None, **settings: Any) -> LatentData:
+    return LatentData(path and str(path), **{
+        "shuffle_shards": 2, "groups": 4, "sample_rate": RATE, "num_samples": 4096, "channels": 1, "batch_size": 4,
+        "epoch_size": 40, "validation_size": 4, "num_workers": 0, "seed": 3, **settings,
     })  # fmt: skip
 
 
@@ -74,8 +77,27 @@ def test_an_item_is_a_crop_of_one_clip_and_of_one_of_its_low_passed_versions(out
         assert start + 64 <= -(-clip["sounding"] // 64) or start == 0
         found = [item["measured"][side]["rolloff"] for side in ("hr", "lr")]
         assert torch.equal(torch.stack(found), clip["measured"]["rolloff"][[0, version]])
-        assert item["cutoff_hz"] == clip["cutoff_hz"][version] and item["caption"] == clip["caption"]
+        assert item["cutoff_hz"] == clip["cutoff_hz"][version] and [[0, item["caption"]]] == json.loads(
+            clip["captions"]
+        )
     assert versions == {1, 2}
+
+
+def test_the_caption_is_that_of_the_crop(tmp_path: Path) -> None:
+    folder = write_recordings(tmp_path / "recordings", 6, 2 * LENGTH / RATE)
+    half = LENGTH / RATE / 2
+    rows = [(str(path), f"{i} of {path.stem}", i * half) for path in folder.rglob("song*") for i in range(8)]
+    lines = [dict(path=path, caption=said, start_s=begin, end_s=begin + half) for path, said, begin in rows]
+    (folder / "captions.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    made, heard = prepared(folder, tmp_path / "out"), set()
+    for item in items(made, range(60)):
+        song, _, second = item["name"].removesuffix("s").partition("@")
+        count, _, name = item["caption"].partition(" of ")
+        assert name == song
+        heard.add(int(count) - round(float(second) / half))
+    assert heard == {0, 1}
+    held_out = data(made).held_out_dataset(30, 4096, 1)
+    assert len({held_out[i]["caption"][0] for i in range(30)}) > 2
 
 
 def test_an_epoch_has_every_clip_once_and_each_its_own_order(output: Path) -> None:
@@ -84,14 +106,70 @@ def test_an_epoch_has_every_clip_once_and_each_its_own_order(output: Path) -> No
     assert len(set(epochs[0])) == size and set(epochs[0]) == set(epochs[1]) and epochs[0] != epochs[1]
 
 
-def test_shuffling_needs_few_shards_at_a_time_and_mixes_them(tmp_path: Path) -> None:
-    shards = object.__new__(Shards)
-    shards.lengths, window = np.full(100, 30), 8
-    order = shards.shuffled(0, 0, window) // 30
-    assert sorted(order.tolist()) == sorted(np.repeat(np.arange(100), 30).tolist())
+@pytest.mark.parametrize(("lengths", "groups"), [([3] * 5 + [1], 8), ([30] * 20, 8), ([7] * 9, 64), ([5], 4)])
+def test_every_epoch_has_each_item_once_in_an_order_of_its_own(lengths: list[int], groups: int) -> None:
+    order, size = ShardOrder(lengths, 1, groups, 16), sum(lengths)
+    epochs = [[order[i] for i in range(e * size, (e + 1) * size)] for e in range(3)]
+    assert all(sorted(epoch) == list(range(size)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    again = pickle.loads(pickle.dumps(order))
+    assert [again[i] for i in range(size)] == epochs[0] != [ShardOrder(lengths, 2, groups, 16)[i] for i in range(size)]
+
+
+def test_a_rank_reads_its_own_part_of_the_shards_in_every_epoch() -> None:
+    order, shards = ShardOrder([30] * 96, 0, 8, 16), 30
+    for ranks in (1, 2, 4, 8):
+        read = [{order[n] // shards for n in range(rank, 3 * len(order), ranks)} for rank in range(ranks)]
+        # Shards at the border of two stretches are both's.
+        assert set.union(*read) == set(range(96)) and max(map(len, read)) <= 96 / ranks + 8
+
+
+def test_shuffling_needs_few_shards_at_a_time_and_mixes_them() -> None:
+    window = 16
+    order = np.array([*map(ShardOrder([30] * 100, 0, 4, window).__getitem__, range(3000))]) // 30
     first, last = ({s: i for i, s in pairs} for pairs in (reversed([*enumerate(order)]), enumerate(order)))
     held = [sum(first[s] <= i <= last[s] for s in first) for i in range(0, 3000, 50)]
     assert max(held) <= 2 * window and np.mean([len(set(order[i : i + 16].tolist())) for i in range(500, 2500)]) > 6
+
+
+def test_corpora_have_the_shares_that_their_weights_say_and_each_item_comes_in_its_turn() -> None:
+    groups, mixture = 4, Mixture([1, 3], 0, 4)
+    drawn = [mixture(n) for n in range(2000 * groups)]
+    counts = np.bincount([corpus for corpus, _ in drawn])
+    assert counts.tolist() == [500 * groups, 1500 * groups]
+    for corpus in (0, 1):
+        assert sorted(own for c, own in drawn if c == corpus) == list(range(counts[corpus]))
+    assert all(own % groups == n % groups for n, (_, own) in enumerate(drawn))
+    assert [corpus for corpus, _ in drawn[:200]] != [corpus for corpus, _ in map(Mixture([1, 3], 1, 4), range(200))]
+    # Without others a corpus is read as if there were no mixture.
+    assert [Mixture([2], 0, 4)(n) for n in range(5000)] == [(0, n) for n in range(5000)]
+    with pytest.raises(ConfigError, match=r"A weight of data\.mix is less than"):
+        Mixture([1, 5000], 0, 4)
+
+
+def test_prepared_corpora_are_mixed(output: Path, own: Path) -> None:
+    named = {"music": {"path": str(output), "weight": 3}, "speech": {"path": str(own)}}
+    mixed = data(None, mix=named)
+    crops, alone = mixed.train_dataset(), data(output).train_dataset()
+    size = len(mixed.prepared[0].shards("train"))
+    names = [crops[n]["name"] for n in range(4 * size)]
+    assert set(names) == {alone[n]["name"] for n in range(size)} and len(set(names)) == size
+    assert mixed.describe().startswith("Latents prepared from 18 recordings")
+    found: Any = []
+    recalled: Any = type("Model", (), {"recall_statistics": lambda self, *given: found.append(given)})()
+    mixed.fit_statistics(recalled, 0, True)
+    data(output).fit_statistics(recalled, 0, True)
+    (both, where, _), (one, _, _) = found
+    assert torch.allclose(both.mean, one.mean) and torch.allclose(both.deviation, one.deviation)
+    assert where == f"{output}, {own}"
+    for path, mix, message in (
+        (None, None, r"either data\.path=FOLDER or data\.mix"), ("a", named, "either"),
+        (None, {"a": {"weight": 1}}, r"data\.mix\.a=.* is no corpus"), (None, {"a": "b"}, "is no corpus"),
+        (None, {"a": {"path": "x", "weight": 0}}, r"data\.mix\.a\.weight=0 is no share"),
+        (None, {"a": {"path": "x"}, "b": {"path": "x"}}, "names x twice"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=message):
+            data(path, mix=mix)
 
 
 def test_items_depend_neither_on_workers_nor_on_what_was_read_before(output: Path) -> None:
@@ -189,43 +267,25 @@ def test_wrong_settings_are_answered(output: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def bucket(output: Path) -> Iterator[Any]:
+def bucket(output: Path) -> Iterator[str]:
     """The same in a real S3-compatible server."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
-            "AWS_DEFAULT_REGION": "us-east-1", "NO_PROXY": host,
-        }.items():  # fmt: skip
-            patch.setenv(name, value)
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="latents")
-        for path in output.rglob("*"):
-            if path.is_file() and "job" not in path.parts:
-                client.upload_file(str(path), "latents", f"songs/{path.relative_to(output)}")
-        yield client
-    server.stop()
+    with object_storage() as client:
+        yield upload(client, output, "songs")
 
 
-def test_object_storage_gives_what_the_folder_gives(bucket: Any, output: Path, tmp_path: Path) -> None:
-    stored = data("s3://latents/songs/", cache=str(tmp_path))
-    crops = stored.train_dataset()
-    assert same([crops[i] for i in range(24)], items(output, range(24)))
+def test_object_storage_gives_what_the_folder_gives(bucket: str, output: Path, tmp_path: Path) -> None:
+    stored = data(f"{bucket}/", cache=str(tmp_path))
     assert stored.describe() == data(output).describe()
     assert torch.equal(stored.held_out_dataset(2, 4096, 1)[1]["hr"], data(output).held_out_dataset(2, 4096, 1)[1]["hr"])
-
-
-def test_processes_stream_from_object_storage(bucket: Any, output: Path, tmp_path: Path) -> None:
-    stored = data("s3://latents/songs", cache=str(tmp_path), num_workers=2)
+    # Streamed by processes of their own.
+    stored = data(bucket, cache=str(tmp_path), num_workers=2)
     batches = [batch["z_hr"] for _, batch in zip(range(6), stored.train_dataloader(), strict=False)]
     assert torch.equal(torch.cat(batches), torch.stack([item["z_hr"] for item in items(output, range(24))]))
 
 
-def test_what_is_not_in_object_storage_is_answered(bucket: Any, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"s3://latents/others/prepared\.json cannot be read"):
-        items("s3://latents/others", range(1), cache=str(tmp_path))
+def test_what_is_not_in_object_storage_is_answered(bucket: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"s3://sounds/others/prepared\.json cannot be read"):
+        items("s3://sounds/others", range(1), cache=str(tmp_path))
 
 
 def test_reading_latents_is_not_imported_with_the_package() -> None:

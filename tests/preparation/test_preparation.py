@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 from diffusers import AutoencoderOobleck
 from litdata import StreamingDataset
 from prepared import LENGTH, RATE, SETTINGS, prepared
@@ -79,9 +81,10 @@ def test_stored_latents_are_those_of_the_clip_and_of_its_low_passed_versions(tmp
 
 def test_where_the_content_of_recordings_ends_is_stored(folder: Path, tmp_path: Path) -> None:
     names = sorted(folder.rglob("song*"))
-    rows = [f"{name},{9000 if i else ''}" for i, name in enumerate(names)]
-    (tmp_path / "t.csv").write_text("\n".join(["path,edge_hz", *rows]))
+    rows = [f"{name},{9000 if i else ''},{'' if i else 'CC-BY-4.0'}" for i, name in enumerate(names)]
+    (tmp_path / "t.csv").write_text("\n".join(["path,edge_hz,license", *rows]))
     made = prepared(tmp_path / "t.csv", tmp_path / "out")
+    assert "recordings_by_licence:\n  CC-BY-4.0: 1\n  not told: 7\n" in (made / "README.md").read_text()
     items = list(StreamingDataset(str(made / "train"), batch_decode=0))
     held_out = list(StreamingDataset(str(made / "validation"), batch_decode=0))
     ends = [(item["name"], float(item["cutoff_hz"][0])) for item in items]
@@ -105,7 +108,7 @@ def test_captions_are_stored_and_held_out_clips_are_the_audio_itself(folder: Pat
     for item in map(stream.__getitem__, range(len(stream))):
         name, _, second = str(item["name"]).partition("@")
         (path,) = folder.rglob(f"{name}.*")
-        assert item["caption"] == f"song {name.removeprefix('song')}"
+        assert json.loads(item["captions"]) == [[0, f"song {name.removeprefix('song')}"]]
         heard, rate = soundfile.read(io.BytesIO(item["audio"]))
         assert rate == RATE and heard.shape == (LENGTH,)
         own = soundfile.info(path)
@@ -134,6 +137,14 @@ def test_sums_stay_exact_where_the_mean_is_large_and_merge_in_any_way() -> None:
 def test_the_card_counts_and_names_what_was_skipped(folder: Path, output: Path) -> None:
     card = (output / "README.md").read_text()
     assert "| train | 6 |" in card and "| validation | 2 |" in card
+    header = yaml.safe_load(card.split("---")[1])
+    assert header["recordings_by_rate"] == {"22050": 2, "44100": 3, "48000": 3} and header["codec"].endswith("MDCT")
+    assert header["recordings_by_licence"] == {"not told": 8} and header["seed"] == 5
+    sums = subprocess.run(
+        "sha256sum *.bin | sha256sum", cwd=output / "train", shell=True, capture_output=True, text=True
+    )
+    assert sums.stdout.split()[0] == header["sha256"]["train"]
+    assert f"saga-sr prepare 'data.path={folder}' output=OUTPUT num_samples={LENGTH}" in card
     assert "Files that could not be used, or not whole (1)" in card and "bad.wav" in card
 
 
