@@ -5,15 +5,13 @@
 
 The plain loop does the same to each clip, with the same functions, one clip and one version at a time, in one process
 that may use all cores: read, resample, low-pass, encode, save. Both are started as programs, and end with files on the
-disk. The second command counts the time that cores work, which other work on the machine hardly changes, and what it
+disk. The second command counts the time that a core works, which other work on the machine hardly changes, and what it
 means for large corpora.
 """
 
 from __future__ import annotations
 
 import csv
-import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -23,6 +21,7 @@ import time
 from pathlib import Path
 
 import torch
+from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from saga_sr.audio.degradation import LowPassDegradation
@@ -32,6 +31,9 @@ from saga_sr.codecs.mdct import MDCT
 from saga_sr.core.random_numbers import seeded
 from saga_sr.files.finding import find_audio
 from saga_sr.files.reading import AudioReader, inspect_audio
+from saga_sr.preparation.part import prepare_part
+from saga_sr.preparation.plan import TRAIN, Settings, read_clips
+from saga_sr.preparation.run import the_plan
 
 TURNS = 3
 RATE, LENGTH, VERSIONS = 44_100, 262_144, 2
@@ -39,6 +41,8 @@ STEPS = 60
 PLAIN_LOOP, PER_CORE = "--plain-loop", "--per-core"
 # What is asked for: hours of audio, in days.
 CORPUS_H, DAYS = 100_000, 7
+# In a part of the measured preparation.
+CLIPS = 4
 
 
 def plain_loop(folder: Path, output: Path) -> None:
@@ -96,27 +100,30 @@ def preparation(folder: Path, work: Path) -> None:
 
 
 def per_core(folder: Path, work: Path) -> None:
-    """Time of cores for an hour of audio, from what half of the files take less than all of them."""
-    files = find_audio(folder)
-    spent, hours = [], []
-    for count in (len(files), len(files) // 2):
-        (work / "files.txt").write_text("\n".join(map(str, files[:count])))
-        output = work / str(count)
-        before = os.times()
-        command = ["prepare", f"data.path={work}/files.txt", f"output={output}", f"degradations={VERSIONS}"]
-        subprocess.run([sys.executable, "-m", "saga_sr", *command, "num_workers=1"], check=True, capture_output=True)
-        after = os.times()
-        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
-        hours.append(sum(inspect_audio(path).duration_s for path in files[:count]) / 3600)
-    summary = json.loads((work / f"{len(files)}/prepared.json").read_text())
-    written = summary["bytes"]["train"] / summary["hours"]["train"] / 3600
-    read = sum(path.stat().st_size for path in files) / hours[0] / 3600
-    seconds = (spent[0] - spent[1]) / (hours[0] - hours[1])
-    print(f"{hours[0]:.2f} h of audio in {len(files)} files, {VERSIONS} versions of each clip, codec mdct")
-    print(f"{seconds:.1f} s of a core for an hour of audio: {3600 / seconds:.0f} h of audio in an hour of a core")
+    """Time of a core for an hour of audio, without what a program takes to start."""
+    settings = Settings(
+        codec={"_target_": "saga_sr.codecs.mdct.MDCT", "sample_rate": RATE, "latent_dim": 512, "exponent": 0.5},
+        degradation={"_target_": "saga_sr.audio.degradation.LowPassDegradation", "sample_rate": RATE},
+        conditions={"rolloff": "saga_sr.conditioning.rolloff.RolloffCondition"}, sample_rate=RATE, hop_length=512,
+        num_samples=LENGTH, degradations=VERSIONS, dtype="float16", validation_fraction=0.1, shard_mb=64, seed=0,
+    )  # fmt: skip
+    config = OmegaConf.create({"data": {"path": str(folder), "validation_path": None, "captions": None}})
+    plan = the_plan(config, settings, work, CLIPS)
+    first, *parts = [part for part in plan.parts if part.startswith(TRAIN)]
+    prepare_part(first, output=work, settings=settings, device="cpu")
+    begin = time.process_time()
+    for part in parts:
+        prepare_part(part, output=work, settings=settings, device="cpu")
+    spent = time.process_time() - begin
+    clips = [clip for part in parts for clip in read_clips(work, part)]
+    audio = sum(clip.frames / clip.sample_rate for clip in clips)
+    written = sum((work / TRAIN / f"{part}.bin").stat().st_size for part in parts) / audio
+    lengths = sum(inspect_audio(path).duration_s for path in find_audio(folder))
+    read = sum(path.stat().st_size for path in find_audio(folder)) / lengths
+    print(f"{audio / 60:.1f} min of audio, {VERSIONS} versions of each clip, codec mdct")
+    print(f"{spent / audio * 3600:.1f} s of a core for an hour: {audio / spent:.0f} h of audio in an hour of a core")
     print(f"reads {read / 1e3:.0f} kB and writes {written / 1e3:.0f} kB for a second of audio")
-    cores = CORPUS_H * seconds / (DAYS * 86_400)
-    rate = CORPUS_H * 3600 / (DAYS * 86_400)
+    cores, rate = CORPUS_H * 3600 / audio * spent / (DAYS * 86_400), CORPUS_H * 3600 / (DAYS * 86_400)
     traffic = f"{rate * read / 1e6:.0f} MB/s in, {rate * written / 1e6:.0f} MB/s out"
     stored = CORPUS_H * 3600 * written / 1e12
     print(f"{CORPUS_H} h in {DAYS} days: {cores:.0f} cores, {traffic}, {stored:.1f} TB of shards")
