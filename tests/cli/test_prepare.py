@@ -22,6 +22,8 @@ from recordings import PREPARE, sound, write_recordings
 from safetensors.torch import load_file
 from test_resume import equal, read_curves
 
+from saga_sr.cli.main import main
+
 pytestmark = pytest.mark.slow
 
 
@@ -117,25 +119,36 @@ def test_a_full_disk_stops_it_and_it_goes_on_with_more_space(folder: Path, whole
         subprocess.run(["umount", "-l", small], check=True)
 
 
-def test_a_corpus_or_settings_that_changed_are_refused(folder: Path, whole: Path, tmp_path: Path) -> None:
+def status(*words: str) -> int:
+    """That of the program, run in this process."""
+    with pytest.raises(SystemExit) as ended:
+        main([*changed(PREPARE[2:], *words)])
+    return int(ended.value.code or 0)
+
+
+def test_a_corpus_or_settings_that_changed_are_refused(
+    folder: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     corpus, output = shutil.copytree(folder, tmp_path / "corpus"), shutil.copytree(whole, tmp_path / "out")
     plan = json.loads((output / "job/plan.json").read_text())
     for entry in plan["files"]:
         entry[0] = entry[0].replace(str(folder), str(corpus))
     (output / "job/plan.json").write_text(json.dumps(plan))
-    same = program(*PREPARE, f"data.path={corpus}", f"output={output}")
-    assert same.returncode == 0, same.stderr
-    other = program(*PREPARE, f"data.path={corpus}", f"output={output}", "seed=1", "degradations=3")
-    assert other.returncode == 1 and "was begun with another degradations, seed" in other.stderr.splitlines()[-1]
+    job = [f"data.path={corpus}", f"output={output}"]
+    assert status(*job) == 0
+    assert status(*job, "seed=1", "degradations=3") == 1
+    assert "was begun with another degradations, seed" in capsys.readouterr().err.splitlines()[-1]
     soundfile.write(corpus / "set0/song0.flac", sound(9, 30_000, 1, 44_100), 44_100)
     soundfile.write(corpus / "new.wav", sound(8, 30_000, 1, 44_100), 44_100)
     (corpus / "set1/song1.wav").unlink()
-    changed = program(*PREPARE, f"data.path={corpus}", f"output={output}")
-    assert changed.returncode == 1 and "3 files have come, gone or changed" in changed.stderr.splitlines()[-1]
+    assert status(*job) == 1
+    assert "3 files have come, gone or changed" in capsys.readouterr().err.splitlines()[-1]
     assert results(output) == results(whole)
 
 
-def test_wrong_input_is_answered_in_one_sentence(folder: Path, tmp_path: Path) -> None:
+def test_wrong_input_is_answered_in_one_sentence(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").write_text("")
     for arguments, message in (
         ([f"data.path={tmp_path / 'no'}", f"output={tmp_path}/a"], "There is no folder"),
@@ -145,9 +158,9 @@ def test_wrong_input_is_answered_in_one_sentence(folder: Path, tmp_path: Path) -
         ([f"data.path={folder}", f"output={tmp_path}/e", "engine=spark"], "choose local or ray"),
         ([f"data.path={folder}", f"output={tmp_path}/f", "codec=dac"], "codec.path is required"),
     ):
-        said = program(*changed(PREPARE, *arguments))
-        assert said.returncode in (1, 2) and message in said.stderr.splitlines()[-1], said.stderr
-        assert "Traceback" not in said.stderr
+        assert status(*arguments) in (1, 2)
+        said = capsys.readouterr().err
+        assert message in said.splitlines()[-1] and "Traceback" not in said
 
 
 def test_memory_stays_small_with_a_long_file(tmp_path: Path) -> None:
