@@ -152,7 +152,8 @@ def train(config: DictConfig, output: Path, checkpoint: Path | None) -> dict[str
         model,
         loss=instantiate(config.loss),
         degradation=instantiate(config.degradation),
-        optimizer=instantiate(config.optimizer),
+        # As Python has them: its lists are saved in checkpoints, and read again as plain data.
+        optimizer=instantiate(config.optimizer, _convert_="all"),
         scheduler=instantiate(config.scheduler),
         seed=config.seed,
         enhance=replace(settings_of(config.enhance), batch_size=config.data.batch_size),
