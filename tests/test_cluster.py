@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import shutil
 import signal
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -22,6 +25,9 @@ from recordings import PREPARE, sound, write_recordings
 from saga_sr.cli.command import configured, read
 from saga_sr.cli.main import main
 from saga_sr.cli.prepare import COMMAND as PREPARE_COMMAND
+from saga_sr.core.cluster import Cluster as Where
+from saga_sr.core.cluster import share
+from saga_sr.core.errors import DataError
 from saga_sr.inference.record import NAME
 from saga_sr.preparation import run as prepare
 
@@ -29,8 +35,10 @@ if TYPE_CHECKING:
     from ray.cluster_utils import Cluster
 
 pytestmark = pytest.mark.slow
-RATE, FILES = 8000, 6
+RATE, FILES = 8000, 4
 ENDS_WITHIN_S = 120
+# Ray keeps the first that a process has.
+TOKEN = secrets.token_hex(32)
 # What a machine of the cluster has.
 MACHINE = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
 
@@ -38,21 +46,38 @@ MACHINE = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """Two machines of one core each."""
-    cluster_utils = pytest.importorskip("ray.cluster_utils")
     # Ray puts sockets there, whose names may not be long.
     folder = tempfile.mkdtemp(prefix="ray")
-    variables = {"RAY_TMPDIR": folder, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    variables = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0"}
+    variables |= {"RAY_agent_register_timeout_ms": "120000"}
+    # Nobody else on the network has it do anything.
+    variables |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
+        cluster_utils = pytest.importorskip("ray.cluster_utils")
+        before = signal.getsignal(signal.SIGTERM)
         started = cluster_utils.Cluster()
         try:
-            started.add_node(include_dashboard=False, **MACHINE)
-            started.add_node(**MACHINE)
+            with skipped_where_ray_cannot_start():
+                started.add_node(include_dashboard=False, **MACHINE)
+                started.add_node(**MACHINE)
             yield started
         finally:
             started.shutdown()
+            signal.signal(signal.SIGTERM, before)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def skipped_where_ray_cannot_start() -> Iterator[None]:
+    """Ray gives its own processes seconds to start, which are too few where twenty others share two cores."""
+    try:
+        yield
+    except Exception as error:
+        if "timed out during startup" not in str(error):
+            raise
+        pytest.skip(str(error))
 
 
 def wait_for(condition: Callable[[], object], running: Running, said: Path) -> None:
@@ -63,11 +88,40 @@ def wait_for(condition: Callable[[], object], running: Running, said: Path) -> N
         time.sleep(0.01)
 
 
-def at_work(machine: object) -> list[psutil.Process]:
-    """The workers of a machine that are doing something."""
-    (raylet,) = machine.all_processes["raylet"]  # type: ignore[attr-defined]
+def second_machine(cluster: Cluster) -> Any:
+    """The one that is not the head, started where a test has killed it."""
+    return next(iter(cluster.worker_nodes), None) or cluster.add_node(**MACHINE)
+
+
+def workers(machine: Any) -> list[psutil.Process]:
+    """The workers of a machine."""
+    (raylet,) = machine.all_processes["raylet"]
     children = psutil.Process(raylet.process.pid).children()
-    return [child for child in children if " ".join(child.cmdline()).startswith("ray::SagaWorker.do")]
+    return [child for child in children if called(child).startswith("ray::SagaWorker")]
+
+
+def called(process: psutil.Process) -> str:
+    """What a process calls itself, which for workers is what they do."""
+    try:
+        return " ".join(process.cmdline()).strip()
+    except psutil.NoSuchProcess:
+        return ""
+
+
+@contextmanager
+def in_the_middle(cluster: Cluster, begun: Callable[[], object], running: Running, said: Path) -> Iterator[None]:
+    """While the second machine is at work, something is done, and the first, which may be faster, is held."""
+    machine = second_machine(cluster)
+    wait_for(begun, running, said)
+    held = workers(cluster.head_node)
+    for process in held:
+        process.suspend()
+    try:
+        wait_for(lambda: any(called(one) == "ray::SagaWorker.do" for one in workers(machine)), running, said)
+        yield
+    finally:
+        for process in held:
+            process.resume()
 
 
 def start(cluster: Cluster, words: list[str], said: Path) -> Running:
@@ -77,6 +131,25 @@ def start(cluster: Cluster, words: list[str], said: Path) -> Running:
 
 def files(output: Path) -> dict[str, bytes]:
     return {str(path.relative_to(output)): path.read_bytes() for path in output.rglob("*") if path.is_file()}
+
+
+def test_what_kills_its_workers_is_given_up_and_all_else_is_done(cluster: Cluster) -> None:
+    begun, ended, lost = list[int](), dict[int, int](), list[int]()
+
+    def work(item: int) -> int:
+        if item == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item**2
+
+    where = Where(cluster.address, 2, "auto")
+    share(work, range(4), where, begun=begun.append, ended=ended.__setitem__, lost=lost.append)
+    assert ended == {0: 0, 2: 4, 3: 9} and lost == [1] and sorted(begun) == [0, 1, 1, 1, 2, 3]
+
+    def fail(item: int) -> None:
+        raise DataError("The disk of /data is full; free some.")
+
+    with pytest.raises(DataError, match=r"^The disk of /data is full; free some\.$"):
+        share(fail, range(4), where, begun=begun.append, ended=ended.__setitem__, lost=lost.append)
 
 
 def test_a_batch_whose_worker_is_killed_is_whole_and_each_file_is_told_once(
@@ -90,36 +163,39 @@ def test_a_batch_whose_worker_is_killed_is_whole_and_each_file_is_told_once(
     with pytest.raises(SystemExit):
         main([*words, f"output={tmp_path}/local"])
     output, said, manifest = tmp_path / "out", tmp_path / "said", tmp_path / "run.json"
+    machine = second_machine(cluster)
     running = start(cluster, [*words, f"output={output}", f"manifest={manifest}"], said)
-    machine = cluster.worker_nodes.copy().pop()
-    wait_for(lambda: at_work(machine) and [*output.glob("*.flac")] and [*output.glob("*.part")], running, said)
-    at_work(machine)[0].send_signal(signal.SIGKILL)
+    with in_the_middle(cluster, lambda: [*output.glob("*.flac")], running, said):
+        workers(machine)[0].kill()
     assert running.wait(ENDS_WITHIN_S) == 1
     text = said.read_text()
     assert "A worker of the cluster has ended; another takes its place" in text
-    assert text.count("Skipped: ") == 1 and "1 of 7 files could not be enhanced" in text and "bad.wav" in text
+    assert text.count("Skipped: ") == 1 and "1 of 5 files could not be enhanced" in text and "bad.wav" in text
     assert text.count(" -> ") == FILES
     there = {name: content for name, content in files(output).items() if name != NAME}
     assert there == {name: content for name, content in files(tmp_path / "local").items() if name != NAME}
     finished = [line for line in map(json.loads, (output / NAME).read_text().splitlines()) if "source" in line]
     assert Counter(line["output"] for line in finished) == Counter(f"song {i}.flac" for i in range(FILES))
-    assert Counter(entry["status"] for entry in json.loads(manifest.read_text())["files"]) == {"done": 6, "failed": 1}
+    assert Counter(entry["status"] for entry in json.loads(manifest.read_text())["files"]) == {
+        "done": FILES,
+        "failed": 1,
+    }
 
 
 def test_a_preparation_whose_machine_is_killed_makes_the_same_bytes_and_nothing_twice(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = write_recordings(tmp_path / "recordings", 10, 1.5)
+    folder = write_recordings(tmp_path / "recordings", 8, 1.5)
     words = [*PREPARE[3:-1], f"data.path={folder}"]
     monkeypatch.setattr(prepare, "run_parts", lambda work, parts, workers: [work(part) for part in parts])
     prepare.run(configured(PREPARE_COMMAND, read(PREPARE_COMMAND, [*words, f"output={tmp_path}/local"])))
     output, said = tmp_path / "out", tmp_path / "said"
+    machine = second_machine(cluster)
     running = start(cluster, ["prepare", *words, f"output={output}"], said)
-    done, machine = output / "job/done", cluster.worker_nodes.copy().pop()
-    wait_for(lambda: at_work(machine) and len([*done.glob("train*")]) >= 2, running, said)
-    before = {path: path.stat().st_mtime_ns for path in done.glob("*.safetensors")}
-    cluster.remove_node(machine, allow_graceful=False)
-    assert running.poll() is None
+    done = output / "job/done"
+    with in_the_middle(cluster, lambda: [*done.glob("*.safetensors")], running, said):
+        before = {path: path.stat().st_mtime_ns for path in done.glob("*.safetensors")}
+        cluster.remove_node(machine, allow_graceful=False)
     assert running.wait(ENDS_WITHIN_S) == 0, said.read_text()
     assert "A worker of the cluster has ended; another takes its place" in said.read_text()
     assert {path: path.stat().st_mtime_ns for path in before} == before
