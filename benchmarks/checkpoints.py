@@ -3,16 +3,14 @@ while training goes on.
 
     python benchmarks/checkpoints.py
 
-Each is a real run of two processes on this machine (trainer=fsdp), with the average and the optimiser's moments.
+Each is a real run of two processes on this machine (trainer=fsdp), with the average and the optimiser's moments; they
+are forks of this one.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,8 +18,10 @@ from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-ROOT = Path(__file__).resolve().parent.parent
+import saga_sr.training.run  # noqa: F401  # once, for all processes
+from saga_sr.cli.main import main as train
 
 
 class Stopwatch(Callback):
@@ -69,14 +69,15 @@ def run(folder: Path, asynchronous: bool, width: int, depth: int, saves: int, ev
         *("data.num_samples=8192", "data.batch_size=1", "data.pool_clips=4", "data.pool_seconds=1"),
         *("data.validation_size=2", "statistics_clips=4", "sampler.steps=1", "validation.validation_batches=0"),
         *(f"trainer.max_steps={saves * every + 1}", "trainer.val_check_interval=100000", "callbacks.best=null"),
-        *(f"callbacks.newest.every={every}", "callbacks.newest.first_after_s=null", "callbacks.progress=null"),
+        *(f"callbacks.newest.every={every}", "callbacks.newest.first_after_s=1000000", "callbacks.progress=null"),
         *("+callbacks.stopwatch._target_=checkpoints.Stopwatch", f"+callbacks.stopwatch.file={notes}"),
         f"hydra.run.dir={folder / 'run'}",
     ]
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
-    subprocess.run(
-        [sys.executable, "-m", "saga_sr", "train", *words], check=True, env={**os.environ, "PYTHONPATH": paths}
-    )
+    ranks = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=2, max_restarts=0, run_id=folder.name, start_method="fork",
+        rdzv_backend="c10d", rdzv_endpoint="localhost:0",
+    )  # fmt: skip
+    elastic_launch(ranks, train)(["train", *words])
     found: dict[str, list[float]] = {"save": [], "step": []}
     for line in notes.read_text().splitlines():
         what, seconds = line.split()
@@ -89,10 +90,10 @@ def run(folder: Path, asynchronous: bool, width: int, depth: int, saves: int, ev
 def main() -> None:
     """Print a row for each way of saving; the last save, which nothing overlaps with, is left out."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--width", type=int, default=384)
-    parser.add_argument("--depth", type=int, default=8)
-    parser.add_argument("--saves", type=int, default=6)
-    parser.add_argument("--every", type=int, default=8)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--depth", type=int, default=6)
+    parser.add_argument("--saves", type=int, default=5)
+    parser.add_argument("--every", type=int, default=4)
     wanted = parser.parse_args()
     print("| checkpoints | MB | saves | stands still, median | from-to | step, median |")
     print("|---|---|---|---|---|---|")
