@@ -196,6 +196,7 @@ def test_a_preparation_whose_machine_is_killed_makes_the_same_bytes_and_nothing_
     done = output / "job/done"
     with in_the_middle(cluster, lambda: [*done.glob("*.safetensors")], running, said):
         before = {path: path.stat().st_mtime_ns for path in done.glob("*.safetensors")}
+        workers(machine)[0].kill()  # by itself it would go on for a moment
         cluster.remove_node(machine, allow_graceful=False)
     assert running.wait(ENDS_WITHIN_S) == 0, said.read_text()
     assert "A worker of the cluster has ended; another takes its place" in said.read_text()
