@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from saga_sr.core.utf8_path import as_text
 from saga_sr.data.shards import TRAIN, VALIDATION
 
 CARD = "README.md"
@@ -34,7 +35,7 @@ def card(summary: dict[str, Any]) -> str:
         for side in (TRAIN, VALIDATION)
     )
     skipped = "\n".join(f"- {reason}" for reason in summary["skipped"].values()) or "None."
-    return f"""---
+    return as_text(f"""---
 {yaml.safe_dump(header, sort_keys=False).strip()}
 ---
 
@@ -71,4 +72,4 @@ with the codec, the degradation and the conditions of these settings:
 ## Files that could not be used, or not whole ({len(summary["skipped"])})
 
 {skipped}
-"""
+""")
