@@ -67,7 +67,7 @@ def test_a_student_is_its_teacher_but_for_sampling_guidance_and_what_it_learned(
     taught, own = (read_config(run / "model")["model"] for run in (teacher, student))
     for part in ("codec", "backbone", "objective", "low_band"):
         assert own[part] == taught[part], part
-    assert own["sampler"] == {**taught["sampler"], "solver": "gaussian", "steps": 1, "distilled": True}
+    assert own["sampler"] == {**taught["sampler"], "solver": "gaussian", "steps": 1, "distilled": True, "eta": 0.0}
     assert own["guidance"]["scale"] == 1 and own["conditioner"]["acoustic"]["dropout"] == 0
     assert own["conditioner"]["cutoff"]["scale"] == taught["conditioner"]["cutoff"]["scale"]
     before, after = (load_file(run / "model/model.safetensors") for run in (teacher, student))
