@@ -192,6 +192,7 @@ def test_who_may_not_publish_is_told(here: Hub, package: Path, tmp_path: Path, m
     said(error)
 
 
+@pytest.mark.slow
 def test_audiosrs_checkpoint_is_fetched_by_its_name_and_a_broken_download_named(
     here: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
