@@ -118,7 +118,7 @@ class Late(torch.nn.Module):
 @pytest.mark.parametrize("late", [300, -300])
 def test_what_a_vocoder_is_late_by_is_undone(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = MelSettings(44_100, 2048, 512, 20, padding="same")
-    made = Vocoder(Late(settings, late), settings, {})
+    made = Vocoder(Late(settings, late), settings, {}, Path("anywhere"))
     monkeypatch.setattr("saga_sr.codecs.mel.load_vocoder", lambda path: made)
     codec, audio = Mel("anywhere", latent_dim=20), sound(20_000)
     found = codec.synthesise(codec.analyse(audio), 20_000)
