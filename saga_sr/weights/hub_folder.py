@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from saga_sr.core.errors import WeightsError
 
@@ -35,14 +36,21 @@ def file_of(path: str, name: str, option: str) -> Path:
         return here
     from huggingface_hub import hf_hub_download
 
+    asked: dict[str, Any] = {"revision": revision or None, "library_name": "saga-sr"}
     try:
-        return Path(hf_hub_download(repo, name, revision=revision or None, library_name="saga-sr"))
+        return Path(hf_hub_download(repo, name, **asked))
     except Exception as error:
-        # The hub's client raises whatever its transport does.
-        raise WeightsError(
-            f"There is nothing at {path} here, and {name} of {repo} cannot be fetched from the hub ({_reason(error)}); "
-            f"check the name, say the command again, which goes on where a download broke off, or give {option}=FILE."
-        ) from error
+        # The hub's client raises whatever its transport does, and takes what it has for some of it only.
+        try:
+            fetched = Path(hf_hub_download(repo, name, **asked, local_files_only=True))
+        except Exception:
+            raise WeightsError(
+                f"There is nothing at {path} here, and {name} of {repo} cannot be fetched from the hub "
+                f"({_reason(error)}); check the name, say the command again, which goes on where a download broke off, "
+                f"or give {option}=FILE."
+            ) from error
+        logger.warning("The hub is not in reach (%s); %s is taken as it was fetched before.", _reason(error), path)
+        return fetched
 
 
 def folder_of(path: str, parts: Sequence[str], option: str) -> Path:
