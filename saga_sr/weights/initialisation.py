@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 REPORT = "init_report.txt"
 NO_BACKBONE = (
-    "init_from reads model packages, Stable Audio's weights, which need backbone=saga_small or saga_full, and "
-    "AudioSR's, which need backbone=audiosr_unet."
+    "init_from={path} is no model package or run to begin from; give one (saga-sr-mini comes along), or other weights: "
+    "Stable Audio's, which need backbone=saga_small or saga_full, or AudioSR's, which need backbone=audiosr_unet."
 )
 
 
@@ -83,7 +83,7 @@ def settings_of_weights(path: Path, has_convention: bool) -> dict[str, Any]:
     if _is_audiosr(path):
         return {"conditioning.acoustic.null_value": read_audiosr(path).null_value}
     if not has_convention:
-        raise ConfigError(NO_BACKBONE)
+        raise ConfigError(NO_BACKBONE.format(path=path))
     return {"backbone.convention": read_convention(path)}
 
 
@@ -107,7 +107,7 @@ def _fill_stable_audio(model: Any, path: Path) -> tuple[Report, float]:
     """Give `model` Stable Audio's or SAGA-SR's weights; the report, and what they know latents divided by."""
     backbone, conditioner, objective = model.backbone, model.conditioner, model.objective
     if not hasattr(backbone, "convention"):
-        raise ConfigError(NO_BACKBONE)
+        raise ConfigError(NO_BACKBONE.format(path=path))
     if backbone.convention != "velocity" and objective.prediction != "velocity":
         raise ConfigError("Converted weights predict a velocity; add objective=velocity, or init_as=raw.")
     if backbone.convention != "velocity" and objective.prior != "noise":

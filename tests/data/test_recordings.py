@@ -94,6 +94,14 @@ def test_crops_come_by_length_or_by_the_weights_of_sources(root: Path) -> None:
     assert near(shares({a: 1, str(root / "a/0.wav"): 1}), {"0": 1 / 2 + 1 / 8} | dict.fromkeys("123", 1 / 8))
 
 
+def test_corpora_with_names_are_drawn_as_their_weights_say(root: Path) -> None:
+    mix = {"speech": {"path": str(root / "a"), "weight": 3}, "music": {"path": str(root / "b")}}
+    data = FolderData(None, 0.25, mix=mix, **CROPS)
+    assert near(shares(data.path), dict.fromkeys("0123", 3 / 16) | dict.fromkeys("xy", 1 / 8))
+    with pytest.raises(ConfigError, match="both name recordings"):
+        FolderData(str(root), 0.25, mix=mix, **CROPS)
+
+
 def test_tables_weigh_their_recordings(root: Path) -> None:
     (root / "t.csv").write_text("path,weight\nb/x.wav,3\nb/deep/y.wav,\na/0.wav,0.5\n")
     assert near(shares(root / "t.csv"), {"x": 12 / 16.5, "y": 4 / 16.5, "0": 0.5 / 16.5})

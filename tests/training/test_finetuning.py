@@ -17,6 +17,7 @@ from saga_sr.packages.bundled import default_model
 from saga_sr.packages.package import read_config
 from saga_sr.training import finetuning
 from saga_sr.training.finetuning import package_to_begin_from, take_packages_model
+from saga_sr.weights.initialisation import settings_of_weights
 
 
 def composed(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> DictConfig:
@@ -49,6 +50,9 @@ def test_names_and_folders_of_models_are_told_from_other_weights(package: Path, 
     assert package_to_begin_from("saga-sr-mini") == default_model()
     assert package_to_begin_from(str(package)) == package
     assert package_to_begin_from(str(tmp_path)) is package_to_begin_from("/nowhere/at-all.ckpt") is None
+
+    with pytest.raises(ConfigError, match=r"init_from=saga-sr-min is no model package or run to begin from"):
+        settings_of_weights(Path("saga-sr-min"), has_convention=False)
 
 
 @pytest.mark.slow
