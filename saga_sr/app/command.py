@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from omegaconf import DictConfig
 
 from saga_sr.app.settings import AppSettings, settings_of
-from saga_sr.cli.command import Command, execute, in_order
+from saga_sr.cli.calling import Command, in_order
+from saga_sr.cli.command import execute
 from saga_sr.core.errors import UsageError
 from saga_sr.core.imports import importing
 from saga_sr.core.termination import ends_in_order

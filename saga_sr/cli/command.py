@@ -12,10 +12,11 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
+from saga_sr.cli.calling import Command, Placed
 from saga_sr.cli.quoting import quoted, takes_text, text_value, uninterpolated
 from saga_sr.cli.settings import Known, check_choice, check_value, read_known, with_values
 from saga_sr.cli.words import Override, doubled, matching, sort_words
-from saga_sr.core.config import cause, missing_module
+from saga_sr.core.config import CONF_DIR, cause, missing_module
 from saga_sr.core.errors import SagaError, UsageError
 from saga_sr.core.foreign_messages import tame_foreign_warnings
 from saga_sr.core.imports import extras_named
@@ -23,29 +24,6 @@ from saga_sr.inference.settings import names
 
 # Options of every verb, and whether a value follows.
 OPTIONS = {"--help": False, "-h": False, "--cfg": True, "-c": True, "--resolve": False}
-Placed = Mapping[str, str | list[str]]
-
-
-@dataclass(frozen=True)
-class Command:
-    """How a verb is called.
-
-    Attributes:
-        config: its file in `conf/`, without the suffix.
-        files: what its files are called in its help.
-        place: the settings that files, given those settings that have been named, stand for.
-        enhances: whether settings of `EnhanceSettings` go by their short names.
-        complete: whether every required setting has to be there.
-        patterns: whether `place` is given patterns as they are, and not the files that match them.
-    """
-
-    verb: str
-    config: str
-    files: str
-    place: Callable[[list[str], Collection[str]], Placed]
-    enhances: bool = False
-    complete: bool = True
-    patterns: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,19 +47,6 @@ class Request:
     def wants_help(self) -> bool:
         """Whether help is asked for."""
         return "--help" in self.options or "-h" in self.options
-
-
-def in_order(*settings: str) -> Callable[[list[str], Collection[str]], Placed]:
-    """Files stand for `settings`, one each; those that have been named are passed over."""
-
-    def place(files: list[str], given: Collection[str]) -> Placed:
-        free = [setting for setting in settings if setting not in given]
-        if len(files) > len(free):
-            what = " and ".join(free) or "no file: each has been named"
-            raise UsageError(f"{len(files)} files are given, but here they stand for {what}; leave {files[-1]!r} out.")
-        return dict(zip(free, files, strict=False))
-
-    return place
 
 
 def check_existing(sources: Collection[str]) -> None:
@@ -258,6 +223,8 @@ def sentences() -> Iterator[None]:
 def in_a_sentence(error: Exception) -> str:
     """What Hydra says, without where it looked."""
     said = str(error).partition("Config search path:")[0] + (f" ({error.__cause__})" if error.__cause__ else "")
+    if not os.path.isdir(CONF_DIR):  # noqa: PTH112
+        said += " The installation is damaged: pip install --force-reinstall --no-deps saga-sr."
     if "hydra/launcher/" in said or "hydra/sweeper/" in said:
         said += " Those of joblib, submitit and Optuna need pip install 'saga-sr[sweep]'."
     return " ".join(said.split())

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig
 
-from saga_sr.cli.command import Command, execute
+from saga_sr.cli.calling import Command
+from saga_sr.cli.command import execute
 
 COMMAND = Command("compare", "compare", "FOLDER ...", lambda files, given: {"folders": files})
 

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 
 from omegaconf import DictConfig
 
-from saga_sr.cli.command import Command, Placed, check_existing, execute
+from saga_sr.cli.calling import Command, Placed
+from saga_sr.cli.command import check_existing, execute
 from saga_sr.core.errors import UsageError
 from saga_sr.core.termination import ends_in_order
 

@@ -19,7 +19,8 @@ from omegaconf import DictConfig
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from saga_sr.cli.command import Command, execute, in_order
+from saga_sr.cli.calling import Command, in_order
+from saga_sr.cli.command import execute
 from saga_sr.cli.reconstruct import checked_length
 from saga_sr.core.errors import UsageError
 from saga_sr.core.run_folder import read_curves, read_record, run_of

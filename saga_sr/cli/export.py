@@ -7,7 +7,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from saga_sr.cli.command import Command, execute, in_order
+from saga_sr.cli.calling import Command, in_order
+from saga_sr.cli.command import execute
 from saga_sr.core.errors import ConfigError
 
 logger = logging.getLogger(__name__)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 from omegaconf import OmegaConf
 
+from saga_sr.cli.calling import Command
 from saga_sr.cli.main import VERBS
 from saga_sr.cli.settings import Known, declared
 from saga_sr.core.config import CONF_DIR
-
-if TYPE_CHECKING:
-    from saga_sr.cli.command import Command
 
 WIDTH = 110
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from saga_sr.cli.command import OPTIONS, Command, configured, in_order, read, sentences, show, show_help
+from saga_sr.cli.calling import Command, in_order
+from saga_sr.cli.command import OPTIONS, configured, read, sentences, show, show_help
 from saga_sr.core.imports import extras_named
 
 COMMAND = Command("inspect", "inspect", "[FILE_OR_FOLDER]", in_order("file"), complete=False)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, ListConfig
 from tqdm import tqdm
 
-from saga_sr.cli.command import Command, Placed, check_existing, execute
+from saga_sr.cli.calling import Command, Placed
+from saga_sr.cli.command import check_existing, execute
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import AudioError, ConfigError, ExtraError, SagaError, UsageError
 from saga_sr.core.imports import extras_named

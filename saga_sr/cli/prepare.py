@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from saga_sr.cli.command import Command, execute, in_order
+from saga_sr.cli.calling import Command, in_order
+from saga_sr.cli.command import execute
 
 COMMAND = Command("prepare", "prepare", "FOLDER OUTPUT", in_order("data.path", "output"))
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from saga_sr.cli.command import Command, execute
+from saga_sr.cli.calling import Command
+from saga_sr.cli.command import execute
 from saga_sr.cli.help import comments
 from saga_sr.cli.measure import place
 from saga_sr.core.config import CONF_DIR

@@ -16,7 +16,8 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from saga_sr.cli.command import OPTIONS, Command, Placed, placed_overrides, read, sentences
+from saga_sr.cli.calling import Command, Placed
+from saga_sr.cli.command import OPTIONS, placed_overrides, read, sentences
 from saga_sr.cli.main import answer
 from saga_sr.core.config import CONF_DIR
 from saga_sr.core.errors import SagaError

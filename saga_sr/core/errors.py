@@ -40,7 +40,7 @@ class WeightsError(SagaError):
 
 
 class ExtraError(SagaError):
-    """A package that only part of the users need is not installed."""
+    """A package is not installed, most often one that only part of the users need."""
 
 
 class Cancelled(SagaError):

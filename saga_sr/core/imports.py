@@ -8,6 +8,22 @@ from contextlib import contextmanager
 
 from saga_sr.core.errors import ExtraError
 
+# The modules without which nothing goes, and what installs each; those first that others of them import.
+NEEDED = {
+    "numpy": "numpy",
+    "yaml": "pyyaml",
+    "tqdm": "tqdm",
+    "omegaconf": "omegaconf",
+    "hydra": "hydra-core",
+    "torch": "torch",
+    "scipy": "scipy",
+    "safetensors": "safetensors",
+    "einops": "einops",
+    "soundfile": "soundfile",
+    "av": "av",
+    "mutagen": "mutagen",
+    "huggingface_hub": "huggingface-hub",
+}
 # Which extra of the installation (pyproject.toml) brings a module.
 EXTRAS = {
     "fastapi": "app",
@@ -36,8 +52,13 @@ EXTRAS = {
 
 
 def missing_extra(error: BaseException) -> ExtraError | None:
-    """What to install if `error` is that a module of an extra is not there."""
+    """What to install if `error` is that a module of an extra, or one that all need, is not there."""
     module = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if module in NEEDED:
+        return ExtraError(
+            f"{module} is not installed, without which nothing goes; pip install {NEEDED[module]}, and ask saga-sr "
+            "doctor what else is wrong."
+        )
     if module not in EXTRAS:
         return None
     return ExtraError(f"{module} is not installed; this needs pip install 'saga-sr[{EXTRAS[module]}]'.")
@@ -45,10 +66,10 @@ def missing_extra(error: BaseException) -> ExtraError | None:
 
 @contextmanager
 def extras_named() -> Iterator[None]:
-    """Whoever lacks a module of an extra within is told the command that installs it.
+    """Whoever lacks a module within is told the command that installs it.
 
     Raises:
-        ExtraError: a module of an extra is not installed.
+        ExtraError: a module of an extra, or one that all need, is not installed.
     """
     try:
         yield

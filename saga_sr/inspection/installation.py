@@ -1,90 +1,54 @@
-"""What an installation consists of, what is wrong with it, and how it is mended. Imports no more than it reports on."""
+"""What an installation consists of, what is wrong with it, and how it is mended.
+
+Others' packages are imported where they are reported on alone, so that the rest is told whatever is broken.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
 import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
-from saga_sr.core.config import CONF_DIR
-from saga_sr.core.imports import EXTRAS
 from saga_sr.core.version import __version__
+from saga_sr.inspection.dependencies import PACKAGE, Finding, extras, in_a_line, needed, reason_and_mend
 from saga_sr.packages.bundled import DEFAULT, bundled_model
+from saga_sr.packages.own_code import VARIABLE as OWN_CODE
 
-PACKAGE = "saga-sr"
 LEAST_FREE_GB = 1.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of a report.
-
-    Attributes:
-        trouble: what is wrong and how it is mended, in a sentence; None where nothing is.
-    """
-
-    name: str
-    value: str
-    trouble: str | None = None
+# Of the app and of trainings, which rooms above this one read.
+VARIABLES = (OWN_CODE, "SAGA_SR_PASSWORD", "SAGA_SR_JOB_PID")
 
 
 def findings() -> Iterator[Finding]:
-    """All that can be told without enhancing anything."""
-    yield Finding("saga-sr", f"{__version__} in {Path(__file__).resolve().parents[1]}")
+    """All that can be told without enhancing anything, whatever is broken."""
+    looks: dict[str, Callable[[], Iterator[Finding]]] = {
+        "place": place, "packages": needed, "devices": devices, "extras": extras, "codecs": codecs,
+        "bundled model": model, "files": files, "variables": variables,
+    }  # fmt: skip
+    wrong = False
+    for name, look in looks.items():
+        try:
+            for finding in look():
+                wrong = wrong or finding.trouble is not None
+                yield finding
+        except Exception as error:  # of a broken package: anything
+            # Most likely what has been told of before.
+            trouble = None if wrong else f"{name} cannot be looked at {reason_and_mend(error)}"
+            wrong = True
+            yield Finding(name, f"not looked at ({in_a_line(error)})", trouble)
+
+
+def place() -> Iterator[Finding]:
+    """What this is, and what it runs on."""
+    yield Finding(PACKAGE, f"{__version__} in {Path(__file__).resolve().parents[1]}")
     yield Finding("Python", f"{platform.python_version()} in {sys.prefix}")
     yield Finding("system", f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} cores")
-    yield from needed()
-    yield from devices()
-    yield from extras()
-    yield from codecs()
-    model = bundled_model(DEFAULT)
-    missing = f"No model comes with this installation; give model=..., or pip install --force-reinstall {PACKAGE}."
-    yield Finding("bundled model", DEFAULT if model else "none", None if model else missing)
-    yield room_for_files()
-
-
-def needed() -> Iterator[Finding]:
-    """The packages without which nothing goes, each held against what saga-sr asks for."""
-    from packaging.requirements import Requirement
-
-    try:
-        listed = requires(PACKAGE) or []
-    except PackageNotFoundError:
-        mend = "saga-sr runs from a folder that is not installed; pip install -e . there."
-        yield Finding("packages", "not installed", mend)
-        return
-    found = []
-    for text in listed:
-        requirement = Requirement(text)
-        if requirement.marker is not None and "extra" in str(requirement.marker):
-            continue
-        there = installed(requirement.name)
-        if there is None or not requirement.specifier.contains(there, prereleases=True):
-            wanted = f"{requirement.name}{requirement.specifier}"
-            yield Finding(
-                requirement.name, there or "none", f"saga-sr needs {wanted}, and finds {there or 'none'}; "
-                f"pip install '{wanted}'.",
-            )  # fmt: skip
-        else:
-            found.append(f"{requirement.name} {there}")
-    yield Finding("packages", ", ".join(found))
-
-
-def installed(name: str) -> str | None:
-    """The version of a package, if it is there."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def devices() -> Iterator[Finding]:
@@ -106,16 +70,12 @@ def devices() -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def extras() -> Iterator[Finding]:
-    """What only some need; none of it being there is no trouble."""
-    for extra in dict.fromkeys(EXTRAS.values()):
-        lacking = [module for module, of in EXTRAS.items() if of == extra and find_spec(module) is None]
-        command = f"pip install '{PACKAGE}[{extra}]'"
-        yield Finding(f"extra {extra}", f"not installed ({command})" if lacking else "installed")
-
-
 def codecs() -> Iterator[Finding]:
     """Each option of `codec`, and what it wants."""
+    from omegaconf import OmegaConf
+
+    from saga_sr.core.config import CONF_DIR
+
     for path in sorted((Path(CONF_DIR) / "codec").glob("*.yaml")):
         config = OmegaConf.load(path)
         wanted = sorted(str(key) for key in OmegaConf.missing_keys(config))
@@ -127,9 +87,48 @@ def codecs() -> Iterator[Finding]:
         yield Finding(f"codec {path.stem}", wants)
 
 
-def room_for_files() -> Finding:
-    """Whether results and what is needed on the way can be written."""
-    folder = tempfile.gettempdir()
-    free_gb = shutil.disk_usage(folder).free / 1e9
-    low = f"{folder} has {free_gb:.1f} GB left; make room there, or set TMPDIR to another disk."
-    return Finding("temporary files", f"{folder}, {free_gb:.0f} GB free", low if free_gb < LEAST_FREE_GB else None)
+def model() -> Iterator[Finding]:
+    """Whether a model came along."""
+    there = bundled_model(DEFAULT)
+    missing = f"No model comes with this installation; give model=..., or pip install --force-reinstall {PACKAGE}."
+    yield Finding("bundled model", DEFAULT if there else "none", None if there else missing)
+
+
+def files() -> Iterator[Finding]:
+    """Whether results, what is needed on the way, and what a hub has can be written."""
+    asked = os.environ.get("TMPDIR")
+    try:
+        folder = tempfile.gettempdir()
+    except FileNotFoundError:
+        yield Finding("temporary files", "nowhere", "No folder takes temporary files; set TMPDIR to one that does.")
+    else:
+        free_gb = shutil.disk_usage(folder).free / 1e9
+        trouble = None
+        if asked and Path(asked).absolute() != Path(folder).absolute():
+            trouble = f"TMPDIR={asked} takes no files, and {folder} stands in; set it to a folder that does."
+        elif free_gb < LEAST_FREE_GB:
+            trouble = f"{folder} has {free_gb:.1f} GB left; make room there, or set TMPDIR to another disk."
+        yield Finding("temporary files", f"{folder}, {free_gb:.0f} GB free", trouble)
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    kept = Path(HF_HUB_CACHE)
+    try:
+        with tempfile.TemporaryFile(dir=next(folder for folder in (kept, *kept.parents) if folder.exists())):
+            yield Finding("fetched models", f"kept in {kept}")
+    except OSError as error:
+        why = f"Models of a hub cannot be kept in {kept} ({error.strerror})"
+        yield Finding(
+            "fetched models", f"cannot be kept in {kept}", f"{why}; set HF_HOME to a folder that takes files."
+        )
+
+
+def variables() -> Iterator[Finding]:
+    """Those of the environment that are saga-sr's own, or nearly so; values may be secrets."""
+    for name in sorted(name for name in os.environ if name.startswith("SAGA_SR_")):
+        near = difflib.get_close_matches(name, VARIABLES, 1, 0.8)
+        mistaken = f"saga-sr reads no variable {name}; the nearest is {near[0]}." if near and near[0] != name else None
+        yield Finding(name, "set", mistaken)
+    for module in filter(None, os.environ.get(OWN_CODE, "").split(",")):
+        if find_spec(module.strip().partition(".")[0]) is None:
+            mend = f"{OWN_CODE} names {module}, which is not found; add the folder that it is in to PYTHONPATH."
+            yield Finding(module, "not found", mend)

@@ -9,7 +9,8 @@ import pytest
 from programs import ROOT
 
 from saga_sr.cli import enhance, prepare, train
-from saga_sr.cli.command import OPTIONS, Command, configured, read
+from saga_sr.cli.calling import Command
+from saga_sr.cli.command import OPTIONS, configured, read
 from saga_sr.cli.settings import read_known
 from saga_sr.core.errors import UsageError
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from programs import program
 import saga_sr
 from saga_sr.core.config import cause
 from saga_sr.core.errors import ExtraError
-from saga_sr.core.imports import EXTRAS, extras_named, importing, missing_extra
+from saga_sr.core.imports import EXTRAS, NEEDED, extras_named, importing, missing_extra
 
 # An installation without extras: their modules, and those that only tests need, are not there. Then each command.
 LEAN = """
@@ -62,6 +63,18 @@ def test_every_extra_that_is_named_is_declared() -> None:
     for module, extra in EXTRAS.items():
         line = declared[declared.index(f"\n{extra} = [") :]
         assert {"PIL": "pillow", "upath": "universal_pathlib"}.get(module, module) in line[: line.index("]")], module
+
+
+def test_a_package_that_all_need_is_named_with_what_installs_it() -> None:
+    text = (
+        (Path(__file__).parents[2] / "pyproject.toml")
+        .read_text()
+        .partition("\ndependencies = [")[2]
+        .partition("\n]")[0]
+    )
+    assert {*NEEDED.values()} == {name.replace("_", "-") for name in re.findall(r'"([\w-]+)', text)}
+    said = missing_extra(ModuleNotFoundError(name="hydra.core"))
+    assert str(said).startswith("hydra is not installed, without which nothing goes; pip install hydra-core, ")
 
 
 def test_a_model_that_needs_an_extra_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
