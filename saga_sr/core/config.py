@@ -18,6 +18,8 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # A wheel carries the configurations inside the package; in a checkout they are beside it.
 CONF_DIR = str(PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf")
 LONGEST_NAME = 120
+# What Python says of an argument that a class does not have.
+UNKNOWN_ARGUMENT = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
 def run_name(overrides: str, leave_out: str = "") -> str:
@@ -69,7 +71,20 @@ def cause(error: BaseException) -> str:
         if known is not None:
             return str(known)
         inner = inner.__cause__
-    return missing_module(error) or " ".join(str(error).split()) or type(error).__name__
+    return missing_module(error) or unknown_setting(error) or " ".join(str(error).split()) or type(error).__name__
+
+
+def unknown_setting(error: BaseException) -> str | None:
+    """What to do if behind `error` is that a part has a setting that it does not know, one for another option say."""
+    found = UNKNOWN_ARGUMENT.search(str(error))
+    part = re.search(r"full_key: (?:model\.)?([\w.]+)", str(error))
+    if found is None or part is None:
+        return None
+    setting = f"{part[1]}.{found[2]}"
+    return (
+        f"{setting} is set, by the recipe if not by the command, but {found[1]} has no such setting; leave it out "
+        f"(~{setting}), or choose another {part[1].split('.')[0]}=."
+    )
 
 
 def missing_module(error: BaseException) -> str | None:

@@ -13,13 +13,17 @@ from typing import Any
 
 from saga_sr.core.errors import PackageError
 from saga_sr.core.version import __version__
-from saga_sr.packages.layout import FILES, is_package
+from saga_sr.packages.layout import FILES, NEEDED, is_package
 
 logger = logging.getLogger(__name__)
 
 # `*` of a pattern goes into folders too.
 PATTERNS = [pattern for name in FILES for pattern in (name, f"{name}/*")]
 REACHED_WITHIN_S = 10
+NO_PACKAGE = (
+    "{name} on the hub is no model package of saga-sr, which has config.yaml and model.safetensors; give another name, "
+    "or, where weights of others are taken, the path that they were fetched to."
+)
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 
@@ -49,18 +53,19 @@ def fetch(name: str) -> Path:
     }
     _quiet()
     try:
-        HfApi().model_info(repo, revision=revision or None, timeout=REACHED_WITHIN_S)
+        listed = HfApi().model_info(repo, revision=revision or None, timeout=REACHED_WITHIN_S).siblings or ()
     except Exception as error:
         _answer(name, error)
         folder = _fetched_before(name, asked, error)
     else:
+        if not set(NEEDED) <= {file.rfilename for file in listed}:  # before gigabytes of something else are fetched
+            raise PackageError(NO_PACKAGE.format(name=name))
         try:
             folder = Path(snapshot_download(**asked))
         except Exception as error:
             raise PackageError(f"Fetching {name} failed ({_reason(error)}); say the same command again.") from error
     if not is_package(folder):
-        raise PackageError(f"{name} on the hub is no model package of saga-sr, which has config.yaml and "
-                           "model.safetensors; give another name.")  # fmt: skip
+        raise PackageError(NO_PACKAGE.format(name=name))
     return folder
 
 

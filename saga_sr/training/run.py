@@ -29,7 +29,7 @@ from saga_sr.training import attempts
 from saga_sr.training.checkpoints import WholeCheckpointIO
 from saga_sr.training.compilation import compile_network
 from saga_sr.training.distillation import Distillation, begin_as, take_teachers_model
-from saga_sr.training.finetuning import package_to_begin_from, take_packages_model
+from saga_sr.training.finetuning import package_to_begin_from, take_packages_model, weights_to_begin_from
 from saga_sr.training.loggers import announce, finish, publish
 from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
@@ -63,11 +63,12 @@ def run(config: DictConfig) -> dict[str, float]:
         return passed_over(config, output, finished)
     if config.teacher or config.distillation:
         take_teachers_model(config)
-    package = package_to_begin_from(config.init_from) if config.init_from else None
+    package = package_to_begin_from(config.init_from, config.backbone._target_) if config.init_from else None
     if package is not None:
         take_packages_model(config, package)
     elif config.init_from and config.init_as == "converted":
-        for name, value in settings_of_weights(Path(config.init_from), "convention" in config.backbone).items():
+        weights = weights_to_begin_from(config.init_from, config.backbone._target_)
+        for name, value in settings_of_weights(weights, "convention" in config.backbone).items():
             OmegaConf.update(config, name, value)
     checkpoint = checkpoint_to_resume(config.resume, output)
     earlier = attempts.earlier_attempts(config, output, checkpoint)
@@ -200,7 +201,7 @@ def begin_weights(
     model: SuperResolver, config: DictConfig, data: AudioData, distillation: Distillation | None, output: Path
 ) -> None:
     """Give `model` the weights that training begins with, and its codec the statistics of its latents."""
-    package = package_to_begin_from(config.init_from) if config.init_from else None
+    package = package_to_begin_from(config.init_from, config.backbone._target_) if config.init_from else None
     if distillation is not None or package is not None:
         # Prepared latents are checked to be of its codec; what they are like, it knows.
         data.fit_statistics(model, 0, normalise=False)
@@ -209,7 +210,7 @@ def begin_weights(
     # Weights from elsewhere know the codec's latents as they are.
     data.fit_statistics(model, config.statistics_clips, normalise=not config.init_from)
     if config.init_from:
-        initialise(model, Path(config.init_from), output)
+        initialise(model, weights_to_begin_from(config.init_from, config.backbone._target_), output)
 
 
 def say_what_is_trained(model: SuperResolver, trainer: lightning.Trainer, output: Path) -> None:

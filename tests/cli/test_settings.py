@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hydra.utils import instantiate
 from programs import ROOT
 
 from saga_sr.cli import enhance, prepare, train
 from saga_sr.cli.calling import Command
-from saga_sr.cli.command import OPTIONS, configured, read
+from saga_sr.cli.command import OPTIONS, configured, read, sentences
 from saga_sr.cli.settings import read_known
-from saga_sr.core.errors import UsageError
+from saga_sr.core.errors import SagaError, UsageError
 
 
 def answer(command: Command, *words: str, sweeps: bool = False) -> str:
@@ -55,6 +56,15 @@ def test_a_sweep_is_looked_at_value_by_value() -> None:
     read(train.COMMAND, ["seed=1,2", "backbone=jat_tiny,jat_v2", "optimizer.lr=interval(1e-4,1e-3)"], sweeps=True)
     assert "seed='x' is not a whole number" in answer(train.COMMAND, "seed=1,x", sweeps=True)
     assert "no backbone=jat_v" in answer(train.COMMAND, "backbone=jat_tiny,jat_v", sweeps=True)
+
+
+def test_a_setting_of_another_option_is_named_with_how_to_leave_it_out() -> None:
+    with pytest.raises(SagaError) as error, sentences():
+        instantiate({"model": {"objective": {"_target_": "saga_sr.flow.diffusion.VDiffusion", "logit_mean": 0}}})
+    assert str(error.value).startswith(
+        "objective.logit_mean is set, by the recipe if not by the command, but VDiffusion"
+    )
+    assert str(error.value).endswith("leave it out (~objective.logit_mean), or choose another objective=.")
 
 
 def test_lightnings_settings_take_words_and_null() -> None:

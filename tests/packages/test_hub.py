@@ -20,6 +20,7 @@ from saga_sr.packages import hub as client
 from saga_sr.packages.audiosr import converted
 from saga_sr.packages.load import load_model
 from saga_sr.packages.package import load_package
+from saga_sr.training.finetuning import AUDIOSR, package_to_begin_from, weights_to_begin_from
 
 NAME = "somebody/a-model"
 
@@ -211,5 +212,12 @@ def test_audiosrs_checkpoint_is_fetched_by_its_name_and_a_broken_download_named(
     here.repositories[name].commit({file: whole})
     package = converted(name)
     assert isinstance(load_model(package).backbone, AudioSRUNet)
+    assert package_to_begin_from(name, AUDIOSR) is None
+    assert weights_to_begin_from(name, AUDIOSR).read_bytes() == whole
+    here.requests.clear()
+    with pytest.raises(PackageError, match=r"no model package of saga-sr, .* the path that they were fetched to"):
+        package_to_begin_from(name)
+    assert not [request for request in here.requests if file in request]
     here.stop()
+    assert package_to_begin_from(name, AUDIOSR) is None
     assert converted(name) == package and AudioSR(name).latent_dim == 512
