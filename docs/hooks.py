@@ -47,6 +47,9 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
             return match[0]
         inside = posixpath.normpath(posixpath.join(posixpath.dirname(here), path))
         name = inside.removeprefix("docs/")
+        if posixpath.dirname(inside) == "docs/generated":  # what makes a page stands for it, in the repository
+            name = next(made for made in GENERATED if Path(made).stem == Path(inside).stem)
+            picture = "!" if name.endswith(".svg") else ""
         if files.get_file_from_path(name) is not None:
             to = posixpath.relpath(name, posixpath.dirname(own) or ".")
             return f"{picture}[{text}]({to}{'#' + anchor if anchor else ''})"

@@ -59,11 +59,16 @@ def test_pages_are_built_without_a_warning_and_ask_nobody(site: Path) -> None:
         assert not elsewhere, (path, elsewhere)
 
 
-def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+def test_the_readme_is_short_and_links_lead_somewhere_in_the_repository() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
-        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
-            assert (ROOT / target).exists(), (page, target)
+    for page in [*ROOT.glob("*.md"), *(path for top in ("docs", "experiments") for path in (ROOT / top).rglob("*.md"))]:
+        for target, anchor in re.findall(r"\]\(([^)#:\s]+)(?:#([^)\s]+))?\)", page.read_text()):
+            path = page.parent / target
+            assert path.exists(), (page, target)
+            if anchor:
+                headings = re.findall(r"(?m)^#+ (.+)$", path.read_text().lower())
+                there = {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings}
+                assert anchor in there, (page, target, anchor)
 
 
 def written_errors() -> Iterator[tuple[str, ast.Call]]:
