@@ -56,3 +56,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
         return f"{text} (`{inside}`)" if (ROOT / inside).exists() else match[0]
 
     return LINK.sub(changed, markdown)
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Chinese pages say that they are, so that a browser takes the right signs."""
+    return output.replace('<html lang="en"', '<html lang="zh-CN"', 1) if page.file.src_uri.startswith("zh/") else output

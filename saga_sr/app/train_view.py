@@ -42,7 +42,7 @@ def runs_value(runs: TrainingRuns, words: Words, chosen: str | None, compared: S
         "empty": words("no_runs"),
         "label": words("runs"),
         "compare": words("compare"),
-        "columns": [*columns, words("changed")],
+        "columns": columns,
         "rows": [_row(key, one, words, key in compared) for key, one in there.items()],
         "chosen": chosen,
         "reason": words.error(run.reason) if run else "",
@@ -61,10 +61,9 @@ def _row(key: str, run: Run, words: Words, compared: bool) -> dict[str, Any]:
         f"{run.step:,} / {run.steps:,}" if run.steps else f"{run.step:,}",
         "" if run.left_s is None else duration(run.left_s, words),
         *("" if value is None else f"{value:.3f}" for value in (last, best)),
-        " ".join(run.changes),
     ]
     return {
-        "key": key, "name": run.folder.name, "cells": cells, "compared": compared,
+        "key": key, "name": run.folder.name, "changes": " ".join(run.changes), "cells": cells, "compared": compared,
         "actions": [(action, words(action)) for action in actions],
     }  # fmt: skip
 

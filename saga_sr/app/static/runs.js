@@ -11,8 +11,9 @@ th, td { text-align: start; padding: .5rem .7rem; white-space: nowrap; vertical-
 th { color: var(--body-text-color-subdued); font-weight: 500 }
 tbody tr { border-top: 1px solid var(--border-color-primary) }
 tbody tr.chosen { background: var(--background-fill-secondary) }
-td.long { white-space: normal; min-width: 11rem; overflow-wrap: anywhere }
-.brief { display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; overflow: hidden }
+td.long { white-space: normal; min-width: 11rem; width: 100%; overflow-wrap: anywhere }
+.brief { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden;
+  color: var(--body-text-color-subdued); font-size: .82rem }
 button { font: inherit; color: inherit; background: none; border: 1px solid var(--border-color-primary);
   border-radius: 8px; padding: .25rem .6rem; cursor: pointer; margin: 0 .25rem .25rem 0 }
 button.name { border: 0; padding: 0; font-weight: 600; text-decoration: underline; text-underline-offset: .2em;
@@ -50,7 +51,7 @@ class Runs extends DataElement {
       <p class="reason" role="status"></p><dl class="facts"></dl><div class="curves"></div>`;
   }
 
-  // {empty, label, compare, columns: [text], rows: [{key, name, cells: [text], compared, actions: [[action, text]]}],
+  // {empty, label, compare, columns: [text], rows: [{key, name, changes, cells: [text], compared, actions: [[action, text]]}],
   //  chosen, reason, facts: [[label, text]], curves: [{name, lines: [{label, points: [[step, value]]}]}]}
   set data(data) {
     const shown = JSON.stringify(data ?? {});
@@ -74,14 +75,12 @@ class Runs extends DataElement {
     const head = make("tr", {}, columns.map((text) => make("th", { scope: "col", textContent: text })));
     const body = rows.map((row) => make("tr", { className: row.key === chosen ? "chosen" : "" }, [
       make("td", {}, [this.#mark(row, compare)]),
-      make("td", { className: "long" }, [this.#button("name", row, "choose", row.name)]),
+      make("td", { className: "long" }, [
+        this.#button("name", row, "choose", row.name),
+        make("span", { textContent: row.changes, title: row.changes, className: "brief" }),
+      ]),
       make("td", {}, row.actions.map(([action, text]) => this.#button("", row, action, text))),
-      ...row.cells.map((text, i) => {
-        const isLast = i === row.cells.length - 1;
-        return make("td", { className: isLast ? "long" : "" }, [
-          make("span", { textContent: text, title: isLast ? text : "", className: isLast ? "brief" : "" }),
-        ]);
-      }),
+      ...row.cells.map((text) => make("td", { textContent: text })),
     ]));
     const table = make("table", {}, [make("thead", {}, [head]), make("tbody", {}, body)]);
     table.setAttribute("aria-label", label);
