@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from html import escape
 from typing import Any
 
@@ -38,12 +38,13 @@ def runs_value(runs: TrainingRuns, words: Words, chosen: str | None, compared: S
     columns = [words(key) for key in ("compare", "run_name", "actions", "state", "progress", "left")]
     columns += [words(kind, name=MAIN.partition("/")[2]) for kind in ("last", "best")]
     together = [there[key] for key in dict.fromkeys([chosen, *compared]) if key in there]
+    shared = set.intersection(*(set(one.changes) for one in there.values())) if len(there) > 1 else set()
     return {
         "empty": words("no_runs"),
         "label": words("runs"),
         "compare": words("compare"),
         "columns": columns,
-        "rows": [_row(key, one, words, key in compared) for key, one in there.items()],
+        "rows": [_row(key, one, words, key in compared, shared) for key, one in there.items()],
         "chosen": chosen,
         "reason": words.error(run.reason) if run else "",
         "facts": _facts(run, runs.usage(run), words) if run else [],
@@ -51,7 +52,9 @@ def runs_value(runs: TrainingRuns, words: Words, chosen: str | None, compared: S
     }
 
 
-def _row(key: str, run: Run, words: Words, compared: bool) -> dict[str, Any]:
+def _row(key: str, run: Run, words: Words, compared: bool, shared: Set[str]) -> dict[str, Any]:
+    """A run in the table, with the changes that it does not share with all others."""
+    own = [change for change in run.changes if change not in shared]
     last, best = run.figures.get(MAIN, (None, None))
     actions = ["stop"] if run.here and run.state != "stopping" else []
     actions += ["resume"] if not run.is_busy and run.state != FINISHED else []
@@ -63,7 +66,7 @@ def _row(key: str, run: Run, words: Words, compared: bool) -> dict[str, Any]:
         *("" if value is None else f"{value:.3f}" for value in (last, best)),
     ]
     return {
-        "key": key, "name": run.folder.name, "changes": " ".join(run.changes), "cells": cells, "compared": compared,
+        "key": key, "name": run.folder.name, "changes": " ".join(own), "cells": cells, "compared": compared,
         "actions": [(action, words(action)) for action in actions],
     }  # fmt: skip
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pytest
+
 from saga_sr.app.data_check import FolderReport
+from saga_sr.app.run_list import Run
 from saga_sr.app.setting_words import WORDS as SETTING_WORDS
 from saga_sr.app.train_view import MOST_POINTS, report_html, runs_value, thinned
 from saga_sr.app.train_words import WORDS
@@ -33,6 +36,19 @@ def test_names_of_files_are_never_markup() -> None:
 def test_without_runs_there_is_a_sentence(tmp_path: Path) -> None:
     shown = runs_value(TrainingRuns([tmp_path], []), ENGLISH, "gone", ["gone"])
     assert shown["rows"] == [] and shown["curves"] == [] and shown["empty"].startswith("No runs yet")
+
+
+def test_the_table_shows_the_changes_that_runs_do_not_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(name: str, *changes: str) -> Run:
+        return Run(tmp_path / name, "demo", changes, "finished", "", 9, 9, None, "", False, {})
+
+    runs, both = TrainingRuns([tmp_path], []), ("seed=1", "data=folder")
+    for there, shown in (
+        ([run("a", *both)], ["seed=1 data=folder"]),
+        ([run("a", *both, "loss=mse"), run("b", *both, "ema=none")], ["loss=mse", "ema=none"]),
+    ):
+        monkeypatch.setattr(runs, "runs", lambda there=there: there)
+        assert [row["changes"] for row in runs_value(runs, ENGLISH, None, [])["rows"]] == shown
 
 
 def test_it_is_said_how_much_of_the_data_is_whole() -> None:
