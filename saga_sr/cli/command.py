@@ -55,9 +55,12 @@ def check_existing(sources: Collection[str]) -> None:
     Raises:
         UsageError: one of `sources` is no file, folder or list, nor a pattern that something matches.
     """
+    from saga_sr.core.storage import is_address
     from saga_sr.inference.inputs import LIST, is_list, is_pattern
 
     for source in sources:
+        if is_address(source.removeprefix(LIST)):
+            continue  # it is asked for once, when it is looked for
         if is_list(source):
             if not os.path.isfile(source[len(LIST) :]):  # noqa: PTH113 - as text, of thousands
                 raise UsageError(f"There is no list {source[len(LIST) :]}, which {source} stands for.")

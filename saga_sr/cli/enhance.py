@@ -45,6 +45,7 @@ def split_output(files: list[str]) -> tuple[list[str], str]:
     Raises:
         UsageError: the last cannot be that.
     """
+    from saga_sr.core.storage import as_named, is_there
     from saga_sr.inference.inputs import is_list, is_pattern
     from saga_sr.inference.jobs import is_one_file
 
@@ -53,7 +54,7 @@ def split_output(files: list[str]) -> tuple[list[str], str]:
         raise UsageError(f"{last} stands for recordings; say where they go with output=FOLDER, or a folder at the end.")
     is_folder = last.endswith(os.sep) or Path(last).is_dir()
     is_file = last == PIPE or is_one_file(last)
-    if is_file and len(files) == 2 and Path(last).is_file():
+    if is_file and len(files) == 2 and is_there(as_named(last)):
         # It may be the second of two that *.wav stands for.
         raise UsageError(f"{last} is there already; say output={last} to replace it, or output=FOLDER to enhance both.")
     if is_folder or (is_file and len(files) == 2):

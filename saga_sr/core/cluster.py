@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import logging
 import socket
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from omegaconf import DictConfig
 
+from saga_sr.core.atomic_file import remove_left_behind
 from saga_sr.core.errors import ConfigError, SagaError
 from saga_sr.core.version import __version__
 
@@ -81,6 +84,8 @@ class SagaWorker(Generic[Item]):
 
     def __init__(self, work: Callable[[Item], Any]) -> None:
         self.work = work
+        # Of workers that were killed on this machine.
+        remove_left_behind(Path(tempfile.gettempdir()))
 
     def version(self) -> str:
         """Of saga-sr on its machine."""

@@ -40,6 +40,12 @@ def tame_foreign_warnings() -> None:
     warnings.showwarning = show
 
 
+def hear_no_steps_of_clients() -> None:
+    """Leave out where clients of object storage have found credentials and servers, which they note as news."""
+    for name in ("botocore", "aiobotocore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 def hear_lightning_once() -> None:
     """Have Lightning's lines written by the program's own logging, from warnings on.
 

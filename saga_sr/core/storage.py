@@ -7,19 +7,27 @@ stands here. A file in object storage appears when it is whole, so that nothing 
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
-from saga_sr.core.atomic_file import write_atomically
+from saga_sr.core.atomic_file import Aside, write_atomically
 from saga_sr.core.errors import ConfigError
+from saga_sr.core.foreign_messages import hear_no_steps_of_clients
 from saga_sr.core.imports import extras_named
 
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 HERE = "file://"
 # Bytes that are asked for at once where a file is read in stretches.
 BLOCK = 1 << 20
+# Questions that object storage is asked at once.
+AT_ONCE = 32
 
 
 def is_address(named: str | Path) -> bool:
@@ -41,6 +49,7 @@ def to_path(named: str | Path, **settings: Any) -> Path:
         return Path(str(named).removeprefix(HERE)).expanduser() if isinstance(named, str) else named
     with extras_named():
         from upath import UPath
+    hear_no_steps_of_clients()
     try:
         path = UPath(named, **settings)
         path.fs  # noqa: B018 - what reads it is looked for here
@@ -55,6 +64,11 @@ def to_path(named: str | Path, **settings: Any) -> Path:
 def shared(named: str | Path) -> Path:
     """The path of a folder that other processes write to as well: what lies there is asked for anew each time."""
     return to_path(named, use_listings_cache=False) if is_address(named) else to_path(named)
+
+
+def as_named(named: str | Path) -> Path:
+    """As `shared`, but what is named here is taken letter by letter: `~` is no home."""
+    return shared(named) if is_address(named) else Path(named)
 
 
 def below(folder: Path, name: str) -> Path:
@@ -78,6 +92,46 @@ def reaching(path: Path) -> Iterator[None]:
             raise
         # Each client has errors of its own: no network, no credentials, no bucket.
         raise OSError(None, " ".join(str(error).split())[:200].rstrip(".")) from error
+
+
+def reason_of(error: OSError) -> str:
+    """Why a file cannot be read or written, without its name."""
+    # Clients of object storage put the name where the reason belongs.
+    gone = os.strerror(errno.ENOENT) if isinstance(error, FileNotFoundError) else str(error)
+    return error.strerror or gone
+
+
+def mend(path: Path) -> str:
+    """What to do where `path` cannot be written."""
+    if is_address(path):
+        return "check its address, and that you may write there"
+    return "free some space or choose another folder"
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at `path`.
+
+    Raises:
+        OSError: that cannot be told.
+    """
+    with reaching(path):
+        return path.is_dir() if is_address(path) else os.path.isdir(path)  # noqa: PTH112 - which raises nothing
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything at `path`, be it a link that leads nowhere.
+
+    Raises:
+        OSError: that cannot be told.
+    """
+    with reaching(path):
+        return path.exists() if is_address(path) else os.path.lexists(path)
+
+
+def asked(question: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+    """The answers to a `question` on each of `items`, of which some may be in object storage, which takes its time."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        yield from threads.map(question, items)
 
 
 def open_to_read(path: Path) -> BinaryIO:
@@ -116,6 +170,57 @@ def names_below(folder: Path) -> list[str]:
         found = cast(Any, folder)
         begin = found.path.rstrip("/") + "/"
         return [name.removeprefix(begin) for name in found.fs.find(found.path)]
+
+
+def matching(pattern: Path, top: Path) -> dict[Path, bool]:
+    """What matches a pattern (`*`, `**`, `?`, `[...]`) in object storage, in order, and whether each is a folder.
+
+    Args:
+        top: a folder above all that can match.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with reaching(pattern):
+        found, begin = cast(Any, pattern), cast(Any, top).path.rstrip("/") + "/"
+        matches = found.fs.glob(found.path, detail=True)
+    return {top / name.removeprefix(begin): matches[name]["type"] == "directory" for name in sorted(matches)}
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether `path` lies below `folder`, both addresses."""
+    return str(path).rstrip("/").startswith(str(folder).rstrip("/") + "/")
+
+
+class _Sent(Aside):
+    """A file of this machine that is sent to object storage once it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(workplace(path) / path.name)
+        self.path = path
+
+    def put_in_place(self) -> None:
+        """Send it to `path`."""
+        put_in_place(self.file, self.path)
+
+
+def workplace(path: Path) -> Path:
+    """The folder of this machine where what is to be at `path` is made."""
+    return Path(tempfile.gettempdir()) if is_address(path) else path.parent
+
+
+def aside(path: Path) -> Aside:
+    """A file of this machine that takes the place of `path`, here or in object storage, once it is whole.
+
+    Raises:
+        OSError: its folder, which is made where there is none, is read-only, full or gone.
+    """
+    if is_address(path):
+        return _Sent(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        path.lstat()  # or a name that is too long were found out at the end
+    return Aside(path)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

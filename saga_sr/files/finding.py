@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from saga_sr.core.errors import AudioError, DataError
-from saga_sr.core.storage import is_address, names_below, to_path
+from saga_sr.core.storage import is_address, is_within, names_below, reason_of, to_path
 
 # What is taken for a recording in a folder. Named by itself, a file may have any suffix.
 RECORDINGS = (
@@ -41,9 +41,12 @@ def look_into(folder: Path, without: Path | None = None) -> Found:
     """All that lies below `folder`; hidden files and folders are passed over, and links to folders not followed.
 
     Args:
+        folder: here or in object storage.
         without: a folder that is passed over with all that is below it; `folder` itself never is.
     """
-    passed_over = _identity(without) if without is not None else None
+    if is_address(folder):
+        return _look_elsewhere(folder, without)
+    passed_over = _identity(without) if without is not None and not is_address(without) else None
     found, waiting = Found(), [os.fspath(folder)]
     while waiting:
         path = waiting.pop()
@@ -64,6 +67,28 @@ def look_into(folder: Path, without: Path | None = None) -> Found:
     # Paths are compared part by part: what lies in a folder stays together.
     found.files.sort(key=lambda path: path.parts)
     return found
+
+
+def _look_elsewhere(folder: Path, without: Path | None) -> Found:
+    """As `look_into`, in object storage."""
+    try:
+        names = names_below(folder)
+    except OSError as error:
+        return Found(unreadable=[(folder, reason_of(error))])
+    found = Found()
+    passed_over = without if without is not None and is_within(without, folder) else None
+    for name in sorted(names, key=lambda name: name.split("/")):
+        path = folder / name
+        if is_hidden(name) or (passed_over is not None and is_within(path, passed_over)):
+            continue
+        (found.files if is_audio(name) else found.others).append(path)
+    return found
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name with `/` is that of what is passed over in folders."""
+    # Some kinds of object storage have empty files in the place of folders, whose names end in /.
+    return any(part[:1] in ("", ".") for part in name.split("/"))
 
 
 def is_audio(name: str) -> bool:
@@ -89,19 +114,12 @@ def find_audio(folder: str | Path) -> list[Path]:
     root = to_path(folder)
     if not is_address(root) and not root.is_dir():
         raise AudioError(f"There is no folder {root}; give one that holds audio files.")
-    found = _found_elsewhere(root) if is_address(root) else look_into(root).files
-    if not found:
+    found = look_into(root)
+    if is_address(root) and found.unreadable:
+        raise AudioError(f"{root} cannot be read ({found.unreadable[0][1]}); check its address.")
+    if not found.files:
         raise AudioError(f"{root} holds no audio files; give a folder with recordings or films.")
-    return found
-
-
-def _found_elsewhere(root: Path) -> list[Path]:
-    try:
-        names = names_below(root)
-    except OSError as error:
-        raise AudioError(f"{root} cannot be read ({error.strerror or error}); check its address.") from error
-    shown = [name for name in names if is_audio(name) and not any(part.startswith(".") for part in name.split("/"))]
-    return [root / name for name in sorted(shown, key=lambda name: name.split("/"))]
+    return found.files
 
 
 def by_stem(folder: str | Path) -> dict[Path, Path]:

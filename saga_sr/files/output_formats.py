@@ -143,7 +143,7 @@ def output_format(path: str | Path, pictures: bool | None = None) -> OutputForma
     Raises:
         AudioError: there is none of that suffix, or it is not for that.
     """
-    found = _BY_SUFFIX.get(Path(path).suffix.lower())
+    found = _BY_SUFFIX.get(Path(str(path)).suffix.lower())
     if found is None or pictures not in (None, found.pictures):
         listed = [suffix for suffix, how in _BY_SUFFIX.items() if how.pictures == bool(pictures)]
         raise AudioError(

@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
+from saga_sr.core.atomic_file import folder_aside
 from saga_sr.core.errors import AudioError
-from saga_sr.core.storage import is_address, reaching
+from saga_sr.core.storage import is_address, reaching, reason_of
 
 BLOCK = 1 << 22
 
@@ -24,8 +25,8 @@ def as_file(path: Path) -> Iterator[Path]:
     if not is_address(path) and not path.is_fifo():
         yield path
         return
-    with TemporaryDirectory(prefix="saga-sr-") as folder:
-        file = Path(folder) / path.name
+    with folder_aside(Path(gettempdir())) as folder:
+        file = folder / path.name
         _receive(path, file)
         try:
             yield file
@@ -38,7 +39,7 @@ def _receive(pipe: Path, file: Path) -> None:
         with reaching(pipe), pipe.open("rb") as source, file.open("wb") as target:
             shutil.copyfileobj(source, target, BLOCK)
     except OSError as error:
-        kind, reason = ("" if is_address(pipe) else "The pipe "), error.strerror or error
+        kind, reason = ("" if is_address(pipe) else "The pipe "), reason_of(error)
         raise AudioError(f"{kind}{pipe} cannot be read into {file.parent} ({reason}); copy it to a file.") from error
     if not is_address(pipe) and not file.stat().st_size:
         raise AudioError(f"Nothing came through the pipe {pipe}; see to the command that writes to it.")

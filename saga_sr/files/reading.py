@@ -79,12 +79,13 @@ class AudioReader:
 
     What kind of file it is follows from its content. What cannot be decoded is silent, so that all else is where it
     belongs. What comes through a pipe is read once; in object storage, libsndfile's kinds are read stretch by stretch,
-    and others are copied.
+    and others are copied, or all are.
 
     Args:
         flawless: whether a stretch that is damaged, or holds NaN or infinity, is refused.
         stream: which of several streams of audio, counted from 1; the first where left out.
         strict: whether files that are damaged or break off are refused.
+        copied: whether all of what is in object storage is read at once, to be gone through several times.
 
     Attributes:
         file: where its bytes are: at `path`, or in a copy of what came from elsewhere, as long as the reader is open.
@@ -95,7 +96,13 @@ class AudioReader:
     """
 
     def __init__(
-        self, path: str | Path, flawless: bool = True, *, stream: int | None = None, strict: bool = False
+        self,
+        path: str | Path,
+        flawless: bool = True,
+        *,
+        stream: int | None = None,
+        strict: bool = False,
+        copied: bool = False,
     ) -> None:
         self.path, self.flawless = to_path(path), flawless
         self._stream, self._strict = stream, strict
@@ -104,6 +111,8 @@ class AudioReader:
             if not is_address(self.path):
                 self._bring_here()
             _check_exists(self.file)
+            if copied and is_address(self.file):
+                self._bring_here()
             self._source = self._opened()
             stack.callback(lambda: self._source.close())
             self.info = self._checked_info()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -13,8 +12,8 @@ import numpy as np
 import soundfile
 from torch import Tensor
 
-from saga_sr.core.atomic_file import Aside
 from saga_sr.core.errors import AudioError, DiskError
+from saga_sr.core.storage import as_named, aside, mend
 from saga_sr.files.channel_layout import DEFAULT_MASKS, is_told_as_usual, layout_name
 from saga_sr.files.metadata import Metadata
 from saga_sr.files.output_formats import Depth, OutputFormat, output_format
@@ -41,11 +40,12 @@ class Encoder(Protocol):
 
 
 class AudioWriter:
-    """A file being written: aside first, and renamed to `path` once it is whole.
+    """A file being written: aside first, and renamed to `path`, or sent there, once it is whole.
 
     If the block that writes it raises, whatever was at `path` before stays as it was.
 
     Args:
+        path: here or in object storage.
         depth: of formats that store samples: 16, 24 (both clip at full scale) or `float`.
         mask: which speakers the channels are for, see `channel_layout`, where the format can tell (WAV); what so many
             channels usually are where left out.
@@ -73,7 +73,7 @@ class AudioWriter:
         kbps: int | None = None,
         film: Film | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.path = as_named(path)
         how = output_format(path, pictures=film is not None)
         self._depth = depth if how.depths else None
         self.fixed_point = self._depth != "float"
@@ -89,10 +89,7 @@ class AudioWriter:
             )
         self._quantiser = Quantiser(self._depth)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):
-                self.path.lstat()  # or a name that is too long were found out at the end
-            self._aside = Aside(self.path)
+            self._aside = aside(self.path)
         except OSError as error:
             raise self._failure(error) from error
         try:
@@ -123,6 +120,11 @@ class AudioWriter:
                 self._aside.file, how.name, sample_rate, channels, kbps, depth=self._depth, film=self._film
             )
         return SndfileEncoder(self._aside.file, how.name, sample_rate, channels, self._depth)
+
+    @property
+    def folder(self) -> Path:
+        """Of this machine, where it is written."""
+        return self._aside.file.parent
 
     def write(self, audio: Tensor) -> None:
         """Append `audio` [channels, time].
@@ -177,7 +179,7 @@ class AudioWriter:
     def _failure(self, error: Exception) -> AudioError:
         found = error if isinstance(error, OSError) else _what_the_disk_says(self._aside.handle) or error
         kind = DiskError if isinstance(found, OSError) and found.errno in NO_PLACE else AudioError
-        return kind(f"{self.path} cannot be written ({reason_of(found)}); free some space or choose another folder.")
+        return kind(f"{self.path} cannot be written ({reason_of(found)}); {mend(self.path)}.")
 
 
 def write_audio(path: str | Path, audio: Tensor, sample_rate: int) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import AudioError, ConfigError
+from saga_sr.core.storage import reason_of, write_whole
 from saga_sr.core.version import __version__
 from saga_sr.inference.jobs import Job
 from saga_sr.inference.record import Made, Recipe, Record
@@ -45,8 +44,7 @@ class Batch:
         self.kept = self.made = 0
         self.audio_s, self.begin = 0.0, time.perf_counter()
         self.files: dict[Job, dict[str, Any]] = {
-            job: {"input": os.fspath(job.source), "output": os.fspath(job.target), "status": "not begun"}
-            for job in jobs
+            job: {"input": str(job.source), "output": str(job.target), "status": "not begun"} for job in jobs
         }
         for failure in failures:
             logger.warning("Skipped: %s", failure)
@@ -117,10 +115,9 @@ class Batch:
         lost = [{"status": "failed", "failure": failure} for failure in self.failures[:planned]]
         content = {"saga_sr": __version__, **described, "files": [*self.files.values(), *lost]}
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, json.dumps(content, indent=1) + "\n")
+            write_whole(path, json.dumps(content, indent=1) + "\n")
         except OSError as error:
-            raise ConfigError(f"manifest={path} cannot be written ({error.strerror}); give another place.") from error
+            raise ConfigError(f"manifest={path} cannot be written ({reason_of(error)}); give another place.") from error
 
     def conclude(self) -> None:
         """Say what was done.

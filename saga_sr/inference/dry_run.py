@@ -67,12 +67,11 @@ def look(enhancer: Enhancer, job: Job) -> tuple[float, float, str]:
         AudioError: it cannot be read, or its result not be written.
     """
     session = Session(enhancer.model, enhancer.settings)
-    with AudioReader(
-        job.source, flawless=False, stream=session.settings.stream, strict=session.settings.strict
-    ) as file:
-        with Output(job.target, session.settings, file.file, file.info, enhancer.sample_rate):
+    settings = session.settings
+    with AudioReader(job.source, flawless=False, stream=settings.stream, strict=settings.strict, copied=True) as file:
+        with Output(job.target, settings, file.file, file.info, enhancer.sample_rate):
             pass  # what cannot be written is said
-        recording = Recording(FiniteReader(file, session.settings.nan, str(job.source)), enhancer.sample_rate)
+        recording = Recording(FiniteReader(file, settings.nan, str(job.source)), enhancer.sample_rate)
         seen = session.look(recording)
         said = restoring(seen.edges, enhancer.sample_rate, seen.heard)
         duration_s = recording.length / enhancer.sample_rate

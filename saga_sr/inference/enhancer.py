@@ -13,6 +13,7 @@ from saga_sr.audio.full_scale import FullScale
 from saga_sr.audio.low_band import replace_low_band
 from saga_sr.audio.reference_frame import reference_gain
 from saga_sr.core.errors import AudioError
+from saga_sr.core.storage import as_named
 from saga_sr.inference.arrays import as_batch, is_fixed_point
 from saga_sr.inference.enhanced import Enhanced, EnhancedAudio
 from saga_sr.inference.finite import FiniteReader
@@ -161,7 +162,7 @@ class Enhancer:
         cancel: CancelToken | None = None,
         **changes: Any,
     ) -> Enhanced:
-        """Restore the file `source` into `target`, which appears only when it is whole.
+        """Restore the file `source` into `target`, which appears only when it is whole; either may be an address.
 
         Memory does not grow with the file's length.
 
@@ -174,17 +175,25 @@ class Enhancer:
             Cancelled: `cancel` was set.
         """
         with (
-            with_bar(progress, Path(source).name) as progress,
+            with_bar(progress, as_named(source).name) as progress,
             self.open(source, progress=progress, cancel=cancel, **changes) as opened,
         ):
-            settings = self.settings.changed(**changes)
-            with Output(target, settings, opened.source, opened.info, self.sample_rate, self.name) as output:
-                look = opened.look
-                saved = output.save(opened.blocks())
-            notes = [*opened.notes, *saved]
+            return self.save(opened, target)
+
+    def save(self, opened: RestoredFile, target: str | Path) -> Enhanced:
+        """Restore a file that was opened into `target`, see `file`.
+
+        Raises:
+            AudioError: the target cannot be written.
+            Cancelled: see `open`.
+        """
+        with Output(target, opened.settings, opened.source, opened.info, self.sample_rate, self.name) as output:
+            look = opened.look
+            saved = output.save(opened.blocks())
+        notes = [*opened.notes, *saved]
         warn(notes)
         return Enhanced(
-            Path(source), Path(target), opened.duration_s, look.edges, look.restores, tuple(notes), look.heard
+            opened.info.path, as_named(target), opened.duration_s, look.edges, look.restores, tuple(notes), look.heard
         )
 
     def open(

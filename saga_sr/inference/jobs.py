@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saga_sr.core.errors import AudioError, ConfigError
+from saga_sr.core.storage import as_named, is_address, is_folder, reason_of
 from saga_sr.files.output_formats import formats, output_format
 from saga_sr.inference.inputs import find_inputs, is_pattern, no_recordings
 from saga_sr.inference.naming import TEMPLATE, result_places
@@ -46,9 +47,18 @@ def is_one_file(output: str | Path) -> bool:
 
     Raises:
         AudioError: a file in a format that cannot be written.
+        ConfigError: an address that cannot be looked into.
     """
-    if os.fspath(output).endswith(("/", os.sep)) or not SUFFIX.search(os.fspath(output)) or Path(output).is_dir():
+    if str(output).endswith(("/", os.sep)) or not SUFFIX.search(str(output)):
         return False
+    try:
+        if is_folder(as_named(output)):
+            return False
+    except OSError as error:
+        raise ConfigError(
+            f"output={output} cannot be looked into ({reason_of(error)}); check its address, and that you may read "
+            "there."
+        ) from error
     output_format(output)
     return True
 
@@ -64,7 +74,7 @@ def plan_files(
     """Which file is written where. Nothing is written, and no file opened.
 
     Args:
-        words: files, folders, patterns and lists, see `find_inputs`.
+        words: files, folders, patterns and lists, see `find_inputs`; they and `output` may be addresses.
         output: a file (for one file), or a folder, see `is_one_file`, in which folders are kept as they were found.
         suffix: format of files in a folder, such as `flac`; where left out, that, or of films their own.
         template: of their names, see `result_places`.
@@ -79,7 +89,7 @@ def plan_files(
         why = "holds no picture, which keep_video= asks for" if suffix in formats(False) else "is not known"
         raise ConfigError(f"format={suffix!r} {why}; choose one of {', '.join(formats(pictures))}.")
     suffix = suffix if suffix or pictures else "flac"
-    one_file, output = is_one_file(output), Path(output)
+    one_file, output = is_one_file(output), as_named(output)
     if one_file:
         output_format(output, pictures)
         return _plan_of_one(words, output)
@@ -103,7 +113,7 @@ def plan_files(
 
 def _plan_of_one(words: Sequence[str | Path], output: Path) -> Plan:
     inputs = find_inputs(words)
-    word = os.fspath(words[0])
+    word = str(words[0])
     if len(words) > 1 or os.path.isdir(word) or len(inputs.found) > 1:  # noqa: PTH112 - it need not be a path
         named = f"{len(words)} inputs are given" if len(words) > 1 else f"input={word} is a folder"
         if len(words) == 1 and is_pattern(word):
@@ -135,7 +145,7 @@ def _check_apart(jobs: Sequence[Job]) -> None:
 
 def _names(path: Path) -> list[Path]:
     """`path`, and what it leads to if it is a link."""
-    return [path, Path(os.path.realpath(path))] if path.is_symlink() else [path]
+    return [path, Path(os.path.realpath(path))] if not is_address(path) and path.is_symlink() else [path]
 
 
 class _Places:
@@ -145,6 +155,8 @@ class _Places:
         self._folders: dict[str, str] = {}
 
     def __call__(self, path: Path) -> str:
+        if is_address(path):
+            return str(path)
         folder, name = os.path.split(path)
         if folder not in self._folders:
             self._folders[folder] = os.path.realpath(folder)

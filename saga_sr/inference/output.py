@@ -79,11 +79,11 @@ class Output(ExitStack):
         told: list[str] = []
         with self._writer() as writer:
             way = settings.clip if writer.fixed_point else None
-            full_scale = FullScale(way, self.rate, writer.path.parent)
+            full_scale = FullScale(way, self.rate, writer.folder)
             for block in full_scale.fit(at_rate(blocks, self._model_hz, self.rate, self.length)):
                 writer.write(block)
             if settings.tags and not self.film:  # films are told by what they are copied from
-                tags, told = result_tags(self._source, self._info.sample_rate, self.rate, self._model)
+                tags, told = result_tags(self._source, self._info, self.rate, self._model)
                 writer.metadata = tags.at_another_level() if way and full_scale.peak > 1 else tags
         notes = [*full_scale.notes(str(self._target)), *told, *writer.notes]
         if not full_scale.peak:

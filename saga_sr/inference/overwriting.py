@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 
 from saga_sr.core.errors import ConfigError
+from saga_sr.core.storage import asked, is_there
 from saga_sr.inference.jobs import Job
 from saga_sr.inference.record import Content, Made, Recipe, Record
 from saga_sr.inference.settings import EnhanceSettings
@@ -45,17 +46,18 @@ def already_made(jobs: Iterable[Job], way: str, recipe: Recipe, record: Record) 
             recording; `always`: never.
         record: of the folder of results; a recording that was moved or touched since is looked into.
     """
-    found = {job: _found(job, way, recipe, record) for job in jobs}
-    return {job: made for job, made in found.items() if made is not None}
+    jobs = list(jobs)
+    found = zip(jobs, asked(lambda job: _found(job, way, recipe, record), jobs), strict=True)
+    return {job: made for job, made in found if made is not None}
 
 
 def _found(job: Job, way: str, recipe: Recipe, record: Record) -> Made | None:
     made = record.made.get(record.key(job.target))
     try:
-        if way == "always" or not job.target.exists():
+        if way == "always" or not is_there(job.target):
             return None
         if way == "newer":
-            is_newer = job.source.stat().st_mtime_ns > job.target.stat().st_mtime_ns
+            is_newer = Content.unread(job.source).mtime_ns > Content.unread(job.target).mtime_ns
             return None if is_newer else made or UNKNOWN
         if made is None or made.recipe != recipe or not made.source.sha256:  # nothing is known of what came by pipe
             return None

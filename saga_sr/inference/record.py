@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from saga_sr.core.content import sha256_of
 from saga_sr.core.errors import DiskError
+from saga_sr.core.journal import Journal, journal_at
+from saga_sr.core.storage import as_named, mend, reaching, reason_of
 
 NAME = ".saga-sr.jsonl"
 
@@ -20,8 +20,9 @@ class Content:
     """A file as it was read.
 
     Attributes:
-        path: absolute.
+        path: absolute, or an address.
         mtime_ns: when it was changed last.
+        sha256: empty of what was not read, or came through a pipe.
     """
 
     path: str
@@ -36,14 +37,23 @@ class Content:
         Raises:
             OSError: it cannot be read.
         """
-        status = path.stat()  # before it is read: what is changed meanwhile is another content
-        return Content(str(path.absolute()), status.st_size, status.st_mtime_ns, sha256_of(path))
+        with reaching(path):
+            return replace(Content.unread(path), sha256=sha256_of(path))
+
+    @staticmethod
+    def unread(path: Path) -> Content:
+        """What `path` is before it is read: what is changed meanwhile is another content.
+
+        Raises:
+            OSError: that cannot be told.
+        """
+        with reaching(path):
+            status = path.stat()
+            return Content(str(path.absolute()), status.st_size, status.st_mtime_ns, "")
 
     def looks_like(self, path: Path) -> bool:
         """Whether the file at `path` is this one by name, size and time."""
-        status = path.stat()
-        is_there = self.size == status.st_size and self.mtime_ns == status.st_mtime_ns
-        return is_there and self.path == str(path.absolute())
+        return replace(self, sha256="") == Content.unread(path)
 
 
 @dataclass(frozen=True)
@@ -74,10 +84,9 @@ class Made:
 
 @dataclass
 class Record:
-    """What was made in `folder`; a file of JSON lines there, to which lines are only ever added, each at once.
+    """What was made in `folder`, here or in object storage; a journal there, so several processes may keep it.
 
-    So several processes may keep it, and what a killed one has left half of a line is passed over. A result is noted
-    when it is begun, too: it is a result, not a recording, whatever happens before it is finished.
+    A result is noted when it is begun, too: it is a result, not a recording, whatever happens before it is finished.
 
     Attributes:
         made: by the path of the result, relative to the folder.
@@ -90,24 +99,35 @@ class Record:
     begun: set[str] = field(default_factory=set)
     models: dict[str, str] = field(default_factory=dict)
     _new_models: list[str] = field(default_factory=list)
+    journal: Journal = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.journal = journal_at(self.folder / NAME)
 
     @property
     def path(self) -> Path:
-        """Its file."""
-        return self.folder / NAME
+        """Where it is kept."""
+        return self.journal.path
 
     @staticmethod
-    def read(folder: Path) -> Record:
-        """The record of `folder`, empty where there is none."""
-        record = Record(folder)
+    def read(folder: str | Path) -> Record:
+        """The record of `folder`, empty where there is none.
+
+        Raises:
+            DiskError: it cannot be read.
+        """
+        record = Record(as_named(folder))
         try:
-            lines = record.path.read_bytes().split(b"\n")
-        except OSError:
-            return record
+            lines = record.journal.read()
+        except OSError as error:
+            raise DiskError(
+                f"{record.path} cannot be read ({reason_of(error)}); see that you may read there, or choose another "
+                "output."
+            ) from error
         for line in lines:
             try:
-                record._take(json.loads(line))
-            except (ValueError, TypeError, KeyError, AttributeError):
+                record._take(line)
+            except (TypeError, KeyError, AttributeError):
                 continue
         return record
 
@@ -162,19 +182,7 @@ class Record:
 
     def _add(self, line: dict[str, Any]) -> None:
         self._take(line)
-        content = json.dumps(line).encode() + b"\n"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-            try:
-                size = os.fstat(handle).st_size
-                if size and os.pread(handle, 1, size - 1) != b"\n":
-                    content = b"\n" + content  # after half a line
-                if os.write(handle, content) < len(content):
-                    raise DiskError(f"{self.path} cannot be written (no space left); free some, and run it again.")
-            finally:
-                os.close(handle)
+            self.journal.add(line)
         except OSError as error:
-            raise DiskError(
-                f"{self.path} cannot be written ({error.strerror}); free some space or choose another folder."
-            ) from error
+            raise DiskError(f"{self.path} cannot be written ({reason_of(error)}); {mend(self.path)}.") from error

@@ -25,6 +25,7 @@ class RestoredFile(ExitStack):
         cancel: looked at between chunks.
 
     Attributes:
+        settings: that it is restored with.
         info: what the file holds.
         recording: the file at the model's rate.
 
@@ -36,11 +37,11 @@ class RestoredFile(ExitStack):
         self, session: Session, path: str | Path, progress: Progress | None = None, cancel: CancelToken | None = None
     ) -> None:
         super().__init__()
-        settings = session.settings
+        self.settings = settings = session.settings
         self._session = session
         with ExitStack() as stack:
             self._file = stack.enter_context(
-                AudioReader(path, flawless=False, stream=settings.stream, strict=settings.strict)
+                AudioReader(path, flawless=False, stream=settings.stream, strict=settings.strict, copied=True)
             )
             self._reader = FiniteReader(self._file, settings.nan, str(path))
             self.push(stack.pop_all())

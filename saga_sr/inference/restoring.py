@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
 
+from saga_sr.core.content import sha256_of
 from saga_sr.core.errors import DiskError, SagaError
 from saga_sr.core.hardware import keep_memory, pick_device
+from saga_sr.core.storage import reaching, reason_of
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.jobs import Job
 from saga_sr.inference.observer import Done, Observer
@@ -61,17 +64,19 @@ def restore(enhancer: Enhancer, job: Job, observer: Observer) -> Done:
     Raises:
         Exception: it cannot be done.
     """
-    # A file that is no recording is told by whoever reads it.
-    content = Content.of(job.source) if job.source.is_file() else Content(str(job.source), 0, 0, "")
-    done = enhancer.file(
-        job.source, job.target, progress=lambda done_s, total_s: observer.progress(job, done_s, total_s)
-    )
+    with reaching(job.source):
+        # A file that is no recording is told by whoever reads it.
+        content = Content.unread(job.source) if job.source.is_file() else None
+    with enhancer.open(job.source, progress=lambda done_s, total_s: observer.progress(job, done_s, total_s)) as opened:
+        if content is not None:
+            content = replace(content, sha256=sha256_of(opened.source))
+        done = enhancer.save(opened, job.target)
     edges = [
         [{"begin_s": round(e.begin_s, 3), "end_s": round(e.end_s, 3), "hz": round(e.hz, 1)} for e in channel]
         for channel in done.edges
     ]
     line = restoring(done.edges, enhancer.sample_rate, done.heard)
-    return Done(content, done.duration_s, edges, list(done.notes), line)
+    return Done(content or Content(str(job.source), 0, 0, ""), done.duration_s, edges, list(done.notes), line)
 
 
 def reason_of_failure(error: Exception, source: Path) -> str:
@@ -81,7 +86,7 @@ def reason_of_failure(error: Exception, source: Path) -> str:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return f"{source} needs more memory than there is; give a shorter chunk_s, or batch_size=1."
     if isinstance(error, OSError):
-        return f"{source} cannot be enhanced ({error.strerror or error}); see to the file and its disk."
+        return f"{source} cannot be enhanced ({reason_of(error)}); see to the file and its disk."
     logger.error("An error of the program, with %s:", source, exc_info=error)
     said = (str(error).splitlines() or [""])[0]
     return f"{source} cannot be enhanced ({type(error).__name__}: {said}); please report it, with what is above."

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from saga_sr.core.version import __version__
 from saga_sr.files.metadata import Metadata
-from saga_sr.files.reading import reason_of
+from saga_sr.files.reading import AudioInfo, reason_of
 
 
-def result_tags(source: Path, source_hz: int, result_hz: int, model: str) -> tuple[Metadata, list[str]]:
+def result_tags(source: Path, info: AudioInfo, result_hz: int, model: str) -> tuple[Metadata, list[str]]:
     """What the result tells, with positions at its rate, and what could not be read, in a sentence.
 
     Args:
+        source: its file.
+        info: what that holds.
         model: its name, or an empty text.
     """
     # mutagen takes a while to import.
@@ -20,10 +22,10 @@ def result_tags(source: Path, source_hz: int, result_hz: int, model: str) -> tup
 
     notes: list[str] = []
     try:
-        found = read_metadata(source, source_hz).at_rate(result_hz)
+        found = read_metadata(source, info.sample_rate).at_rate(result_hz)
     except Exception as error:
         found = Metadata(result_hz)
-        notes = [f"{source} has tags that cannot be read ({reason_of(error)}); the result goes without them."]
+        notes = [f"{info.path} has tags that cannot be read ({reason_of(error)}); the result goes without them."]
     return found.made_by(maker(model)), notes
 
 

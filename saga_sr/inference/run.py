@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,12 +13,13 @@ from omegaconf import DictConfig, ListConfig
 from saga_sr.core.atomic_file import remove_left_behind
 from saga_sr.core.cluster import check_count, is_on_cluster
 from saga_sr.core.errors import ConfigError, DiskError
+from saga_sr.core.storage import as_named, asked, workplace
 from saga_sr.files.output_formats import output_format
 from saga_sr.inference.batch import Batch
 from saga_sr.inference.display import Display
 from saga_sr.inference.jobs import Job, is_one_file, plan_files
 from saga_sr.inference.overwriting import already_made, check_way, digest_of_settings
-from saga_sr.inference.record import Recipe, Record
+from saga_sr.inference.record import Content, Recipe, Record
 from saga_sr.inference.settings import settings_of
 from saga_sr.packages.bundled import DEFAULT
 from saga_sr.packages.finding import digest, find_model, signature
@@ -28,7 +30,7 @@ AUDIOSR = "audiosr"
 
 
 def run(config: DictConfig) -> None:
-    """Enhance `config.input`, a path or several, into `config.output` with the model `config.model`, the
+    """Enhance `config.input`, a path or address or several, into `config.output` with the model `config.model`, the
     bundled one if None.
 
     A file that cannot be enhanced is named and passed over, and the others are done. In a folder, what was made before
@@ -42,7 +44,7 @@ def run(config: DictConfig) -> None:
     on_cluster = is_on_cluster(config)
     check_count("jobs", config.jobs)
     settings = settings_of(config.enhance)
-    record = None if is_one_file(config.output) else Record.read(Path(config.output))
+    record = None if is_one_file(config.output) else Record.read(config.output)
     words = list(config.input) if isinstance(config.input, ListConfig) else [config.input]
     results = [Path(result) for result in record.begun] if record else []
     plan = plan_files(words, config.output, settings.format, config.name, results, settings.keep_video)
@@ -73,7 +75,7 @@ def run(config: DictConfig) -> None:
                     "recipe": asdict(recipe),
                     "settings": asdict(settings),
                 }
-                batch.write_manifest(Path(config.manifest), described)
+                batch.write_manifest(as_named(config.manifest), described)
     batch.conclude()
 
 
@@ -103,7 +105,8 @@ def do(config: DictConfig, jobs: Sequence[Job], batch: Batch, on_cluster: bool) 
     """
     if not jobs:
         return
-    folders = {job.target.parent for job in jobs}
+    # Copies of recordings from elsewhere are in the temporary folder.
+    folders = {workplace(job.target) for job in jobs} | {Path(tempfile.gettempdir())}
     for folder in folders:
         remove_left_behind(folder)
     if batch.record is not None:
@@ -141,10 +144,11 @@ def model_digest(config: DictConfig, record: Record | None) -> str:
 
 def sizes(jobs: Sequence[Job]) -> dict[Job, int]:
     """The bytes of each recording; none of one that has gone."""
-    found = {}
-    for job in jobs:
-        try:
-            found[job] = job.source.stat().st_size
-        except OSError:
-            found[job] = 0
-    return found
+    return dict(zip(jobs, asked(lambda job: _size(job.source), jobs), strict=True))
+
+
+def _size(path: Path) -> int:
+    try:
+        return Content.unread(path).size
+    except OSError:
+        return 0

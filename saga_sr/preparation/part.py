@@ -12,9 +12,7 @@ import itertools
 import json
 import os
 import queue
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,11 +32,12 @@ from saga_sr.audio.resample import resample
 from saga_sr.codecs.codec import Codec
 from saga_sr.codecs.statistics import ChannelSums
 from saga_sr.conditioning.condition import Condition, measure_clips
+from saga_sr.core.atomic_file import folder_aside
 from saga_sr.core.content import sha256_of
 from saga_sr.core.errors import AudioError, DataError
 from saga_sr.core.hardware import keep_memory, pick_device
 from saga_sr.core.random_numbers import seeded
-from saga_sr.core.storage import is_address, put_in_place, reaching, write_whole
+from saga_sr.core.storage import is_address, put_in_place, reaching, workplace, write_whole
 from saga_sr.core.utf8_path import as_text
 from saga_sr.data.checksum import checksum
 from saga_sr.data.folder import SILENCE_RMS
@@ -98,9 +97,9 @@ def _prepare(part: str, output: Path, settings: Settings, preparer: Preparer) ->
     folder = output / (TRAIN if training else VALIDATION)
     if not is_address(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    shard = folder / f"{part}.bin"
     # On the disk of the output, so that it is put in its place by renaming; or on any, to be sent from there.
-    aside = Path(tempfile.mkdtemp(prefix=f".{part}-", dir=None if is_address(folder) else folder))
-    try:
+    with folder_aside(workplace(shard)) as aside:
         # What it has to say goes nowhere.
         writer = BinaryWriter(str(aside), chunk_size=sys.maxsize, msg_queue=queue.Queue())
         count = 0
@@ -119,9 +118,7 @@ def _prepare(part: str, output: Path, settings: Settings, preparer: Preparer) ->
             tally.seconds += sum(sounding) / settings.sample_rate
             tally.files += sorted({clip.path for clip in clips} - set(tally.files))
         if count:
-            _publish(writer, aside, folder / f"{part}.bin", tally)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+            _publish(writer, aside, shard, tally)
     note = json.dumps({"count": sums.count, "items": count, **vars(tally)}).encode()
     tensors = {"mean": sums.mean, "squares": sums.squares, NOTE: torch.tensor(list(note), dtype=torch.uint8)}
     tensors |= {f"{MEASURED}{name}": torch.cat(found).contiguous() for name, found in measured.items()}

@@ -21,12 +21,13 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from saga_sr.codecs.codec import Codec
+from saga_sr.core.atomic_file import remove_left_behind
 from saga_sr.core.cluster import Cluster, check_count, is_on_cluster
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.core.hardware import pick_device
-from saga_sr.core.storage import names_in, shared
+from saga_sr.core.storage import names_in, shared, workplace
 from saga_sr.data.recordings import find_recordings
-from saga_sr.data.shards import SUMMARY
+from saga_sr.data.shards import SUMMARY, TRAIN, VALIDATION
 from saga_sr.preparation.engine import run_parts, run_parts_on_cluster
 from saga_sr.preparation.finish import finish, missing_parts
 from saga_sr.preparation.part import prepare_part
@@ -62,7 +63,7 @@ def run(config: DictConfig) -> None:
         logger.info("%s is finished already.", output)
         return
     if missing:
-        with progress(output, plan):
+        with nothing_left_behind(output), progress(output, plan):
             work = functools.partial(prepare_part, output=output, settings=settings, device=config.device)
             if on_cluster:
                 run_parts_on_cluster(work, missing, Cluster(config.address, config.num_workers, config.device))
@@ -132,6 +133,19 @@ def number_of_workers(config: DictConfig) -> int:
     if pick_device(config.device).type == "cuda":
         return torch.cuda.device_count()
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def nothing_left_behind(output: Path) -> Iterator[None]:
+    """Remove what workers that were killed have left unfinished, those of before and those of meanwhile."""
+    folders = {workplace(output / side / "shard") for side in (TRAIN, VALIDATION)}
+    try:
+        for folder in folders:
+            remove_left_behind(folder)
+        yield
+    finally:
+        for folder in folders:
+            remove_left_behind(folder)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from saga_sr.core.atomic_file import Aside, remove_left_behind, write_atomically
+from saga_sr.core.atomic_file import LOCK, Aside, folder_aside, remove_left_behind, write_atomically
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,3 +47,16 @@ def test_what_nobody_holds_any_more_is_removed(tmp_path: Path) -> None:
     assert begun.file.exists()
     del begun
     assert not [*tmp_path.iterdir()]
+
+
+def test_only_folders_that_nobody_writes_are_removed(tmp_path: Path) -> None:
+    dead = tmp_path / ".saga-sr-dead.part"
+    dead.mkdir()
+    (dead / LOCK).touch()
+    (dead / "half").touch()
+    with folder_aside(tmp_path) as writing:
+        (writing / "whole").write_text("content")
+        remove_left_behind(tmp_path)
+        assert [*tmp_path.iterdir()] == [writing]
+        (writing / "whole").replace(tmp_path / "whole")
+    assert [*tmp_path.iterdir()] == [tmp_path / "whole"]

@@ -20,6 +20,7 @@ from saga_sr.core.errors import AudioError, ConfigError, DiskError
 from saga_sr.inference import restoring
 from saga_sr.inference.enhancer import Enhancer
 from saga_sr.inference.record import NAME, Content, Made, Recipe, Record
+from saga_sr.inference.restored_file import RestoredFile
 from saga_sr.inference.run import run
 
 RATE = 8000
@@ -151,18 +152,18 @@ def test_one_bad_file_never_ends_a_batch(
         record_sound(folder / f"in/{name}.wav")
     (folder / "in/loop.wav").symlink_to("loop2.wav")
     (folder / "list.txt").write_text("in\nmissing.wav\nin/loop.wav")
-    file = Enhancer.file
+    opened = Enhancer.open
 
-    def sometimes(self: Enhancer, source: Path, target: Path, **named: Any) -> Any:
+    def sometimes(self: Enhancer, source: Path, **named: Any) -> Any:
         if source.stem == "gone":
             source.unlink()
         if source.stem == "memory":
             raise MemoryError
         if source.stem == "bug":
             raise ZeroDivisionError("one\ntwo")
-        return file(self, source, target, **named)
+        return opened(self, source, **named)
 
-    monkeypatch.setattr(Enhancer, "file", sometimes)
+    monkeypatch.setattr(Enhancer, "open", sometimes)
     with pytest.raises(AudioError, match=r"6 of 9 files could not be enhanced: .*And 3 more, named above"):
         asked(f"manifest={folder}/run.json", f"input=@{folder}/list.txt")
     assert sorted(path.name for path in (folder / "out").rglob("*.flac")) == ["a.flac", "b.flac", "c.flac"]
@@ -188,14 +189,14 @@ def test_the_manifest_tells_what_became_of_each_file(asked: Callable[..., list[s
 def test_a_full_disk_ends_the_batch_with_one_sentence(
     asked: Callable[..., list[str]], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = Enhancer.file
+    save = Enhancer.save
 
-    def until_full(self: Enhancer, source: Path, target: Path, **named: Any) -> Any:
-        if source.stem == "b":
+    def until_full(self: Enhancer, opened: RestoredFile, target: Path) -> Any:
+        if target.stem == "b":
             raise DiskError(f"{target} cannot be written (No space left on device); free some space.")
-        return file(self, source, target, **named)
+        return save(self, opened, target)
 
-    monkeypatch.setattr(Enhancer, "file", until_full)
+    monkeypatch.setattr(Enhancer, "save", until_full)
     with pytest.raises(AudioError, match=r"2 of 3 files .*No space left on device\); free some space\.$"):
         asked(f"manifest={folder}/run.json")
     statuses = [entry["status"] for entry in json.loads((folder / "run.json").read_text())["files"]]

@@ -1,0 +1,195 @@
+"""Recordings and results in object storage, by any address."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+from fsspec import filesystem
+from recordings import sound
+
+import saga_sr
+from saga_sr.cli import enhance
+from saga_sr.cli.command import configured, read
+from saga_sr.core import storage
+from saga_sr.core.errors import AudioError, ConfigError, SagaError
+from saga_sr.core.storage import shared
+from saga_sr.inference.inputs import find_inputs
+from saga_sr.inference.record import Record
+from saga_sr.inference.run import run
+
+pytest.importorskip("upath")
+RATE = 8000
+# WAV and FLAC, which are read in stretches elsewhere, MP3, and what is no recording.
+NAMES = ("a [1].wav", "deep/b.flac", "deep/c.mp3")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("music")
+    for seed, name in enumerate(NAMES):
+        (folder / name).parent.mkdir(exist_ok=True)
+        soundfile.write(folder / name, sound(seed, RATE // 2, 1, RATE), RATE)
+    (folder / "notes.txt").write_text("of them")
+    (folder / ".hidden.wav").write_text("passed over")
+    return folder
+
+
+@pytest.fixture
+def store(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    """What is in object storage, by address: the recordings at first. Nothing may stay of what is made on the way."""
+    memory = filesystem("memory")
+    memory.store.clear()
+    memory.put(f"{folder}/", "/music/", recursive=True)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    yield Store(memory)
+    assert not [*(tmp_path / "temporary").iterdir()]
+
+
+class Store(dict[str, bytes]):
+    """A view of a file system of fsspec's."""
+
+    def __init__(self, memory: Any) -> None:
+        self.memory = memory
+
+    def below(self, name: str) -> dict[str, bytes]:
+        """The files below a folder that are not hidden, by name."""
+        found = (path.removeprefix(f"/{name}/") for path in self.memory.find(f"/{name}"))
+        return {path: self.memory.cat_file(f"/{name}/{path}") for path in found if not path.startswith(".")}
+
+
+@pytest.fixture
+def asked(package: Path, caplog: pytest.LogCaptureFixture) -> Callable[..., list[str]]:
+    """Runs `saga-sr enhance` with words, and tells which results were made."""
+
+    def run_it(*words: str) -> list[str]:
+        caplog.clear()
+        caplog.set_level(logging.INFO)
+        run(configured(enhance.COMMAND, read(enhance.COMMAND, [*words, f"model={package}", "steps=1"])))
+        lines = [record.getMessage() for record in caplog.records if " -> " in record.getMessage()]
+        return sorted(line.split(" -> ")[1].split(" (")[0] for line in lines)
+
+    return run_it
+
+
+def here(folder: Path) -> dict[str, bytes]:
+    """What is in a folder, but for what is hidden."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_results_are_the_same_bytes_wherever_recordings_and_results_are(
+    store: Store, asked: Callable[..., list[str]], folder: Path, tmp_path: Path
+) -> None:
+    asked(str(folder), f"output={tmp_path}/out")
+    wanted = here(tmp_path / "out")
+    assert [*wanted] and len(wanted) == len(NAMES)
+    made = asked("memory://music", "output=memory://out", "manifest=memory://notes/run.json")
+    assert made == sorted(f"memory://out/{name}" for name in wanted)
+    asked("memory://music/", f"output={tmp_path}/fetched")
+    asked(f"input={folder}", "output=memory://sent/")
+    assert store.below("out") == here(tmp_path / "fetched") == store.below("sent") == wanted
+    files = json.loads(store.memory.cat_file("/notes/run.json"))["files"]
+    assert [(file["input"], file["status"]) for file in files] == [(f"memory://music/{name}", "done") for name in NAMES]
+
+
+def test_a_batch_elsewhere_goes_on_where_it_was(
+    store: Store, asked: Callable[..., list[str]], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["memory://music", "output=memory://out"]
+    put = storage.put_in_place
+
+    def broken(file: Path, path: Path) -> None:
+        if path.name == "b.flac":
+            raise OSError(None, "The connection was lost")
+        put(file, path)
+
+    monkeypatch.setattr(storage, "put_in_place", broken)
+    with pytest.raises(
+        AudioError, match=r"1 of 3 files .*memory://out/deep/b\.flac cannot be written \(The connection"
+    ):
+        asked(*words)
+    monkeypatch.undo()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    assert {*store.below("out")} == {"a [1].flac", "deep/c.flac"}
+    assert asked(*words) == ["memory://out/deep/b.flac"]
+    assert asked(*words) == []
+    # What holds something else, what is gone, and what is asked for.
+    store.memory.put_file(str(folder / NAMES[1]), f"/music/{NAMES[2]}")
+    store.memory.rm_file("/out/deep/b.flac")
+    assert asked(*words) == ["memory://out/deep/b.flac", "memory://out/deep/c.flac"]
+    assert asked(*words, "overwrite=newer") == []
+    assert len(asked(*words, "overwrite=always")) == 3
+    assert len(asked(*words, "bits=16")) == 3
+    assert {*Record.read("memory://out").made} == {*store.below("out")}
+
+
+def test_results_beside_their_recordings_are_not_taken_for_recordings(
+    store: Store, asked: Callable[..., list[str]]
+) -> None:
+    words = ["memory://music", "output=memory://music", "name={stem} restored.{ext}"]
+    assert len(asked(*words)) == 3
+    assert asked(*words) == []
+    with pytest.raises(ConfigError, match=r"memory://music/deep/b\.flac would be overwritten by its own result"):
+        asked("memory://music", "output=memory://music", "overwrite=always")
+    assert len(asked("memory://music/deep", "output=memory://music/deep/new")) == 4
+    assert len(find_inputs(["memory://music"], without=shared("memory://music/deep/new")).found) == 6
+    assert len(find_inputs(["memory://music/deep/new"], without=shared("memory://music/deep")).found) == 4
+
+
+def test_one_file_patterns_and_lists(store: Store, folder: Path, tmp_path: Path) -> None:
+    def found(*words: str) -> dict[str, str]:
+        inputs = find_inputs(words)
+        assert not inputs.failures
+        return {str(place): str(path) for path, place in inputs.found}
+
+    assert found("memory://music/a [1].wav") == {"a [1].wav": "memory://music/a [1].wav"}
+    assert found("memory://music/**/*.flac") == {"deep/b.flac": "memory://music/deep/b.flac"}
+    assert {*found("memory://music/*")} == {"a [1].wav", "deep/b.flac", "deep/c.mp3"}
+    store.memory.pipe_file("/list.txt", f"# mine\n\nmusic/deep/*.mp3\nmusic/a [1].wav\n{folder}/deep/b.flac\n".encode())
+    assert found("@memory://list.txt") == {
+        "music/deep/c.mp3": "memory://music/deep/c.mp3",
+        "music/a [1].wav": "memory://music/a [1].wav",
+        "b.flac": f"{folder}/deep/b.flac",
+    }
+    (tmp_path / "list.txt").write_text("memory://music/deep\n")
+    assert {*found(f"@{tmp_path}/list.txt")} == {"b.flac", "c.mp3"}
+    inputs = find_inputs(["memory://gone.wav", "memory://music/*.ogg", "memory://music", "@memory://gone.txt"])
+    assert inputs.failures == [
+        "There is no file or folder memory://gone.wav; check the name.",
+        "Nothing matches memory://music/*.ogg; check the pattern.",
+        "The list memory://gone.txt cannot be read (No such file or directory); give a text file of paths.",
+    ]
+    assert inputs.remark == "Passed over 1 files that are no recordings by their suffixes: 1 .txt."
+
+
+def test_files_from_and_to_elsewhere_by_the_command_line_and_by_python(
+    store: Store, asked: Callable[..., list[str]], package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert asked("memory://music/deep/b.flac", "memory://one/b.wav") == ["memory://one/b.wav"]
+    assert asked("memory://music/deep/b.flac", f"{tmp_path}/b.wav") == [f"{tmp_path}/b.wav"]
+    with pytest.raises(SagaError, match=r"memory://one/b\.wav is there already"):
+        asked("memory://music/deep/b.flac", "memory://one/b.wav")
+    enhancer = saga_sr.load(package)
+    done = enhancer.file("memory://music/deep/b.flac", "memory://by/python.wav", steps=1)
+    assert str(done.source) == "memory://music/deep/b.flac" and str(done.target) == "memory://by/python.wav"
+    assert store.below("by")["python.wav"] == store.below("one")["b.wav"] == (tmp_path / "b.wav").read_bytes()
+    asked("memory://music", "memory://planned/", "dry_run=true")
+    assert "memory://music/deep/c.mp3 -> memory://planned/deep/c.flac (0:00.5" in capsys.readouterr().out
+    assert not store.below("planned")
+
+
+def test_one_bad_file_is_told_by_its_address(store: Store, asked: Callable[..., list[str]]) -> None:
+    store.memory.pipe_file("/music/bad.mp3", b"nothing")
+    with pytest.raises(AudioError, match=r"1 of 4 files could not be enhanced: memory://music/bad\.mp3 cannot be read"):
+        asked("memory://music", "output=memory://out")
+    assert len(store.below("out")) == 3
+    with pytest.raises(ConfigError, match=r"nosuch://a cannot be reached .* pip install 'saga-sr\[s3\]'"):
+        asked("nosuch://a", "output=memory://out")
