@@ -26,3 +26,9 @@ def prepared(folder: Path, output: Path, settings: Settings = SETTINGS, clips: i
         prepare_part(part, output=output, settings=settings, device="cpu")
     finish(output, plan)
     return output
+
+
+def of_training(files: dict[str, bytes]) -> dict[str, bytes]:
+    """What training reads of what lies in a prepared folder, by name; other files tell paths."""
+    kinds = (".bin", "index.json", "statistics.safetensors")
+    return {name: data for name, data in files.items() if name.endswith(kinds)}

@@ -1,4 +1,7 @@
-"""Files prepared and enhanced on a cluster of two machines, of which one, or a process, is killed in the middle."""
+"""Files prepared and enhanced on a cluster of two machines, of which one, or a process, is killed in the middle.
+
+Recordings and results are in object storage: what machines have in common is no disk.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ import psutil
 import pytest
 import soundfile
 import torch
+from object_storage import BUCKET, contents, object_storage, upload
+from prepared import of_training
 from programs import ROOT, Running
 from recordings import PREPARE, sound, write_recordings
 
@@ -28,6 +33,8 @@ from saga_sr.cli.prepare import COMMAND as PREPARE_COMMAND
 from saga_sr.core.cluster import Cluster as Where
 from saga_sr.core.cluster import share
 from saga_sr.core.errors import DataError
+from saga_sr.core.journal import journal_at
+from saga_sr.core.storage import shared
 from saga_sr.inference.record import NAME
 from saga_sr.preparation import run as prepare
 
@@ -44,12 +51,20 @@ MACHINE = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """Two machines of one core each."""
+def s3() -> Iterator[Any]:
+    """A client of object storage, which is there before the machines that are to know of it."""
+    with object_storage() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def cluster(s3: Any) -> Iterator[Cluster]:
+    """Two machines of one core each, whose temporary files are in `TMPDIR`."""
     # Ray puts sockets there, whose names may not be long.
     folder = tempfile.mkdtemp(prefix="ray")
+    (Path(folder) / "t").mkdir()
     variables = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0"}
-    variables |= {"RAY_agent_register_timeout_ms": "120000"}
+    variables |= {"RAY_agent_register_timeout_ms": "120000", "TMPDIR": f"{folder}/t"}
     # Nobody else on the network has it do anything.
     variables |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
     with pytest.MonkeyPatch.context() as patch:
@@ -85,7 +100,7 @@ def wait_for(condition: Callable[[], object], running: Running, said: Path) -> N
     end = time.monotonic() + ENDS_WITHIN_S
     while not condition():
         assert running.poll() is None and time.monotonic() < end, said.read_text()
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def second_machine(cluster: Cluster) -> Any:
@@ -129,10 +144,21 @@ def start(cluster: Cluster, words: list[str], said: Path) -> Running:
     return Running("-m", "saga_sr", *words, "engine=ray", address, stdout=said, stderr=said)
 
 
-def files(output: Path) -> dict[str, bytes]:
-    """What is in a folder, without what a killed worker has left behind, which is hidden."""
-    found = {path.relative_to(output): path for path in output.rglob("*") if path.is_file()}
-    return {str(name): path.read_bytes() for name, path in found.items() if not any(x[0] == "." for x in name.parts)}
+def files(folder: Path) -> dict[str, bytes]:
+    """What is in a folder and is not hidden."""
+    found = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    return {str(name): path.read_bytes() for name, path in found.items() if name.name[0] != "."}
+
+
+def stored(s3: Any, folder: str) -> dict[str, bytes]:
+    """The same of a folder of the bucket."""
+    names = [name for name in contents(s3, folder) if name[0] != "."]
+    return {name: s3.get_object(Bucket=BUCKET, Key=f"{folder}/{name}")["Body"].read() for name in names}
+
+
+def written(s3: Any, folder: str) -> dict[str, Any]:
+    """When each object below a folder was written."""
+    return {name: found["LastModified"] for name, found in contents(s3, folder).items()}
 
 
 def test_what_kills_its_workers_is_given_up_and_all_else_is_done(cluster: Cluster) -> None:
@@ -155,53 +181,58 @@ def test_what_kills_its_workers_is_given_up_and_all_else_is_done(cluster: Cluste
 
 
 def test_a_batch_whose_worker_is_killed_is_whole_and_each_file_is_told_once(
-    cluster: Cluster, package: Path, tmp_path: Path
+    cluster: Cluster, s3: Any, package: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / "in").mkdir()
     for i in range(FILES):
-        soundfile.write(tmp_path / f"song {i}.wav", sound(i, RATE, 1, RATE), RATE)
-    (tmp_path / "bad.wav").write_bytes(b"nothing")
-    words = ["enhance", f"input={tmp_path}/*.wav", f"model={package}", "steps=20", "chunk_s=0.5", "overlap_s=0.1"]
+        soundfile.write(tmp_path / f"in/song {i}.wav", sound(i, RATE, 1, RATE), RATE)
+    (tmp_path / "in/bad.wav").write_bytes(b"nothing")
+    words = [f"model={package}", "steps=20", "chunk_s=0.5", "overlap_s=0.1"]
     torch.set_num_threads(1)
     with pytest.raises(SystemExit):
-        main([*words, f"output={tmp_path}/local"])
-    output, said, manifest = tmp_path / "out", tmp_path / "said", tmp_path / "run.json"
+        main(["enhance", f"input={tmp_path}/in", *words, f"output={tmp_path}/local"])
+    wanted, said = files(tmp_path / "local"), tmp_path / "said"
+    words += [f"output=s3://{BUCKET}/restored", f"manifest=s3://{BUCKET}/run.json"]
     machine = second_machine(cluster)
-    running = start(cluster, [*words, f"output={output}", f"manifest={manifest}"], said)
-    with in_the_middle(cluster, lambda: [*output.glob("*.flac")], running, said):
+    running = start(cluster, ["enhance", upload(s3, tmp_path / "in", "in"), *words], said)
+    with in_the_middle(cluster, lambda: stored(s3, "restored"), running, said):
         workers(machine)[0].kill()
+        half = stored(s3, "restored")
+        assert half == {name: wanted[name] for name in half}  # whole or absent
     assert running.wait(ENDS_WITHIN_S) == 1
     text = said.read_text()
     assert "A worker of the cluster has ended; another takes its place" in text
     assert text.count("Skipped: ") == 1 and "1 of 5 files could not be enhanced" in text and "bad.wav" in text
     assert text.count(" -> ") == FILES
-    assert files(output) == files(tmp_path / "local")
-    finished = [line for line in map(json.loads, (output / NAME).read_text().splitlines()) if "source" in line]
-    assert Counter(line["output"] for line in finished) == Counter(f"song {i}.flac" for i in range(FILES))
-    assert Counter(entry["status"] for entry in json.loads(manifest.read_text())["files"]) == {
-        "done": FILES,
-        "failed": 1,
-    }
+    assert stored(s3, "restored") == wanted
+    lines = journal_at(shared(f"s3://{BUCKET}/restored") / NAME).read()
+    finished = Counter(line["output"] for line in lines if "source" in line)
+    assert finished == Counter(wanted) == Counter(f"song {i}.flac" for i in range(FILES))
+    manifest = json.loads(s3.get_object(Bucket=BUCKET, Key="run.json")["Body"].read())
+    assert Counter(entry["status"] for entry in manifest["files"]) == {"done": FILES, "failed": 1}
+    assert not [*Path(os.environ["TMPDIR"]).glob(".saga-sr-*")]
 
 
 def test_a_preparation_whose_machine_is_killed_makes_the_same_bytes_and_nothing_twice(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_recordings(tmp_path / "recordings", 8, 1.5)
-    words = [*PREPARE[3:-1], f"data.path={folder}"]
+    words = [*PREPARE[3:-1]]
     monkeypatch.setattr(prepare, "run_parts", lambda work, parts, workers: [work(part) for part in parts])
-    prepare.run(configured(PREPARE_COMMAND, read(PREPARE_COMMAND, [*words, f"output={tmp_path}/local"])))
-    output, said = tmp_path / "out", tmp_path / "said"
-    machine = second_machine(cluster)
-    running = start(cluster, ["prepare", *words, f"output={output}"], said)
-    done = output / "job/done"
-    with in_the_middle(cluster, lambda: [*done.glob("*.safetensors")], running, said):
-        before = {path: path.stat().st_mtime_ns for path in done.glob("*.safetensors")}
+    local = [*words, f"data.path={folder}", f"output={tmp_path}/local"]
+    prepare.run(configured(PREPARE_COMMAND, read(PREPARE_COMMAND, local)))
+    said, machine = tmp_path / "said", second_machine(cluster)
+    words += [f"data.path={upload(s3, folder, 'recordings')}", f"output=s3://{BUCKET}/prepared"]
+    running = start(cluster, ["prepare", *words], said)
+    with in_the_middle(cluster, lambda: contents(s3, "prepared/job/done"), running, said):
+        before = written(s3, "prepared/job/done")
         workers(machine)[0].kill()  # by itself it would go on for a moment
         cluster.remove_node(machine, allow_graceful=False)
     assert running.wait(ENDS_WITHIN_S) == 0, said.read_text()
     assert "A worker of the cluster has ended; another takes its place" in said.read_text()
-    assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert files(output) == files(tmp_path / "local")
+    assert {name: written(s3, "prepared/job/done")[name] for name in before} == before
+    assert of_training(stored(s3, "prepared")) == of_training(files(tmp_path / "local"))
+    assert not [*Path(os.environ["TMPDIR"]).glob(".saga-sr-*")]
 
 
 def test_a_cluster_that_is_not_there_is_answered_in_one_sentence(

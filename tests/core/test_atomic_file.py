@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from saga_sr.core.atomic_file import LOCK, Aside, folder_aside, remove_left_behind, write_atomically
+from saga_sr.core.atomic_file import Aside, folder_aside, remove_left_behind, write_atomically
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,10 +52,17 @@ def test_what_nobody_holds_any_more_is_removed(tmp_path: Path) -> None:
 
 
 def test_only_folders_that_nobody_writes_are_removed(tmp_path: Path) -> None:
-    dead = tmp_path / ".saga-sr-dead.part"
-    dead.mkdir()
-    (dead / LOCK).touch()
-    (dead / "half").touch()
+    lines = [
+        "import os, sys",
+        "from pathlib import Path",
+        "from saga_sr.core.atomic_file import folder_aside",
+        "with folder_aside(Path(sys.argv[1])) as folder:",
+        "    (folder / 'half').touch()",
+        "    os.kill(os.getpid(), 9)",
+    ]
+    assert subprocess.run([sys.executable, "-c", "\n".join(lines), str(tmp_path)]).returncode == -9
+    (dead,) = tmp_path.iterdir()
+    assert (dead / "half").exists()
     with folder_aside(tmp_path) as writing:
         (writing / "whole").write_text("content")
         remove_left_behind(tmp_path)

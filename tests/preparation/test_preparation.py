@@ -24,6 +24,7 @@ from saga_sr.audio.reference_frame import reference_gain
 from saga_sr.audio.spectrum import bandwidth_hz, rolloff_hz
 from saga_sr.codecs.mdct import MDCT
 from saga_sr.codecs.statistics import ChannelSums
+from saga_sr.core.atomic_file import LOCK, folder_aside
 from saga_sr.core.errors import ConfigError, DataError
 from saga_sr.core.random_numbers import seeded
 from saga_sr.data.captions import Captions
@@ -31,6 +32,7 @@ from saga_sr.data.recordings import find_recordings
 from saga_sr.files.reading import AudioInfo
 from saga_sr.preparation.part import done_file, prepare_part
 from saga_sr.preparation.plan import check_same, cut, make_plan, read_clips
+from saga_sr.preparation.run import nothing_left_behind
 
 
 @pytest.fixture(scope="module")
@@ -256,3 +258,20 @@ def test_settings_that_are_none() -> None:
         replace(SETTINGS, dtype="int8")
     with pytest.raises(ConfigError, match="degradations=0 must be above 0"):
         replace(SETTINGS, degradations=0)
+
+
+def test_what_killed_workers_left_of_parts_is_removed_before_and_after_but_nothing_that_another_writes(
+    tmp_path: Path,
+) -> None:
+    def leave_behind(side: str) -> Path:
+        folder = tmp_path / side / ".saga-sr-dead.part"
+        folder.mkdir(parents=True)
+        (folder / LOCK).touch()  # the system has taken the lock of a process that was killed
+        return folder
+
+    before = leave_behind("train")
+    with folder_aside(tmp_path / "train") as written:
+        with nothing_left_behind(tmp_path):
+            assert not before.exists()
+            meanwhile = [leave_behind("train"), leave_behind("validation")]
+        assert written.exists() and not any(folder.exists() for folder in meanwhile)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from conftest import QUICK
 from fsspec import filesystem
 from object_storage import BUCKET, contents, object_storage, upload
-from prepared import LENGTH, RATE, SETTINGS, prepared
-from programs import Running, program
+from prepared import LENGTH, RATE, SETTINGS, of_training, prepared
+from programs import program
 from recordings import PREPARE, write_recordings
 
+from saga_sr.cli.command import configured, read
+from saga_sr.cli.prepare import COMMAND
 from saga_sr.core.errors import AudioError, ConfigError, DataError
 from saga_sr.core.storage import shared, to_path
 from saga_sr.data.latents import LatentData
 from saga_sr.data.recordings import find_recordings
 from saga_sr.files.reading import read_audio
 from saga_sr.preparation import part as parts
+from saga_sr.preparation import run as preparation
 from saga_sr.preparation.finish import finish, missing_parts
 from saga_sr.preparation.plan import make_plan
 
@@ -37,13 +39,6 @@ def memory(folder: Path) -> str:
     store.store.clear()
     store.put(f"{folder}/", "/music/", recursive=True)
     return "memory://music"
-
-
-def shards(files: dict[str, bytes]) -> dict[str, bytes]:
-    """What training reads."""
-    return {
-        name: data for name, data in files.items() if name.endswith((".bin", "index.json", "statistics.safetensors"))
-    }
 
 
 def here(output: Path) -> dict[str, bytes]:
@@ -66,7 +61,7 @@ def test_any_address_gives_the_bytes_that_a_folder_gives(
     finish(output, plan)
     store = filesystem("memory")
     elsewhere = {name.removeprefix("/shards/"): store.cat_file(name) for name in store.find("/shards")}
-    assert shards(elsewhere) == shards(here(tmp_path)) and len(shards(elsewhere)) > 5
+    assert of_training(elsewhere) == of_training(here(tmp_path)) and len(of_training(elsewhere)) > 5
     assert b"memory://music/bad.wav" in elsewhere["README.md"]
     read = [
         LatentData(
@@ -105,27 +100,32 @@ def test_recordings_elsewhere_are_read_in_stretches_and_what_is_wrong_is_answere
 
 
 @pytest.mark.slow
-def test_killed_while_it_prepares_from_s3_to_s3_it_goes_on_and_trains_from_there(folder: Path, tmp_path: Path) -> None:
+def test_stopped_while_it_prepares_from_s3_to_s3_it_goes_on_and_trains_from_there(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parts_done(work: Callable[[str], None], parts: Sequence[str], workers: int) -> None:
+        for part in parts[:stopped]:
+            work(part)
+
+    def prepare(source: str | Path, output: str | Path) -> None:
+        words = [*PREPARE[3:], f"data.path={source}", f"output={output}"]
+        preparation.run(configured(COMMAND, read(COMMAND, words)))
+
+    monkeypatch.setattr(preparation, "run_parts", parts_done)
+    stopped: int | None = None
+    prepare(folder, tmp_path / "out")
     with object_storage() as client:
-        command = [*PREPARE, f"data.path={upload(client, folder, 'music')}", f"output=s3://{BUCKET}/out"]
-        run = Running(*command, stderr=tmp_path / "log")
-        while run.poll() is None and not any(name.startswith("job/done") for name in contents(client, "out")):
-            time.sleep(0.05)
-        assert run.poll() is None, (tmp_path / "log").read_text()
-        workers = psutil.Process(run.pid).children(recursive=True)
-        run.kill()
-        run.wait()
-        psutil.wait_procs(workers, timeout=20)
+        source, stopped = upload(client, folder, "music"), 2
+        with pytest.raises(DataError, match="parts are not there; run the same command again"):
+            prepare(source, f"s3://{BUCKET}/out")
         before = {name: found for name, found in contents(client, "out").items() if name.startswith("job/done")}
-        assert before and "prepared.json" not in contents(client, "out")
-        done = program(*command)
-        assert done.returncode == 0, done.stderr
+        assert len(before) == 2 and "prepared.json" not in contents(client, "out")
+        stopped = None
+        prepare(source, f"s3://{BUCKET}/out")
         after = contents(client, "out")
         assert all(after[name]["LastModified"] == found["LastModified"] for name, found in before.items())
-        local = program(*PREPARE, f"data.path={folder}", f"output={tmp_path}/out")
-        assert local.returncode == 0, local.stderr
         stored = {name: client.get_object(Bucket=BUCKET, Key=f"out/{name}")["Body"].read() for name in after}
-        assert shards(stored) == shards(here(tmp_path / "out"))
+        assert of_training(stored) == of_training(here(tmp_path / "out"))
         trained = program(
             "train.py", "experiment=demo", *(x for x in QUICK if "pool" not in x), "data=latents", "codec.exponent=0.5",
             f"data.path=s3://{BUCKET}/out", f"data.cache={tmp_path}/cache", "trainer.max_steps=2",
