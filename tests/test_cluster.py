@@ -12,6 +12,7 @@ import shutil
 import signal
 import tempfile
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -191,24 +192,25 @@ def test_a_batch_whose_worker_is_killed_is_whole_and_each_file_is_told_once(
     torch.set_num_threads(1)
     with pytest.raises(SystemExit):
         main(["enhance", f"input={tmp_path}/in", *words, f"output={tmp_path}/local"])
-    wanted, said = files(tmp_path / "local"), tmp_path / "said"
-    words += [f"output=s3://{BUCKET}/restored", f"manifest=s3://{BUCKET}/run.json"]
+    wanted, said, place = files(tmp_path / "local"), tmp_path / "said", uuid.uuid4().hex
+    output = f"{place}/out"
+    words += [f"output=s3://{BUCKET}/{output}", f"manifest=s3://{BUCKET}/{place}/run.json"]
     machine = second_machine(cluster)
-    running = start(cluster, ["enhance", upload(s3, tmp_path / "in", "in"), *words], said)
-    with in_the_middle(cluster, lambda: stored(s3, "restored"), running, said):
+    running = start(cluster, ["enhance", upload(s3, tmp_path / "in", f"{place}/in"), *words], said)
+    with in_the_middle(cluster, lambda: stored(s3, output), running, said):
         workers(machine)[0].kill()
-        half = stored(s3, "restored")
+        half = stored(s3, output)
         assert half == {name: wanted[name] for name in half}  # whole or absent
     assert running.wait(ENDS_WITHIN_S) == 1
     text = said.read_text()
     assert "A worker of the cluster has ended; another takes its place" in text
     assert text.count("Skipped: ") == 1 and "1 of 5 files could not be enhanced" in text and "bad.wav" in text
     assert text.count(" -> ") == FILES
-    assert stored(s3, "restored") == wanted
-    lines = journal_at(shared(f"s3://{BUCKET}/restored") / NAME).read()
+    assert stored(s3, output) == wanted
+    lines = journal_at(shared(f"s3://{BUCKET}/{output}") / NAME).read()
     finished = Counter(line["output"] for line in lines if "source" in line)
-    assert finished == Counter(wanted) == Counter(f"song {i}.flac" for i in range(FILES))
-    manifest = json.loads(s3.get_object(Bucket=BUCKET, Key="run.json")["Body"].read())
+    assert finished == Counter([*wanted]) == Counter(f"song {i}.flac" for i in range(FILES))
+    manifest = json.loads(s3.get_object(Bucket=BUCKET, Key=f"{place}/run.json")["Body"].read())
     assert Counter(entry["status"] for entry in manifest["files"]) == {"done": FILES, "failed": 1}
     assert not [*Path(os.environ["TMPDIR"]).glob(".saga-sr-*")]
 
@@ -221,17 +223,17 @@ def test_a_preparation_whose_machine_is_killed_makes_the_same_bytes_and_nothing_
     monkeypatch.setattr(prepare, "run_parts", lambda work, parts, workers: [work(part) for part in parts])
     local = [*words, f"data.path={folder}", f"output={tmp_path}/local"]
     prepare.run(configured(PREPARE_COMMAND, read(PREPARE_COMMAND, local)))
-    said, machine = tmp_path / "said", second_machine(cluster)
-    words += [f"data.path={upload(s3, folder, 'recordings')}", f"output=s3://{BUCKET}/prepared"]
-    running = start(cluster, ["prepare", *words], said)
-    with in_the_middle(cluster, lambda: contents(s3, "prepared/job/done"), running, said):
-        before = written(s3, "prepared/job/done")
+    said, place, machine = tmp_path / "said", uuid.uuid4().hex, second_machine(cluster)
+    words += [f"data.path={upload(s3, folder, f'{place}/in')}", f"output=s3://{BUCKET}/{place}/out"]
+    running, done = start(cluster, ["prepare", *words], said), f"{place}/out/job/done"
+    with in_the_middle(cluster, lambda: contents(s3, done), running, said):
+        before = written(s3, done)
         workers(machine)[0].kill()  # by itself it would go on for a moment
         cluster.remove_node(machine, allow_graceful=False)
     assert running.wait(ENDS_WITHIN_S) == 0, said.read_text()
     assert "A worker of the cluster has ended; another takes its place" in said.read_text()
-    assert {name: written(s3, "prepared/job/done")[name] for name in before} == before
-    assert of_training(stored(s3, "prepared")) == of_training(files(tmp_path / "local"))
+    assert {name: written(s3, done)[name] for name in before} == before
+    assert of_training(stored(s3, f"{place}/out")) == of_training(files(tmp_path / "local"))
     assert not [*Path(os.environ["TMPDIR"]).glob(".saga-sr-*")]
 
 

@@ -108,9 +108,10 @@ def test_verbs_that_need_an_extra_name_it(tmp_path: Path) -> None:
         ["compare", str(tmp_path)],
         ["reconstruct", "codecs=mdct", str(tmp_path)],
         ["app", "open=false"],
+        ["enhance", "s3://bucket/in.wav", "out.wav"],
     )
     extras = {"train": "train", "evaluate": "train", "prepare": "train", "caption": "saga", "compare": "train"}
-    extras |= {"reconstruct": "train", "app": "app"}
+    extras |= {"reconstruct": "train", "app": "app", "enhance": "s3"}
     for verb, extra in extras.items():
         assert f"{verb}: error: " in said and "Traceback" not in said, said
         (line,) = [line for line in said.splitlines() if line.startswith(f"{verb}: ")]
