@@ -2,7 +2,8 @@
 
 Importing torch, Lightning and the rest takes a program seconds, and training a tiny model less than one. So programs
 are forks of a server that has imported these, and run their entry point as `__main__`, with streams, signals and an
-exit status of their own. `fresh` starts an interpreter instead, as a user does.
+exit status of their own. `fresh` starts an interpreter instead, as a user does. What a program itself starts by its
+interpreter is an interpreter, unless it has `spares` (`spare_processes.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import atexit
 import faulthandler
 import multiprocessing
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -22,6 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
+import spare_processes
 
 ROOT = Path(__file__).resolve().parent.parent
 ENDS_WITHIN_S = 300
@@ -46,6 +47,8 @@ SERVER.set_forkserver_preload(
         "torch.utils.tensorboard",
         "diffusers",
         "transformers",
+        "s3fs",
+        "saga_sr.cli.train",
     ]
 )
 
@@ -64,11 +67,17 @@ def environment() -> dict[str, str]:
 
 
 class Running:
-    """A program that runs; its output is added to the files `stdout` and `stderr`."""
+    """A program that runs; its output is added to the files `stdout` and `stderr`.
 
-    def __init__(self, *arguments: str, stdout: Path = NOWHERE, stderr: Path = NOWHERE, cwd: Path = ROOT) -> None:
+    Args:
+        spares: as many of the Python programs that it starts are forks, too.
+    """
+
+    def __init__(
+        self, *arguments: str, stdout: Path = NOWHERE, stderr: Path = NOWHERE, cwd: Path = ROOT, spares: int = 0
+    ) -> None:
         self.arguments, self._stderr = arguments, stderr
-        self._process = SERVER.Process(target=_become, args=(arguments, cwd, environment(), stdout, stderr))
+        self._process = SERVER.Process(target=_become, args=(arguments, cwd, environment(), stdout, stderr, spares))
         self._process.start()
         assert self._process.pid is not None
         self.pid: int = self._process.pid
@@ -106,7 +115,9 @@ def changed(arguments: Sequence[str], *changes: str) -> list[str]:
     return [*(word for word in arguments if word.partition("=")[0] not in keys), *changes]
 
 
-def program(*arguments: str, cwd: Path = ROOT, fresh: bool = False) -> subprocess.CompletedProcess[str]:
+def program(
+    *arguments: str, cwd: Path = ROOT, fresh: bool = False, spares: int = 0
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end."""
     if fresh or OF_INSTALLED:
         variables = environment()
@@ -118,30 +129,20 @@ def program(*arguments: str, cwd: Path = ROOT, fresh: bool = False) -> subproces
         )  # fmt: skip
     with TemporaryDirectory() as folder:
         stdout, stderr = Path(folder) / "stdout", Path(folder) / "stderr"
-        status = Running(*arguments, stdout=stdout, stderr=stderr, cwd=cwd).wait()
+        status = Running(*arguments, stdout=stdout, stderr=stderr, cwd=cwd, spares=spares).wait()
         return subprocess.CompletedProcess(arguments, status, stdout.read_text(), stderr.read_text())
 
 
-def _become(arguments: tuple[str, ...], cwd: Path, variables: dict[str, str], stdout: Path, stderr: Path) -> None:
+def _become(
+    arguments: tuple[str, ...], cwd: Path, variables: dict[str, str], stdout: Path, stderr: Path, spares: int
+) -> None:
     for path, descriptor in ((stdout, 1), (stderr, 2)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, descriptor)
         os.close(file)
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(variables)
     warnings.simplefilter("ignore")
     faulthandler.enable(2)
-    # What an interpreter of its own would have read from its variables, and what this one was started with.
-    sys.path[:0] = variables["PYTHONPATH"].split(os.pathsep)
     sys.modules["torch"].set_num_threads(int(variables["OMP_NUM_THREADS"]))
     multiprocessing.set_start_method(None, force=True)
-    try:
-        if arguments[0] == "-m":
-            sys.argv = list(arguments[1:])
-            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
-        else:
-            sys.argv = list(arguments)
-            runpy.run_path(arguments[0], run_name="__main__")
-    finally:
-        atexit._run_exitfuncs()  # processes of multiprocessing leave these out
+    spare_processes.keep(spares)
+    spare_processes.run(arguments, str(cwd), variables)

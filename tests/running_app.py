@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 STARTS_WITHIN_S, SHOWS_WITHIN_S = 120, 60
+# That a test of the app starts.
+RUNS = 2
 ADDRESS = re.compile(r"http://\S+/")
 
 
@@ -41,7 +43,7 @@ class App:
         self.log.write_text("")
         process = self.process = Running(
             "-m", "saga_sr", "app", "open=false", "port=0", f"read={self.folder}", f"write={self.folder}", *self.words,
-            stdout=self.log, stderr=self.log,
+            stdout=self.log, stderr=self.log, spares=RUNS,
         )  # fmt: skip
         within(STARTS_WITHIN_S, lambda: process.poll() is not None or ADDRESS.search(self.log.read_text()))
         found = ADDRESS.search(self.log.read_text())

@@ -29,7 +29,7 @@ from saga_sr.inference.record import NAME, Record
 pytestmark = pytest.mark.slow
 RATE, FILES = 8000, 5
 # Chunks of a tenth of the recording, in many steps: there is time to stop in the middle.
-SLOW = ["chunk_s=0.5", "overlap_s=0.1", "steps=60", "format=wav"]
+SLOW = ["chunk_s=0.5", "overlap_s=0.1", "steps=30", "format=wav"]
 
 
 @pytest.fixture(scope="module")

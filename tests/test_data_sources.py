@@ -13,7 +13,7 @@ from recordings import write_pair, write_recordings
 pytestmark = pytest.mark.slow
 TRAIN = [
     "train.py", "experiment=demo", *(x for x in QUICK if "pool" not in x), "trainer.max_steps=4",
-    "trainer.val_check_interval=4", "logger=csv", "data.num_workers=0",
+    "trainer.val_check_interval=4", "data.num_workers=0",
 ]  # fmt: skip
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -21,9 +21,7 @@ from saga_sr.packages.export import export_package
 from saga_sr.training.record import write_record
 
 pytestmark = pytest.mark.slow
-RUN = changed(
-    ["train.py", "experiment=demo", *QUICK], "trainer.precision=32-true", "data.epoch_size=48", "logger=csv",
-)  # fmt: skip
+RUN = changed(["train.py", "experiment=demo", *QUICK], "trainer.precision=32-true", "data.epoch_size=48")
 FIVE = ["trainer.max_steps=5", "trainer.val_check_interval=5"]
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
 
@@ -119,7 +117,7 @@ def test_jobs_of_a_sweep_have_two_processes_each_that_equal_one_and_one_folder(a
     write_record(first, {"status": RUNNING, "attempts": 2, "history": [{"began": "yesterday"}]})
     done = program(
         RUN[0], "-m", *changed(RUN[1:], "seed=0,1", *FIVE, *TWO, "data.batch_size=4"), f"hydra.sweep.dir={tmp_path}",
-        "hydra.sweep.subdir=${hydra:job.num}",
+        "hydra.sweep.subdir=${hydra:job.num}", spares=2,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "multirun.yaml"]
@@ -133,44 +131,35 @@ def test_jobs_of_a_sweep_have_two_processes_each_that_equal_one_and_one_folder(a
 
 
 def test_an_error_of_the_ranks_is_answered_with_its_sentence(tmp_path: Path) -> None:
-    done = program(*changed(RUN, *FIVE, *TWO, "backbone.width=33"), f"hydra.run.dir={tmp_path}")
+    done = program(*changed(RUN, *FIVE, *TWO, "backbone.width=33"), f"hydra.run.dir={tmp_path}", spares=1)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: backbone.width=33 cannot be divided into 2 heads")
 
 
-def started(folder: Path) -> Running:
-    """A long run of two processes that is at its third step."""
-    run = Running(
-        *changed(RUN, *TWO, "trainer.max_steps=100000"), f"hydra.run.dir={folder}", stderr=folder / "stderr.log"
-    )
-    while run.poll() is None and len(read_curves(folder).get("train/loss", [])) < 3:
-        time.sleep(0.1)
-    assert run.poll() is None
-    return run
-
-
-def rank(run: Running, wanted: int) -> psutil.Process:
-    for process in psutil.Process(run.pid).children(recursive=True):
-        if process.environ().get("RANK") == str(wanted) and "-m saga_sr train" in " ".join(process.cmdline()):
-            return process
-    raise AssertionError(f"no rank {wanted}")
-
-
 def test_a_rank_that_dies_ends_the_job(tmp_path: Path) -> None:
-    run = started(tmp_path)
-    processes = psutil.Process(run.pid).children(recursive=True)
-    os.kill(rank(run, 1).pid, signal.SIGKILL)
-    assert run.wait(timeout=60) != 0
+    death = ["_target_=signals.SignalledOnce", "rank=1", "step=3", f"done={tmp_path / 'died'}"]
+    words = [*changed(RUN, *FIVE, *TWO), *(f"+callbacks.death.{word}" for word in death)]
+    run = Running(*words, f"hydra.run.dir={tmp_path}", stderr=tmp_path / "stderr.log", spares=1)
+    processes: set[psutil.Process] = set()
+    while run.poll() is None:
+        with suppress(psutil.NoSuchProcess):
+            processes.update(psutil.Process(run.pid).children(recursive=True))
+        time.sleep(0.1)
+    assert run.poll() != 0 and (tmp_path / "died").exists()
     errors = (tmp_path / "stderr.log").read_text()
     assert "rank      : 1" in errors and "SIGKILL" in errors
     record = read_record(tmp_path)
     assert record is not None and record["status"] == FAILED
     assert errors.splitlines()[-1] == f"error: {record['reason']}"
+    assert len(processes) >= 3
     assert not any(process.is_running() and process.status() != "zombie" for process in processes)
 
 
 def test_sigterm_stops_all_ranks_at_one_step_with_a_checkpoint(tmp_path: Path) -> None:
-    run = started(tmp_path)
+    long = changed(RUN, *TWO, "trainer.max_steps=100000")
+    run = Running(*long, f"hydra.run.dir={tmp_path}", stderr=tmp_path / "stderr.log", spares=1)
+    while run.poll() is None and len(read_curves(tmp_path).get("train/loss", [])) < 3:
+        time.sleep(0.1)
     run.send_signal(signal.SIGTERM)
     assert run.wait(timeout=60) == 128 + signal.SIGTERM
     record = read_record(tmp_path)

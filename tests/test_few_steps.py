@@ -18,7 +18,7 @@ from saga_sr.packages.load import load_model
 from saga_sr.packages.package import read_config
 
 pytestmark = pytest.mark.slow
-RUN = ["train.py", "experiment=demo", *QUICK, "trainer.max_steps=3", "trainer.val_check_interval=3", "logger=csv"]
+RUN = ["train.py", "experiment=demo", *QUICK, "trainer.max_steps=3", "trainer.val_check_interval=3"]
 
 
 def test_a_model_that_starts_at_the_input_is_trained_packed_and_used_like_any(tmp_path: Path) -> None:
@@ -40,7 +40,6 @@ DISTILL = [
     "train.py", "experiment=distill", "distillation.teacher_steps=4", *(word for word in QUICK if word not in TINY),
     "trainer.max_steps=6",
     "trainer.val_check_interval=3", "trainer.precision=32-true", "callbacks.newest.every=3",
-    "logger=csv",
 ]  # fmt: skip
 
 
@@ -105,7 +104,7 @@ def test_a_distillation_goes_on_and_is_shared_out_as_any_training(teacher: Path,
     (killed / "run.json").write_text(json.dumps(record | {"status": RUNNING}))
     two = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "data.batch_size=1"]
     for folder, words in ((killed, []), (tmp_path / "two", two)):
-        done = program(*changed(DISTILL, *words), f"teacher={teacher}", f"hydra.run.dir={folder}")
+        done = program(*changed(DISTILL, *words), f"teacher={teacher}", f"hydra.run.dir={folder}", spares=1)
         assert done.returncode == 0, done.stderr
         for name, tensor in load_file(folder / "model/model.safetensors").items():
             assert torch.allclose(whole[name], tensor, atol=1e-5), (folder, name)

@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 from conftest import QUICK
-from programs import ROOT, environment, program
+from programs import ROOT, changed, environment, program
 from text_encoder import make_text_encoder
 
 from saga_sr.evaluation.invariance_figures import FIGURES
@@ -23,6 +23,7 @@ from saga_sr.synthesis.dataset import SyntheticAudio
 
 pytestmark = pytest.mark.slow
 RATE = 44_100
+LIMITED = ["experiment=demo", "debug=limit", *changed(QUICK, "logger=csv_tensorboard")]
 
 
 def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
@@ -33,12 +34,26 @@ def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
     assert last.startswith("error: ") and all(part in last for part in parts), done.stderr
 
 
+def train(folder: Path, *more: str) -> str:
+    """Start training as a user does; what is printed."""
+    variables = {name: value for name, value in environment().items() if name != "PYTHONWARNINGS"}
+    command = [sys.executable, "train.py", *LIMITED, f"hydra.run.dir={folder}", *more]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=variables, timeout=300)
+    assert done.returncode == 0 and done.stderr.strip() == "", done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("run")
-    done = program("train.py", "experiment=demo", "debug=limit", f"hydra.run.dir={run}", *QUICK, fresh=True)
-    assert done.returncode == 0, done.stderr
-    return run
+def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run's folder, and what was printed as it was trained."""
+    folder = tmp_path_factory.mktemp("run")
+    return folder, train(folder)
+
+
+@pytest.fixture(scope="module")
+def trained(begun: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run as it was then."""
+    return shutil.copytree(begun[0], tmp_path_factory.mktemp("trained") / "run")
 
 
 def recording(path: Path, seconds: float = 0.6, rate: int = 16_000, channels: int = 1) -> Path:
@@ -47,22 +62,19 @@ def recording(path: Path, seconds: float = 0.6, rate: int = 16_000, channels: in
     return path
 
 
-def test_a_run_says_each_line_once_and_warns_of_nothing(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("trained")
+def test_a_run_says_each_line_once_and_warns_of_nothing(begun: tuple[Path, str]) -> None:
     """As a user starts it: begun, gone on with."""
-    command = [sys.executable, "train.py", "experiment=demo", "debug=limit", f"hydra.run.dir={tmp_path}", *QUICK]
-    variables = {name: value for name, value in environment().items() if name != "PYTHONWARNINGS"}
-    record = tmp_path / "run.json"
-    for more in ([], ["trainer.max_steps=7", "scheduler.total_steps=4"]):
-        done = subprocess.run([*command, *more], capture_output=True, text=True, cwd=ROOT, env=variables, timeout=300)
-        assert done.returncode == 0, done.stderr
-        said = re.split(r"[\r\n]+", done.stdout + "\n" + done.stderr)
+    run, first = begun
+    record = run / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "stopped"}))
+    for said in (first, train(run, "trainer.max_steps=7", "scheduler.total_steps=4")):
         # Bars are drawn again and again.
-        lines = [re.sub(r"^\[.*?\]", "", line).strip() for line in said if "it/s" not in line and "clip/s" not in line]
+        lines = [line for line in re.split(r"[\r\n]+", said) if "it/s" not in line and "clip/s" not in line]
+        lines = [re.sub(r"^\[.*?\]", "", line).strip() for line in lines]
         lines = [line for line in lines if re.search(r"\w{3}", line)]
         assert len(lines) == len(set(lines)) and any("Training 0." in line for line in lines), lines
         assert not [line for line in lines if re.search("(?i)warn|deprecat|lightning|^INFO", line)], lines
-        assert done.stderr.strip() == ""
-        record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "stopped"}))
 
 
 def test_training_leaves_a_package_logs_checkpoints_and_a_card(trained: Path) -> None:

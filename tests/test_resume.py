@@ -16,11 +16,11 @@ from safetensors.torch import load_file
 from saga_sr.core.run_folder import FINISHED, RUNNING, STOPPED, read_curves, read_record
 
 pytestmark = pytest.mark.slow
-STEPS = 80
+STEPS = 60
 # Validation, checkpoints and epochs fall apart, so that a stop can come between any two.
 RUN = [
     "train.py", "experiment=demo", *QUICK, f"trainer.max_steps={STEPS}", "trainer.val_check_interval=7",
-    "callbacks.newest.every=4", "callbacks.throughput=null", "callbacks.learning_rate=null", "logger=csv",
+    "callbacks.newest.every=4", "callbacks.throughput=null", "callbacks.learning_rate=null",
 ]  # fmt: skip
 
 
@@ -74,11 +74,11 @@ def test_a_run_that_is_asked_to_stop_saves_itself_and_goes_on_as_if_it_had_not(w
     equal(folder, whole)
 
 
-def test_ten_kills_lose_no_checkpoint_and_leave_the_curve_unbroken(whole: Path, tmp_path: Path) -> None:
+def test_seven_kills_lose_no_checkpoint_and_leave_the_curve_unbroken(whole: Path, tmp_path: Path) -> None:
     folder, instants, checkpoint = tmp_path / "run", random.Random(0), -1
-    for kill in range(10):
+    for kill in range(7):
         # In the midst of starting, or a few steps further on than the last time.
-        starting = kill in (0, 5)
+        starting = kill in (0, 4)
         step = -1 if starting else 6 * kill
         stop_at(folder, step, signal.SIGKILL, instants.random() * (1.5 if starting else 0.3))
         steps = [int(path.stem.removeprefix("step-")) for path in (folder / "checkpoints").glob("step-*.ckpt")]
@@ -86,7 +86,7 @@ def test_ten_kills_lose_no_checkpoint_and_leave_the_curve_unbroken(whole: Path, 
         checkpoint = max(steps, default=-1)
     assert start(folder).wait(timeout=60) == 0
     record = read_record(folder)
-    assert record is not None and record["status"] == FINISHED and record["attempts"] > 5
+    assert record is not None and record["status"] == FINISHED and record["attempts"] > 4
     equal(folder, whole)
     assert not list((folder / "checkpoints").glob(".*"))
 

@@ -111,7 +111,7 @@ def test_from_a_sweep_to_its_comparison_as_the_readme_says(tmp_path: Path) -> No
 
 
 def test_wandb_offline_keeps_curves_media_settings_and_the_package(tmp_path: Path) -> None:
-    done = program("train.py", *RUN, "logger=wandb", f"hydra.run.dir={tmp_path}")
+    done = program("train.py", *changed(RUN, "logger=wandb"), f"hydra.run.dir={tmp_path}")
     assert done.returncode == 0, done.stderr
     (run,) = (tmp_path / "wandb").glob("offline-run-*")
     record = read_record(tmp_path)
@@ -128,7 +128,9 @@ def test_debug_modes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "profiled/profile").glob("*.pt.trace.json"))
     done = program(
-        "train.py", *changed(RUN, "debug=overfit", "trainer.max_steps=60"), f"hydra.run.dir={tmp_path / 'overfit'}"
+        "train.py",
+        *changed(RUN, "debug=overfit", "trainer.max_steps=60", "trainer.val_check_interval=60"),
+        f"hydra.run.dir={tmp_path / 'overfit'}",
     )
     assert done.returncode == 0, done.stderr
     with (tmp_path / "overfit/csv/metrics.csv").open() as file:

@@ -6,10 +6,12 @@ cluster; torchrun watches them, and a rank that dies ends the others.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ GRACE_S = 30
 STOPPED_BY_SIGTERM = 128 + signal.SIGTERM
 # Tells ranks which process the user has started.
 JOB_PID = "SAGA_SR_JOB_PID"
+# Where torchrun takes a rank's error from, and hands on the first one to.
+ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
 
 
 def processes_to_start(trainer: DictConfig) -> int:
@@ -84,7 +88,8 @@ def run_in_processes(count: int, output: Path) -> None:
     command += [f"hydra.run.dir='{output}'", "hydra.output_subdir=null"]
     # Unless told, torchrun gives each process one thread, and says so at length.
     threads = max(1, (os.cpu_count() or 1) // count)
-    variables = {"OMP_NUM_THREADS": str(threads), **os.environ, JOB_PID: str(os.getpid())}
+    told = output / ".error.json"
+    variables = {"OMP_NUM_THREADS": str(threads), **os.environ, JOB_PID: str(os.getpid()), ERROR_FILE: str(told)}
     asked: list[int] = []
 
     def pass_on(number: int, _: Any) -> None:
@@ -115,4 +120,21 @@ def run_in_processes(count: int, output: Path) -> None:
         # torchrun itself ends with a traceback and status 1 then.
         raise SystemExit(STOPPED_BY_SIGTERM)
     if status:
-        raise SagaError("A training process ended before the others; its own message is above.")
+        raise SagaError(first_error(told))
+
+
+def tell_launcher(reason: str) -> None:
+    """Hand on why this process fails, if it is one of several: any may be the first, and ends the others."""
+    if started_by_launcher() and ERROR_FILE in os.environ:
+        shown = {"py_callstack": reason, "timestamp": str(int(time.time()))}
+        Path(os.environ[ERROR_FILE]).write_text(json.dumps({"message": {"message": reason, "extraInfo": shown}}))
+
+
+def first_error(told: Path) -> str:
+    """What the rank that failed first has handed on to the file `told`, which is removed."""
+    try:
+        return str(json.loads(told.read_text())["message"]["message"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "A training process ended before the others; its own message is above."
+    finally:
+        told.unlink(missing_ok=True)

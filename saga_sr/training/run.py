@@ -33,7 +33,7 @@ from saga_sr.training.finetuning import package_to_begin_from, take_packages_mod
 from saga_sr.training.loggers import announce, finish, publish
 from saga_sr.training.module import FlowMatchingModule
 from saga_sr.training.preemption import Preempted
-from saga_sr.training.processes import is_first, processes_to_start, run_in_processes
+from saga_sr.training.processes import is_first, processes_to_start, run_in_processes, tell_launcher
 from saga_sr.training.record import update_record
 from saga_sr.training.rounded_weights import rounding
 from saga_sr.training.sharding import Sharded
@@ -89,6 +89,7 @@ def run(config: DictConfig) -> dict[str, float]:
         raise
     except Exception as error:
         attempts.end(output, FAILED, reason=cause(error))
+        tell_launcher(cause(error))
         raise
     finally:
         finish(failed=figures is None)
@@ -119,9 +120,6 @@ def run_ranks(processes: int, output: Path) -> dict[str, float]:
     try:
         run_in_processes(processes, output)
     except SagaError as error:
-        entry = read_record(output) or {}
-        if entry.get("status") == FAILED:
-            raise SagaError(entry["reason"]) from None
         attempts.end(output, FAILED, reason=str(error))
         raise
     return (read_record(output) or {})["figures"]

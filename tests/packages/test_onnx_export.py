@@ -98,7 +98,8 @@ def test_noise_and_the_inputs_latent_become_the_restored_latent_of_any_length_in
 
 @pytest.mark.slow
 def test_graphs_of_an_informed_start_take_its_width(tmp_path: Path) -> None:
-    package = packaged(tmp_path / "model", [*JAT, "objective.prior=low_resolution", "objective.prior_width=0.2"])
+    prior = ["objective.prior=low_resolution", "objective.prior_width=0.2"]
+    package = packaged(tmp_path / "model", [*JAT, "sampler.steps=2", *prior])
     assert export_onnx(package, tmp_path / "onnx") == []
     model = in_float32(package)
     lr, noise, cutoff_hz = 0.1 * torch.randn(2, 1, 64 * 40), torch.randn(2, 64, 41), torch.tensor([3000.0, 9000.0])
