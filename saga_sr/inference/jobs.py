@@ -114,7 +114,7 @@ def plan_files(
 def _plan_of_one(words: Sequence[str | Path], output: Path) -> Plan:
     inputs = find_inputs(words)
     word = str(words[0])
-    if len(words) > 1 or os.path.isdir(word) or len(inputs.found) > 1:  # noqa: PTH112 - it need not be a path
+    if len(words) > 1 or len(inputs.found) > 1 or (not inputs.failures and is_folder(as_named(word))):
         named = f"{len(words)} inputs are given" if len(words) > 1 else f"input={word} is a folder"
         if len(words) == 1 and is_pattern(word):
             named = f"input={word} is {len(inputs.found)} files"

@@ -16,6 +16,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from saga_sr.core.errors import SagaError
+from saga_sr.core.foreign_messages import hear_no_steps_of_clients
 from saga_sr.core.termination import ends_in_order
 from saga_sr.inference.jobs import Job
 from saga_sr.inference.observer import Done, Observer
@@ -164,6 +165,7 @@ def work(connection: Connection, config: Any, number: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[Forward(connection)], force=True)
+    hear_no_steps_of_clients()
     with ends_in_order():
         try:
             from saga_sr.inference.restoring import do_jobs, load_enhancer
