@@ -35,7 +35,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("music")
     for seed, name in enumerate(NAMES):
         (folder / name).parent.mkdir(exist_ok=True)
-        soundfile.write(folder / name, sound(seed, RATE // 2, 1, RATE), RATE)
+        with soundfile.SoundFile(folder / name, "w", RATE, 1) as file:
+            file.title = f"Song {seed}"  # results have it, too
+            file.write(sound(seed, RATE // 2, 1, RATE))
     (folder / "notes.txt").write_text("of them")
     (folder / ".hidden.wav").write_text("passed over")
     return folder
