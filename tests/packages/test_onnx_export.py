@@ -48,7 +48,8 @@ def saga(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saga")
     text = make_text_encoder(folder / "encoder")
     conditions = ["conditioning=[text,rolloff,duration]", f"text_encoder={text}", "conditioning.acoustic.dropout=0.1"]
-    return packaged(folder / "model", [*TINY_SAGA, *conditions, "guidance=nested", "backbone.depth=1"])
+    small = ["backbone.depth=1", "sampler.steps=1"]
+    return packaged(folder / "model", [*TINY_SAGA, *conditions, "guidance=nested", *small])
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def test_graphs_of_an_informed_start_take_its_width(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_an_envelope_becomes_a_graph(tmp_path: Path) -> None:
     settings = [word for word in TINY if not word.startswith("backbone")]
-    network = ["backbone=envelope", "backbone.width=32", "backbone.depth=2", "sampler=gaussian"]
+    network = ["backbone=envelope", "backbone.width=32", "backbone.depth=1", "sampler=gaussian"]
     envelope = packaged(tmp_path / "model", [*settings, *network, "sampler.noise=replicated", "sampler.steps=1"])
     export_onnx(envelope, tmp_path / "onnx")
     model = in_float32(envelope)
