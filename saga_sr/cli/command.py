@@ -225,9 +225,9 @@ def sentences() -> Iterator[None]:
 
 def in_a_sentence(error: Exception) -> str:
     """What Hydra says, without where it looked."""
-    said = str(error).partition("Config search path:")[0] + (f" ({error.__cause__})" if error.__cause__ else "")
     if not os.path.isdir(CONF_DIR):  # noqa: PTH112
-        said += " The installation is damaged: pip install --force-reinstall --no-deps saga-sr."
+        return f"The configurations in {CONF_DIR} are gone; pip install --force-reinstall --no-deps saga-sr."
+    said = str(error).partition("Config search path:")[0] + (f" ({error.__cause__})" if error.__cause__ else "")
     if "hydra/launcher/" in said or "hydra/sweeper/" in said:
         said += " Those of joblib, submitit and Optuna need pip install 'saga-sr[sweep]'."
     return " ".join(said.split())
