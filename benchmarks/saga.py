@@ -48,7 +48,7 @@ from saga_sr.weights.stable_audio import name_tensors
 SIZES = {"small": (512, 8, 8, 512, 1024), "wide": (1536, 3, 24, 768, 1536), "full": (1536, 24, 24, 768, 1536)}
 LATENT, FRAMES, TEXT, NUMBERS = 64, 128, 128, 2  # 5.9 s
 CAPTIONS = (128, 16)  # tokens; shorter ones are filled up with zeros
-TURNS = {"small": 7, "wide": 5, "full": 3}
+TURNS = {"small": 7, "wide": 5, "full": 5}
 BATCH = {"small": 4, "wide": 1, "full": 1}
 STEPS, WHOLE_STEPS = 5, 100
 # Guidance at some times alone, see experiments/guidance.
@@ -289,7 +289,7 @@ def scheduled_sampling(size: str) -> None:
     schedules: dict[str, Any] = {"always": {}} | SCHEDULES
     for name, schedule in schedules.items():
         calls[name] = partial(guided.together, WHOLE_STEPS, Nested(**schedule))
-    seconds = take_turns(calls, 3)
+    seconds = take_turns(calls, TURNS[size])
     for name in schedules:
         row(f"{size}, bf16: {WHOLE_STEPS} steps of 5.9 s, guided {name}", seconds, name, loop)
 

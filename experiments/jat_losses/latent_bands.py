@@ -28,7 +28,7 @@ from saga_sr.evaluation.metrics import energy_hf_db, lsd_band
 HERE = Path(__file__).parent
 # Clips of each kind.
 EACH = 2
-LATENT_DIM, SHARE = 128, 0.3
+LATENT_DIM, SHARE = 256, 0.3
 CUTOFFS_HZ = (4000.0, 8000.0)
 COLOURS = {
     "all of z_hr": "black",

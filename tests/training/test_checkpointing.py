@@ -10,7 +10,9 @@ from conftest import TINY, TINY_SAGA, awake, model_config
 from hydra.utils import instantiate
 from torch import Tensor, nn
 
+from saga_sr.backbones.saga import Saga
 from saga_sr.conditioning import Conditioning
+from saga_sr.conditioning.conditioner import TOKENS_AT_ONCE
 from saga_sr.core.errors import ConfigError
 from saga_sr.model import SuperResolver
 from saga_sr.training.compilation import compile_network
@@ -77,6 +79,30 @@ def test_an_epoch_compiles_each_shape_once() -> None:
                 parameter.add_(1e-3)
     assert len(graphs) == after_one >= 1
     assert names == list(model(TINY).state_dict())
+
+
+def test_captions_of_any_length_are_compiled_in_a_few_lengths() -> None:
+    """As training makes them of T5's 128 tokens and two numbers."""
+    lengths: set[int] = set()
+    graphs: list[int] = []
+
+    def counting(graph: nn.Module, _: Any) -> Any:
+        graphs.append(1)
+        return graph.forward
+
+    backbone = Saga(8, 8, 32, 1, 2, cross_attention_dim=16, cross_attention_width=16)
+    torch._dynamo.reset()
+    backbone.compile(backend=counting, dynamic=False)
+    z = torch.ones(2, 8, 12)
+    for filled in (*range(0, 130, 7), *range(130, 0, -11)):
+        tokens = torch.ones(2, 130, 16)
+        tokens[:, filled:] = 0
+        conditioning = Conditioning(z, tokens).merge_zero_tokens(TOKENS_AT_ONCE)
+        assert conditioning.cross_attention is not None
+        backbone(z, torch.tensor([0.3, 0.7]), conditioning).value.square().mean().backward()
+        lengths.add(conditioning.cross_attention.shape[1])
+    assert lengths == {32, 64, 96, 128, 130}
+    assert len(graphs) == len(lengths)
 
 
 def test_what_cannot_be_compiled_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
