@@ -111,19 +111,23 @@ def per_core(folder: Path, work: Path) -> None:
     plan = the_plan(config, settings, work, CLIPS)
     first, *parts = [part for part in plan.parts if part.startswith(TRAIN)]
     prepare_part(first, output=work, settings=settings, device="cpu")
-    begin = time.process_time()
+    shares, audio = [], 0.0
     for part in parts:
+        begin = time.process_time()
         prepare_part(part, output=work, settings=settings, device="cpu")
-    spent = time.process_time() - begin
-    clips = [clip for part in parts for clip in read_clips(work, part)]
-    audio = sum(clip.frames / clip.sample_rate for clip in clips)
+        spent = time.process_time() - begin
+        length = sum(clip.frames / clip.sample_rate for clip in read_clips(work, part))
+        shares.append(spent / length)
+        audio += length
+    share = statistics.median(shares)
+    low, _, high = statistics.quantiles(shares)
     written = sum((work / TRAIN / f"{part}.bin").stat().st_size for part in parts) / audio
     lengths = sum(inspect_audio(path).duration_s for path in find_audio(folder))
     read = sum(path.stat().st_size for path in find_audio(folder)) / lengths
-    print(f"{audio / 60:.1f} min of audio, {VERSIONS} versions of each clip, codec mdct")
-    print(f"{spent / audio * 3600:.1f} s of a core for an hour: {audio / spent:.0f} h of audio in an hour of a core")
+    print(f"{audio / 60:.1f} min of audio in {len(parts)} parts, {VERSIONS} versions of each clip, codec mdct")
+    print(f"{share * 3600:.1f} s of a core for an hour ({low * 3600:.1f} to {high * 3600:.1f} in half of the parts)")
     print(f"reads {read / 1e3:.0f} kB and writes {written / 1e3:.0f} kB for a second of audio")
-    cores, rate = CORPUS_H * 3600 / audio * spent / (DAYS * 86_400), CORPUS_H * 3600 / (DAYS * 86_400)
+    cores, rate = CORPUS_H / (DAYS * 24) * share, CORPUS_H * 3600 / (DAYS * 86_400)
     traffic = f"{rate * read / 1e6:.0f} MB/s in, {rate * written / 1e6:.0f} MB/s out"
     stored = CORPUS_H * 3600 * written / 1e12
     print(f"{CORPUS_H} h in {DAYS} days: {cores:.0f} cores, {traffic}, {stored:.1f} TB of shards")
