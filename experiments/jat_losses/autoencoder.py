@@ -37,7 +37,7 @@ NOISE, PENALTY = 0.1, 1e-3
 EMPHASIS, FLOOR = 0.95, 1e-3
 # What clips are brought to, and the least that they are taken to have, before and after the emphasis.
 RMS, LEAST = 0.1, 0.01
-STEPS, SAVED_EVERY, SAID_EVERY = 4500, 100, 20
+STEPS, SAVED_EVERY, SAID_EVERY = 3200, 100, 20
 
 
 def outline() -> DacModel:

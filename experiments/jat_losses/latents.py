@@ -31,9 +31,9 @@ def study(dac: Path) -> SweepStudy:
         [
             *("experiment=demo", *codec(dac), *DEGRADATION, "data=latents", f"data.path={LATENTS}"),
             *("data.num_samples=32768", "data.batch_size=16", "data.num_workers=0", "backbone.head=linear"),
-            *("backbone.levels=false", "backbone.width=128", "backbone.depth=2", "backbone.heads=4"),
+            *("backbone.levels=false", "backbone.width=256", "backbone.depth=3", "backbone.heads=4"),
             *("backbone.kv_heads=4", "sampler=euler", "sampler.steps=10", "sampler.noise=gaussian"),
-            *("trainer.max_steps=150", "trainer.max_time=null", "trainer.val_check_interval=150"),
+            *("trainer.max_steps=400", "trainer.max_time=null", "trainer.val_check_interval=100"),
         ],
         {"loss": "loss"},
         FIGURES,
