@@ -37,8 +37,9 @@ def excerpts(table: Path, folder: Path, minutes: float) -> list[dict[str, str]]:
             frames = min(recording.frames, round(LONGEST_S * recording.samplerate))
             recording.seek((recording.frames - frames) // 2)
             audio, rate = recording.read(frames, dtype="int16"), recording.samplerate
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(folder / path, audio, rate)
+        if not (folder / path).is_file():  # what was prepared from it is not made anew
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(folder / path, audio, rate)
         left[kind] -= frames / rate
         written.append({"path": str(path), "caption": CAPTIONS[kind], "edge_hz": row["edge_hz"]})
     return written

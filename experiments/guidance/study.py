@@ -2,13 +2,15 @@
 
 For each schedule of nested guidance, over 100 of Euler's steps from the same noise: how many branches are evaluated and
 how long that takes beside a loop over the branches one after another; how far the result is from that of the guidance
-at all times, and how both stand to the truth. `table.md` and `curves.png` are written beside this file.
+at all times, and how both stand to the truth. `table.md`, `curves.png` and the table in README.md, which has means and
+spreads over the runs, are written beside this file.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from experiments.tables import put, spread
 from saga_sr.audio.degradation import LowPassFilter, degrade
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.data.audio_data import EVALUATION
@@ -44,6 +47,18 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "0.1 to 0.9, every 4": {"interval": (0.1, 0.9), "every": 4},
     "0.2 to 0.8, every 4": {"interval": (0.2, 0.8), "every": 4},
     "never": {"acoustic": 1.0, "text": 1.0},
+}
+# In the README: schedules, and how they are called there.
+SHOWN = {
+    ALWAYS: "always",
+    "every 2": "`guidance.every=2`",
+    "every 4": "**`guidance.every=4`**",
+    "every 8": "`guidance.every=8`",
+    "every 16": "`guidance.every=16`",
+    "0.1 to 0.9": "`guidance.interval=[0.1,0.9]`",
+    "0.2 to 0.8": "`guidance.interval=[0.2,0.8]`",
+    "0.1 to 0.9, every 4": "`[0.1,0.9]` and `every=4`",
+    "never": "without guidance",
 }
 HERE = Path(__file__).parent
 
@@ -136,9 +151,22 @@ def studied(path: str) -> dict[str, list[float]]:
     return found
 
 
+def excerpt(runs: Sequence[Mapping[str, Sequence[float]]]) -> list[list[str]]:
+    """The table of `SHOWN`, of the figures of several runs: the mean and the spread over them."""
+    head = ["guided", "branches a step", "LSD to always", "LSD, % off always", "LSD-HF", "time, of the loop's"]
+    rows = [head]
+    for name, title in SHOWN.items():
+        (branches, *_), times, apart, _, lsd_hf = zip(*(run[name] for run in runs), strict=True)
+        off = [100 * (run[name][3] / run[ALWAYS][3] - 1) for run in runs]
+        cells = [spread(apart, 3), spread(off), spread(lsd_hf, 3), spread(times)]
+        rows.append([title, f"{branches:.2f}", *cells])
+    return rows
+
+
 def main(paths: list[str]) -> None:
-    """Write the table and the curves."""
+    """Write the tables and the curves."""
     runs = [studied(path) for path in paths]
+    put(HERE / "README.md", "guidance", excerpt(runs))
     lines, figure = [], Figure(figsize=(10, 3.6), dpi=110, layout="constrained")
     panels = figure.subplots(1, 2)
     for name in SCHEDULES:

@@ -15,7 +15,7 @@ from experiments import corpus_subset
 from experiments.jat_losses import autoencoder, latent_bands, pictures
 from experiments.sweep_study import FIGURES, OUTPUTS, SweepStudy, saga_sr
 
-RECORDINGS, LATENTS, MINUTES, HELD_OUT = OUTPUTS / "corpus_excerpts", OUTPUTS / "dac_latents", 1.5, 0.7
+RECORDINGS, LATENTS, MINUTES, HELD_OUT = OUTPUTS / "corpus_subset", OUTPUTS / "dac_latents", 5.0, 2.0
 DEGRADATION = ["degradation.cutoff_hz=[3500,9000]", "degradation.order=[6,10]"]
 
 
@@ -33,7 +33,7 @@ def study(dac: Path) -> SweepStudy:
             *("data.num_samples=32768", "data.batch_size=16", "data.num_workers=0", "backbone.head=linear"),
             *("backbone.levels=false", "backbone.width=256", "backbone.depth=3", "backbone.heads=4"),
             *("backbone.kv_heads=4", "sampler=euler", "sampler.steps=10", "sampler.noise=gaussian"),
-            *("trainer.max_steps=400", "trainer.max_time=null", "trainer.val_check_interval=100"),
+            *("trainer.max_steps=500", "trainer.max_time=null", "trainer.val_check_interval=125"),
         ],
         {"loss": "loss"},
         FIGURES,

@@ -30,7 +30,7 @@ STUDY = SweepStudy(
             "data.batch_size=8",
             "data.num_workers=1",
         ),
-        *("trainer.max_steps=300", "trainer.val_check_interval=150", "validation.validation_batches=4"),
+        *("trainer.max_steps=600", "trainer.val_check_interval=200", "validation.validation_batches=4"),
         *("sampler.steps=8", "backbone=saga_small", "backbone.width=128", "backbone.depth=3", "backbone.heads=2"),
         *("backbone.cross_attention_width=128", f"text_encoder={TEXT_ENCODER}"),
     ],

@@ -3,12 +3,13 @@
 For each package, from the same noise: LSD-HF and energy of held-out clips of the built-in data, and how far the latent
 is from where the flow leads (midpoint, 64 steps), over how often the network is evaluated. Grids are fitted to paths of
 other clips. `table.md`, `curves.png` and the table in README.md, which has means and spreads over the packages, are
-written beside this file.
+written beside this file. The packages are of one recipe with several seeds; `--recipe NAME` is for another than the
+demo's, and goes before the names of the files and into that of the table.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -115,15 +116,16 @@ def excerpt(found: Sequence[Mapping[str, Mapping[int, Sequence[float]]]]) -> lis
     return rows
 
 
-def main(paths: list[str]) -> None:
+def main(paths: list[str], recipe: str) -> None:
     """Write the tables and the curves."""
+    prefix = f"{recipe}_" if recipe else ""
     lines, every, figure = [], [], Figure(figsize=(10, 3.6 * len(paths)), dpi=110, layout="constrained")
     panels = figure.subplots(len(paths), 3, squeeze=False)
-    for path, row in zip(paths, panels, strict=True):
+    for number, (path, row) in enumerate(zip(paths, panels, strict=True), 1):
         every.append(studied(path))
         for place, (name, by_count) in enumerate(every[-1].items()):
             for evaluations, values in by_count.items():
-                lines.append([Path(path).name, name, str(evaluations), *(f"{value:.2f}" for value in values)])
+                lines.append([str(number), name, str(evaluations), *(f"{value:.2f}" for value in values)])
             for axis, values in zip(row, zip(*by_count.values(), strict=True), strict=True):
                 axis.plot(
                     list(by_count), values, "o-" if place % 2 == 0 else "o--", ms=3, color=f"C{place // 2}", label=name
@@ -133,13 +135,17 @@ def main(paths: list[str]) -> None:
             axis.set_xlabel("evaluations of the network")
             axis.set_ylabel(title)
             axis.grid(alpha=0.3)
-        row[0].set_title(path, fontsize=9)
+        row[0].set_title(f"{recipe or 'demo'}, model {number}", fontsize=9)
         row[0].legend(fontsize=6)
-    figure.savefig(HERE / "curves.png")
+    figure.savefig(HERE / f"{prefix}curves.png")
     head = ["model", "sampler", "evaluations", "LSD-HF", "HF energy (dB)", "from the flow (dB)"]
-    write_atomically(HERE / "table.md", aligned(head, lines) + "\n")
-    put(HERE / "README.md", "samplers", excerpt(every))
+    write_atomically(HERE / f"{prefix}table.md", aligned(head, lines) + "\n")
+    put(HERE / "README.md", f"{prefix}samplers", excerpt(every))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", metavar="MODEL")
+    parser.add_argument("--recipe", default="", metavar="NAME")
+    given = parser.parse_args()
+    main(given.models, given.recipe)
