@@ -196,7 +196,7 @@ class TrainPage:
     ) -> list[Any]:  # fmt: skip
         key, action, tried = str(event.key), str(event.action), ""
         if action == "compare":
-            compared = [one for one in compared if one != key] if key in compared else [*compared, key]
+            compared = [str(one) for one in event.compared]
         elif action == "try":
             tried = self._service.offer(asked_by(request), str(self._runs.export(key)))
             gr.Info(self.words("tried", name=escape(tried)))

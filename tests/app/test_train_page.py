@@ -117,13 +117,15 @@ def test_a_run_is_prepared_started_watched_stopped_resumed_compared_and_tried(
     visit.see(re.compile("Stopped by SIGTERM at step"))
     row.get_by_role("button", name="Resume: mine").click()
     row.get_by_text("training", exact=True).wait_for()
-    page.get_by_label("Compare: elsewhere").check()
+    # Both at once, before the page has answered to the first.
+    page.locator("saga-runs").evaluate("runs => runs.shadowRoot.querySelectorAll('input').forEach(one => one.click())")
     loss = page.locator("saga-runs figure", has_text="train/loss")
     within(WITHIN_S, lambda: loss.locator(".key").count() == 2)
     row.get_by_role("button", name="Stop: mine").click()
     row.get_by_text("stopped", exact=True).wait_for()
     record = read_record(mine)
     assert record is not None and record["attempts"] == 2
+    assert all(page.get_by_label(f"Compare: {name}").is_checked() for name in ("mine", "elsewhere"))
 
     row.get_by_role("button", name="Try in Enhance: mine").click()
     page.get_by_role("tab", name="Enhance", selected=True).wait_for()

@@ -91,10 +91,13 @@ class Runs extends DataElement {
   }
 
   #mark(row, compare) {
-    const mark = make("input", { type: "checkbox", checked: row.compared });
+    const mark = make("input", { type: "checkbox", value: row.key, checked: row.compared });
     mark.setAttribute("aria-label", `${compare}: ${row.name}`);
     mark.dataset.focus = `mark ${row.key}`;
-    mark.onchange = () => this.#tell("act", { key: row.key, action: "compare" });
+    // All that are ticked, since the page may not have answered to the one before.
+    mark.onchange = () => this.#tell("act", {
+      key: row.key, action: "compare", compared: [...this.shadowRoot.querySelectorAll("input:checked")].map((one) => one.value),
+    });
     return mark;
   }
 
