@@ -52,7 +52,7 @@ def answer_to(path: Path) -> str:
             assert middle.shape == (info.channels, min(1000, info.frames - info.frames // 2)), middle.shape
             said = list(reader.notes)
         read_mask(path, None, info.channels)
-        said += result_tags(path, info.sample_rate, info.sample_rate, "")[1]
+        said += result_tags(path, info, info.sample_rate, "")[1]
     except SagaError as error:
         check_sentence(path, str(error))
         return REFUSED
