@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import threading
 from pathlib import Path
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from saga_sr.core.errors import ConfigError
 
@@ -70,3 +72,22 @@ def keep_memory() -> None:
     if not mallopt(M_MMAP_THRESHOLD, 2**30):
         mallopt(M_MMAP_THRESHOLD, 2**25)
     mallopt(M_TRIM_THRESHOLD, 2**30)
+
+
+@functools.cache
+def allow_fake_tensors() -> None:
+    """Let any thread of this process use tensors without values; to be called before the first of them.
+
+    Where there is no GPU, PyTorch built for CUDA makes a stand-in for one that belongs to the thread that first enters
+    a FakeTensorMode, and is freed with it, though all threads go on using it: the next to enter crashes the process.
+    Here that first thread never ends.
+    """
+    entered = threading.Event()
+
+    def enter() -> None:
+        with FakeTensorMode():
+            entered.set()
+        threading.Event().wait()
+
+    threading.Thread(target=enter, name="stand-in-gpu", daemon=True).start()
+    entered.wait()

@@ -16,6 +16,7 @@ from saga_sr.backbones.backbone import Backbone
 from saga_sr.codecs.codec import Codec
 from saga_sr.conditioning import Conditioning, ConditionRequest
 from saga_sr.conditioning.conditioner import Conditioner
+from saga_sr.core.hardware import allow_fake_tensors
 from saga_sr.flow.guidance import Branch, Weight, branches
 from saga_sr.inspection.placeholders import UnreadCodec
 from saga_sr.model import SuperResolver
@@ -85,6 +86,7 @@ def outline(config: DictConfig) -> Outline:
     unread = [name for name, settings in config.conditioning.items() if not _has_path(settings)]
     left_out += [f"the network that reads {name}, since no path to it is given" for name in unread]
     conditioner: Conditioner = instantiate(config.conditioning, **{name: {"path": None} for name in unread})
+    allow_fake_tensors()
     fake = FakeTensorMode()
     with fake, torch.device("cuda"):
         backbone = instantiate(config.backbone)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from saga_sr.core.errors import PackageError
+from saga_sr.core.hardware import allow_fake_tensors
 from saga_sr.core.imports import extras_named
 from saga_sr.core.version import __version__
 from saga_sr.model import SuperResolver
@@ -97,6 +98,7 @@ def write(graph: Graph, path: Path) -> None:
         for port in graph.inputs.values()
     ]
     size = sum(tensor.numel() * tensor.element_size() for tensor in graph.state_dict().values())
+    allow_fake_tensors()
     with quiet():
         try:
             program: Any = torch.onnx.export(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -217,3 +219,25 @@ def test_computing_blocks_again_keeps_less_and_fits_more() -> None:
 def test_a_memory_that_is_none_is_said(size: str) -> None:
     with pytest.raises(ConfigError, match="gpu_memory"):
         cost(settings(*TINY, f"gpu_memory='{size}'"))
+
+
+# In the app, a thread counts, ends, and others take its memory.
+THREADS = """
+import threading, torch
+from saga_sr.app.training_cost import training_cost
+
+def run(work):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+run(lambda: training_cost(["experiment=demo"]))
+for _ in range(200):
+    run(lambda: [torch.empty(8), bytes(24)])
+kept = [bytes(size) for size in range(1, 4000)]
+run(lambda: training_cost(["experiment=demo"]))
+"""
+
+
+def test_one_thread_after_another_counts() -> None:
+    subprocess.run([sys.executable, "-c", THREADS], check=True, cwd=ROOT)
