@@ -1,8 +1,8 @@
 """Pictures of the app's pages for the documentation: python benchmarks/app_pictures.py FOLDER
 
 Of each page with something in it, in each language, light and dark, as wide as a desk's screen and a phone's. Those
-that the documentation shows are written into docs/assets, too, in few colours. Needs the extra `app`, playwright, and
-Debian's chromium.
+that the documentation shows are written into docs/assets, too, in few colours. Needs the extra `app`, playwright,
+and Debian's chromium and fonts-noto-cjk.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def _share(entry: Entry) -> float:
 def duration(seconds: float, words: Words) -> str:
     """A length of time in words."""
     if seconds < 60:
-        return words("seconds", s=f"{seconds:.0f}")
+        return words("seconds", s=f"{seconds:.{0 if seconds >= 1 else 1}f}")
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return words("minutes", m=minutes, s=rest)

@@ -126,12 +126,9 @@ def write_model_results(
     seconds = time.perf_counter() - begin
     trained = read_record(run_of(model)) or {}
     clips = len({row.clip for row in result.rows})
-    facts = {
-        "model": str(model),
-        "data": data,
-        "training": f"{trained.get('steps', '?')} steps, {trained.get('seconds', '?')} s",
-        "evaluation": f"{clips} held-out clips, {seconds:.0f} s",
-    }
+    facts = {"model": str(model), "data": data, "evaluation": f"{clips} held-out clips, {seconds:.0f} s"}
+    if {"steps", "seconds"} <= trained.keys():  # a package without its run does not say
+        facts["training"] = f"{trained['steps']} steps, {trained['seconds']} s"
     spent = {"train": trained.get("seconds"), "evaluate": round(seconds, 1)}
     write_results(output, result, facts, spent, invariances, training_curves(model))
 
