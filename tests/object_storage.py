@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from fsspec import get_filesystem_class
 from moto.server import ThreadedMotoServer
 
 BUCKET = "sounds"
@@ -22,6 +23,7 @@ def object_storage() -> Iterator[Any]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    forget_clients()
     host, port = server.get_host_and_port()
     try:
         with pytest.MonkeyPatch.context() as patch:
@@ -35,6 +37,12 @@ def object_storage() -> Iterator[Any]:
             yield client
     finally:
         server.stop()
+        forget_clients()
+
+
+def forget_clients() -> None:
+    """Have clients made anew, which keep the server and the credentials that they have found first."""
+    get_filesystem_class("s3").clear_instance_cache()
 
 
 def upload(client: Any, folder: Path, prefix: str) -> str:

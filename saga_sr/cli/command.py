@@ -14,7 +14,7 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 
 from saga_sr.cli.calling import Command, Placed
 from saga_sr.cli.quoting import quoted, takes_text, text_value, uninterpolated
-from saga_sr.cli.settings import Known, check_choice, check_value, read_known, with_values
+from saga_sr.cli.settings import Known, check_choice, check_names, check_value, read_known, with_values
 from saga_sr.cli.words import Override, doubled, matching, sort_words
 from saga_sr.core.config import CONF_DIR, cause, missing_module
 from saga_sr.core.errors import SagaError, UsageError
@@ -95,12 +95,13 @@ def read(
         if decisive:
             one_each = [first_option(o) for o in decisive if not o.sign or not sweeps]
             known = read_known(config or command.config, [in_hydras_grammar(o, known) for o in one_each], folder)
-        for override in overrides:
-            if override not in decisive and not override.key.startswith("hydra"):
-                check_value(known, override, sweeps)
+        others = [o for o in overrides if o not in decisive and not o.key.startswith("hydra")]
+        check_names(known, [override.key for override in others])
+        for override in others:
+            check_value(known, override, sweeps)
         keys = {override.key for override in overrides}
         placed = {} if not found.files else command.place(files_of(found.files, command.patterns), keys)
-    values = [in_hydras_grammar(o, known) for o in overrides if o not in decisive and not o.key.startswith("hydra")]
+    values = [in_hydras_grammar(o, known) for o in others]
     return Request(found.options, [in_hydras_grammar(o, known) for o in overrides], values, placed, known)
 
 
@@ -186,7 +187,7 @@ def execute(command: Command, words: Sequence[str], work: Callable[[DictConfig],
         return
     tame_foreign_warnings()
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    with sentences(), extras_named():
+    with sentences(config), extras_named():
         missing = sorted(OmegaConf.missing_keys(config)) if command.complete else []
         if missing:
             raise UsageError(f"{missing[0]} is required; add {missing[0]}=... to the command.")
@@ -207,8 +208,11 @@ def show_help(command: Command, request: Request) -> None:
 
 
 @contextmanager
-def sentences() -> Iterator[None]:
+def sentences(config: DictConfig | None = None) -> Iterator[None]:
     """Say in one sentence what Hydra and OmegaConf find wrong within.
+
+    Args:
+        config: what is worked with, where there is one already.
 
     Raises:
         SagaError: a part cannot be built; as a UsageError what the command line has to mend.
@@ -218,7 +222,7 @@ def sentences() -> Iterator[None]:
     except (MissingMandatoryValue, InterpolationToMissingValueError) as error:
         raise UsageError(cause(error)) from error
     except InstantiationException as error:
-        raise SagaError(cause(error)) from error
+        raise SagaError(cause(error, config)) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(missing_module(error) or in_a_sentence(error)) from error
 

@@ -33,7 +33,7 @@ def run(words: list[str]) -> None:
     if "--cfg" in request.options or "-c" in request.options:
         show(configs[0], "--resolve" in request.options)
         return
-    with sentences(), extras_named():
+    with sentences(configs[0]), extras_named():
         if configs[0].file is not None:
             print(listing(located(str(configs[0].file))))
         else:

@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from saga_sr.cli.calling import Command, Placed
 from saga_sr.cli.command import check_existing, execute
-from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import AudioError, ConfigError, ExtraError, SagaError, UsageError
 from saga_sr.core.imports import extras_named
+from saga_sr.core.storage import as_named, is_folder, mend, reason_of, write_whole
 from saga_sr.core.version import __version__
 
 if TYPE_CHECKING:
@@ -50,8 +50,12 @@ def work(config: DictConfig) -> None:
         SagaError: nothing can be done at all, or (at the end) what could not be done.
     """
     from saga_sr.inference.inputs import find_recordings
+    from saga_sr.inference.jobs import check_place
     from saga_sr.inference.summary import table
 
+    for wanted in (config.json, config.picture):
+        if wanted is not None:
+            check_place(wanted)
     named = config.input if isinstance(config.input, ListConfig) else [config.input]
     found = find_recordings(named)
     pictures = picture_files([place for _, place in found], config.picture)
@@ -74,7 +78,7 @@ def work(config: DictConfig) -> None:
             if len(found) > 1:
                 logger.warning("Skipped: %s", error)
     if config.json is not None:
-        write_json(Path(config.json), list(measured.values()))
+        write_json(as_named(config.json), list(measured.values()))
     if failures:
         several = f"{len(failures)} of {len(found)} files could not be measured: " if len(found) > 1 else ""
         raise AudioError(several + " ".join(failures))
@@ -86,20 +90,25 @@ def picture_files(places: Sequence[Path], output: str | None) -> list[Path] | li
     """The picture's file of each of the recordings, given where they lie; None for each if there is no `output`.
 
     Raises:
-        ConfigError: several would become one, or `output` is neither a .png file nor a folder.
+        ConfigError: several would become one, or `output` is neither a .png file nor a folder, or out of reach.
     """
     from saga_sr.inference.naming import result_places
 
     if output is None:
         return [None] * len(places)
-    suffix = Path(output).suffix.lower()
-    if Path(output).is_dir() or output.endswith(os.sep) or not suffix:
-        return [Path(output) / picture for picture in result_places(places, "png")]
+    path = as_named(output)
+    suffix = path.suffix.lower()
+    try:
+        several = output.endswith(os.sep) or not suffix or is_folder(path)
+    except OSError as error:
+        raise ConfigError(f"picture={output} cannot be looked into ({reason_of(error)}); {mend(path)}.") from error
+    if several:
+        return [path / str(picture) for picture in result_places(places, "png")]
     if suffix != ".png":
         raise ConfigError(f"picture={output} is no .png file; give one, or a folder (a new one as {output}/).")
     if len(places) > 1:
         raise ConfigError(f"picture={output} is one file, but there are {len(places)} recordings; give a folder.")
-    return [Path(output)]
+    return [path]
 
 
 def shown(path: Path, picture: bool) -> Measurement:
@@ -132,7 +141,7 @@ def draw(measurement: Measurement, path: Path) -> None:
             path, info.path.name, spectrogram, measurement.heard.edges, measurement.names, info.sample_rate / 2
         )
     except OSError as error:
-        raise AudioError(f"{path} cannot be written ({error.strerror}); give another picture=... .") from error
+        raise AudioError(f"{path} cannot be written ({reason_of(error)}); give another picture=... .") from error
 
 
 def write_json(path: Path, files: list[dict[str, Any]]) -> None:
@@ -143,10 +152,9 @@ def write_json(path: Path, files: list[dict[str, Any]]) -> None:
     """
     content = {"schema": SCHEMA, "saga_sr": __version__, "files": files}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(content, indent=1) + "\n")
+        write_whole(path, json.dumps(content, indent=1) + "\n")
     except OSError as error:
-        raise ConfigError(f"json={path} cannot be written ({error.strerror}); give another place.") from error
+        raise ConfigError(f"json={path} cannot be written ({reason_of(error)}); give another place.") from error
 
 
 COMMAND = Command("measure", "measure", "FILE_FOLDER_PATTERN_OR_@LIST ...", place, patterns=True)

@@ -8,6 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from saga_sr.core.storage import plain
+
 # The last names of settings that take a path, or words. A value of theirs is text, whatever signs are in it.
 PATHS = frozenset(
     (
@@ -32,7 +34,8 @@ def takes_text(key: str, default: Any = None) -> bool:
 
 
 def expanded(path: str) -> str:
-    """`path` with the home folder in the place of `~`, where the shell left it."""
+    """`path` without `file://`, and with the home folder in the place of `~`, where the shell left it."""
+    path = plain(path)
     return os.path.expanduser(path) if path.startswith("~") else path  # noqa: PTH111 - Path drops a slash at the end
 
 

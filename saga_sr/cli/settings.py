@@ -127,8 +127,30 @@ def check_choice(known: Known, override: Override) -> None:
             raise UsageError(f"There is no {override.name}={option}; {near}{among}.")
 
 
+def check_names(known: Known, keys: Sequence[str]) -> None:
+    """See whether there are settings of the names `keys`.
+
+    Raises:
+        UsageError: not of the first of them, with what is right; all that belong to the same options are named.
+    """
+    names = set(names_in(known.config))
+    strange = [key for key in keys if key not in names]
+    if not strange:
+        return
+    first, group = strange[0], strange[0].partition(".")[0]
+    having = options_with(known, first)
+    if not having:
+        raise UsageError(f"There is no setting {first}; {nearest(first, known.names())}.")
+    alike = [key for key in strange if key.partition(".")[0] == group and options_with(known, key) == having]
+    listed = f"are no settings {' and '.join(alike)}" if len(alike) > 1 else f"is no setting {first}"
+    raise UsageError(
+        f"There {listed} with {group}={known.choices[group]}; {group}={' or '.join(having)} has "
+        f"{'them' if len(alike) > 1 else 'it'}."
+    )
+
+
 def check_value(known: Known, override: Override, sweeps: bool) -> None:
-    """See whether there is such a setting, and whether its value is of the setting's type.
+    """See whether the value of a setting is of the setting's type.
 
     Args:
         sweeps: whether several values mean several runs.
@@ -137,13 +159,6 @@ def check_value(known: Known, override: Override, sweeps: bool) -> None:
         UsageError: no, with what is right.
     """
     key, config = override.key, known.config
-    if key not in set(names_in(config)):
-        having = options_with(known, key)
-        group = key.partition(".")[0]
-        mend = f"{group}={' or '.join(having)} has it" if having else nearest(key, known.names())
-        raise UsageError(
-            f"There is no setting {key}{f' with {group}={known.choices[group]}' if having else ''}; {mend}."
-        )
     default = OmegaConf.select(config, key, throw_on_resolution_failure=False)
     if takes_text(key, default):
         return

@@ -68,7 +68,7 @@ def answer_errors(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig]
     def answered(config: DictConfig) -> Result:
         tame_foreign_warnings()  # here, since a job of a sweep may have a process of its own
         try:
-            with sentences(), extras_named():
+            with sentences(config), extras_named():
                 return task(config)
         except SagaError as error:
             if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from saga_sr.cli.quoting import expanded
 from saga_sr.core.errors import UsageError
+from saga_sr.core.storage import plain
 
 SETTING = re.compile(r"(?P<sign>\+\+|\+|~)?(?P<key>[A-Za-z_][\w./@:]*)(?P<value>=.*)?", re.DOTALL)
 NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
@@ -62,7 +63,7 @@ def sort_words(words: Iterable[str], known: Collection[str], options: Mapping[st
     rest = iter(words)
     for word in rest:
         if word == "--":
-            found.files += rest
+            found.files += map(plain, rest)
         elif word.startswith("-") and word != "-" and not os.path.lexists(word):
             name, is_joined, value = word.partition("=")
             if name not in options:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import re
 from pathlib import Path
@@ -58,8 +59,12 @@ OmegaConf.register_new_resolver("run_name", run_name, replace=True)
 OmegaConf.register_new_resolver("conditioning_dim", conditioning_dim, replace=True)
 
 
-def cause(error: BaseException) -> str:
-    """The message of the `SagaError` behind `error`, or what it says, in a line."""
+def cause(error: BaseException, config: DictConfig | None = None) -> str:
+    """The message of the `SagaError` behind `error`, or what it says, in a line.
+
+    Args:
+        config: what was worked with, for all that is wrong with it in the same way.
+    """
     if isinstance(error, InterpolationToMissingValueError):
         name = str(error).splitlines()[0].rpartition(" ")[2]
         return f"{name} is required for {error.full_key}; add {name}=... to the command."
@@ -71,20 +76,36 @@ def cause(error: BaseException) -> str:
         if known is not None:
             return str(known)
         inner = inner.__cause__
-    return missing_module(error) or unknown_setting(error) or " ".join(str(error).split()) or type(error).__name__
-
-
-def unknown_setting(error: BaseException) -> str | None:
-    """What to do if behind `error` is that a part has a setting that it does not know, one for another option say."""
-    found = UNKNOWN_ARGUMENT.search(str(error))
-    part = re.search(r"full_key: (?:model\.)?([\w.]+)", str(error))
-    if found is None or part is None:
-        return None
-    setting = f"{part[1]}.{found[2]}"
     return (
-        f"{setting} is set, by the recipe if not by the command, but {found[1]} has no such setting; leave it out "
-        f"(~{setting}), or choose another {part[1].split('.')[0]}=."
+        missing_module(error) or unknown_setting(error, config) or " ".join(str(error).split()) or type(error).__name__
     )
+
+
+def unknown_setting(error: BaseException, config: DictConfig | None = None) -> str | None:
+    """What to do if behind `error` is that a part has settings that it does not know, those for another option say."""
+    found = UNKNOWN_ARGUMENT.search(str(error))
+    key = re.search(r"full_key: ([\w.]+)", str(error))
+    if found is None or key is None:
+        return None
+    part = key[1].removeprefix("model.")
+    # Python names the first alone.
+    names = _unknown_to_its_class(OmegaConf.select(config, key[1])) if config is not None else []
+    settings = [f"{part}.{name}" for name in names or [found[2]]]
+    are, them = ("are", "them") if len(settings) > 1 else ("is", "it")
+    return (
+        f"{' and '.join(settings)} {are} set, by the recipe if not by the command, but {found[1]} has no such setting; "
+        f"leave {them} out ({' '.join(f'~{name}' for name in settings)}), or choose another {part.split('.')[0]}=."
+    )
+
+
+def _unknown_to_its_class(part: Any) -> list[str]:
+    """The settings of `part` that the class that it names does not take."""
+    from hydra.utils import get_class
+
+    if not is_chosen(part):
+        return []
+    taken = inspect.signature(get_class(part["_target_"])).parameters
+    return [name for name in map(str, part) if not name.startswith("_") and name not in taken]
 
 
 def missing_module(error: BaseException) -> str | None:

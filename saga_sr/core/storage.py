@@ -1,14 +1,16 @@
 """Files here and in object storage, by one kind of path.
 
 What a user names with `://` is an address of fsspec (s3://bucket/key, gs://, memory://, ...), and becomes a path of
-universal_pathlib, which does what a `pathlib.Path` does. Whoever gets a path need not know where it leads, but for what
-stands here. A file in object storage appears when it is whole, so that nothing there has to be written aside.
+universal_pathlib, which does what a `pathlib.Path` does; `file://` names a path of this machine, and is taken off.
+Whoever gets a path need not know where it leads, but for what stands here. A file in object storage appears when it is
+whole, so that nothing there has to be written aside.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +25,8 @@ from saga_sr.core.imports import extras_named
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-HERE = "file://"
+# What begins a name of this machine, also that of a list.
+HERE = re.compile(r"(@?)file://")
 # Bytes that are asked for at once where a file is read in stretches.
 BLOCK = 1 << 20
 # Questions that object storage is asked at once.
@@ -32,7 +35,13 @@ AT_ONCE = 32
 
 def is_address(named: str | Path) -> bool:
     """Whether that names something in object storage."""
-    return not isinstance(named, Path) and "://" in str(named) and not str(named).startswith(HERE)
+    return not isinstance(named, Path) and "://" in (text := str(named)) and not HERE.match(text)
+
+
+def plain(named: str) -> str:
+    """`named` without `file://`, read as fsspec does: letter by letter, but for a home folder; all else as it is."""
+    begin = HERE.match(named)
+    return begin[1] + os.path.expanduser(named[begin.end() :]) if begin else named  # noqa: PTH111 - keeps a last slash
 
 
 def to_path(named: str | Path, **settings: Any) -> Path:
@@ -46,7 +55,7 @@ def to_path(named: str | Path, **settings: Any) -> Path:
         ConfigError: a kind of address that nobody knows.
     """
     if not is_address(named):
-        return Path(str(named).removeprefix(HERE)).expanduser() if isinstance(named, str) else named
+        return Path(plain(named)).expanduser() if isinstance(named, str) else named
     with extras_named():
         from upath import UPath
     hear_no_steps_of_clients()
@@ -68,7 +77,7 @@ def shared(named: str | Path) -> Path:
 
 def as_named(named: str | Path) -> Path:
     """As `shared`, but what is named here is taken letter by letter: `~` is no home."""
-    return shared(named) if is_address(named) else Path(named)
+    return shared(named) if is_address(named) else Path(plain(str(named)))
 
 
 def below(folder: Path, name: str) -> Path:
@@ -223,6 +232,24 @@ def aside(path: Path) -> Aside:
     return Aside(path)
 
 
+def check_writable(path: Path) -> None:
+    """See that there is what `path` lies in, such as a bucket, before work is done for it; nothing is written.
+
+    Where nobody may ask, that is told by whoever writes.
+
+    Raises:
+        OSError: there is none, or it is not in reach.
+    """
+    if is_address(path):
+        try:
+            # Of a name that nothing has: what is below `path` itself may be much.
+            names_below(path / ".saga-sr-asked")
+        except PermissionError:
+            pass
+        except FileNotFoundError as error:
+            raise FileNotFoundError(errno.ENOENT, f"there is no {path.parents[-1]}") from error
+
+
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file that is whole or absent, in a folder that is made where there is none.
 
@@ -230,8 +257,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
         OSError: it cannot be written.
     """
     if is_address(path):
-        with reaching(path):
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        _send(path, lambda: path.write_bytes(content.encode() if isinstance(content, str) else content))
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content)
@@ -244,9 +270,31 @@ def put_in_place(file: Path, path: Path) -> None:
         OSError: it cannot be written.
     """
     if is_address(path):
-        with reaching(path):
-            cast(Any, path).fs.put_file(str(file), cast(Any, path).path)
+        _send(path, lambda: cast(Any, path).fs.put_file(str(file), cast(Any, path).path))
         return
     with file.open("rb") as written:
         os.fsync(written.fileno())
     file.replace(path)
+
+
+def _send(path: Path, write: Callable[[], object]) -> None:
+    """Have `path`, an address, written; where that fails for want of its folder, the folder is made."""
+    with reaching(path):
+        try:
+            write()
+        except OSError as error:
+            lacking = isinstance(error, FileNotFoundError) or error.errno == errno.ENOENT
+            if not lacking or not _made_folders(path):
+                raise
+            write()
+
+
+def _made_folders(path: Path) -> bool:
+    """Make the folders above `path`, an address, where its kind has real ones; whether any was missing."""
+    files = cast(Any, path).fs
+    # What stands at the top is a root or a bucket, and no bucket is made: nor by parents that are made at once.
+    missing = [folder for folder in [*path.parents][:-1] if not files.isdir(cast(Any, folder).path)]
+    for folder in reversed(missing):
+        with suppress(FileExistsError):  # another process was faster
+            files.mkdir(cast(Any, folder).path, create_parents=False)
+    return bool(missing)

@@ -68,10 +68,12 @@ class VDiffusion(FlowMatching):
 
     def __init__(self, prediction: str = "velocity", prior: str = "noise") -> None:
         super().__init__(prediction=prediction, prior=prior)
-        if prediction != "velocity" or prior != "noise":
+        wrong = [f"no prediction={prediction}"] if prediction != "velocity" else []
+        wrong += [f"no prior={prior}"] if prior != "noise" else []
+        if wrong:
             raise ConfigError(
-                f"objective=v_diffusion has no prediction={prediction} and no prior={prior}; leave them out, or choose "
-                "objective=velocity or x_prediction."
+                f"objective=v_diffusion has {' and '.join(wrong)}; leave that out, or choose objective=velocity or "
+                "x_prediction."
             )
         self.draw_times = uniform_steps
 

@@ -17,7 +17,7 @@ from saga_sr.core.storage import as_named
 from saga_sr.inference.arrays import as_batch, is_fixed_point
 from saga_sr.inference.enhanced import Enhanced, EnhancedAudio
 from saga_sr.inference.finite import FiniteReader
-from saga_sr.inference.jobs import plan_files
+from saga_sr.inference.jobs import check_place, plan_files
 from saga_sr.inference.notebook import with_bar
 from saga_sr.inference.notes import warn
 from saga_sr.inference.output import Output
@@ -174,6 +174,7 @@ class Enhancer:
             ConfigError: settings that are not possible.
             Cancelled: `cancel` was set.
         """
+        check_place(target)
         with (
             with_bar(progress, as_named(source).name) as progress,
             self.open(source, progress=progress, cancel=cancel, **changes) as opened,

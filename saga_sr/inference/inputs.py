@@ -18,6 +18,7 @@ from saga_sr.core.storage import (
     is_there,
     is_within,
     matching,
+    plain,
     reaching,
     reason_of,
 )
@@ -56,11 +57,12 @@ def find_inputs(words: Iterable[str | Path], without: Path | None = None) -> Inp
     Args:
         words: files, folders (searched recursively), patterns (`music/**/*.mp3`), and lists: `@` and the name of a text
             file with one of these on each line, relative to the list's folder; lines that begin with `#` are comments.
-            What there is by the very name of a word is never a pattern or a list. All may be in object storage.
+            What there is by the very name of a word is never a pattern or a list. All may be in object storage, and
+            what is here may be named with `file://`.
         without: a folder below which nothing is taken, where results go, unless what is named lies in it.
     """
     inputs = Inputs()
-    for word in map(str, words):
+    for word in map(plain, map(str, words)):
         if is_list(word):
             _add_list(inputs, as_named(word[len(LIST) :]), without)
         elif is_address(word):
@@ -184,13 +186,13 @@ def _add_list(inputs: Inputs, path: Path, without: Path | None) -> None:
         return
     for line in map(os.fsdecode, lines):
         line = line.removesuffix("\r")
-        named = line.strip()
+        named = plain(line.strip())
         if is_address(path) or is_address(named):
             if named and not named.startswith("#"):
                 is_below = not is_address(named) and not Path(named).is_absolute() and ".." not in Path(named).parts
                 _add_elsewhere(inputs, str(below(path.parent, named)), without, Path(named) if is_below else None)
             continue
-        entry = Path(line if os.path.lexists(path.parent / line) else line.strip())
+        entry = Path(line if os.path.lexists(path.parent / line) else named)
         exists = os.path.lexists(path.parent / entry)
         if not line.strip() or (line.startswith("#") and not exists):
             continue

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saga_sr.core.errors import AudioError, ConfigError
-from saga_sr.core.storage import as_named, is_address, is_folder, reason_of
+from saga_sr.core.storage import as_named, check_writable, is_address, is_folder, mend, plain, reason_of
 from saga_sr.files.output_formats import formats, output_format
 from saga_sr.inference.inputs import find_inputs, is_pattern, no_recordings
 from saga_sr.inference.naming import TEMPLATE, result_places
@@ -63,6 +63,19 @@ def is_one_file(output: str | Path) -> bool:
     return True
 
 
+def check_place(place: str | Path) -> None:
+    """See that results can be sent to `place`, as far as that can be told before there are any.
+
+    Raises:
+        AudioError: an address whose bucket there is not, or that is not in reach.
+    """
+    path = as_named(place)
+    try:
+        check_writable(path)
+    except OSError as error:
+        raise AudioError(f"{path} cannot be written ({reason_of(error)}); {mend(path)}.") from error
+
+
 def plan_files(
     words: Sequence[str | Path],
     output: str | Path,
@@ -89,6 +102,7 @@ def plan_files(
         why = "holds no picture, which keep_video= asks for" if suffix in formats(False) else "is not known"
         raise ConfigError(f"format={suffix!r} {why}; choose one of {', '.join(formats(pictures))}.")
     suffix = suffix if suffix or pictures else "flac"
+    words = [plain(str(word)) for word in words]
     one_file, output = is_one_file(output), as_named(output)
     if one_file:
         output_format(output, pictures)

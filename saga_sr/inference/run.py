@@ -17,7 +17,7 @@ from saga_sr.core.storage import as_named, asked, workplace
 from saga_sr.files.output_formats import output_format
 from saga_sr.inference.batch import Batch
 from saga_sr.inference.display import Display
-from saga_sr.inference.jobs import Job, is_one_file, plan_files
+from saga_sr.inference.jobs import Job, check_place, is_one_file, plan_files
 from saga_sr.inference.overwriting import already_made, check_way, digest_of_settings
 from saga_sr.inference.record import Content, Recipe, Record
 from saga_sr.inference.settings import settings_of
@@ -44,6 +44,9 @@ def run(config: DictConfig) -> None:
     on_cluster = is_on_cluster(config)
     check_count("jobs", config.jobs)
     settings = settings_of(config.enhance)
+    for place in (config.output, config.manifest):
+        if place is not None:
+            check_place(place)
     record = None if is_one_file(config.output) else Record.read(config.output)
     words = list(config.input) if isinstance(config.input, ListConfig) else [config.input]
     results = [Path(result) for result in record.begun] if record else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +14,7 @@ from saga_sr.core.errors import WeightsError
 from saga_sr.core.imports import extras_named
 from saga_sr.core.version import __version__
 from saga_sr.model import SuperResolver
+from saga_sr.packages.elsewhere import user_cache
 from saga_sr.packages.finding import signature
 from saga_sr.packages.layout import is_package
 from saga_sr.packages.package import build, save_package
@@ -59,8 +59,7 @@ def converted(path: str) -> Path:
     checkpoint = file_of(path, PUBLISHED, "path")
     if not checkpoint.is_file():
         raise WeightsError(f"There is no checkpoint of AudioSR at {path}; give path=FILE, or owner/name on a hub.")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "saga-sr"
-    folder = cache / f"audiosr-{signature(checkpoint)[:12]}"
+    folder = user_cache() / f"audiosr-{signature(checkpoint)[:12]}"
     if not is_package(folder):
         logger.info("%s is converted once, into %s", checkpoint, folder)
         with extras_named():

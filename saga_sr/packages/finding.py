@@ -8,15 +8,19 @@ from pathlib import Path
 from saga_sr.core.content import sha256_of
 from saga_sr.core.errors import PackageError
 from saga_sr.core.run_folder import is_run, is_sharded, newest_whole
-from saga_sr.packages import hub
+from saga_sr.core.storage import is_address, to_path
+from saga_sr.packages import elsewhere, hub
 from saga_sr.packages.bundled import DEFAULT, bundled_model, default_model
 from saga_sr.packages.layout import ASSETS, is_package
 
-ACCEPTED = "a model package, a run folder, a checkpoint (RUN/checkpoints/step-N.ckpt) or a hub's owner/name"
+ACCEPTED = (
+    "a model package, a run folder, a checkpoint (RUN/checkpoints/step-N.ckpt), a hub's owner/name or a package's "
+    "address (s3://bucket/package)"
+)
 
 
 def find_model(source: str | Path | None) -> Path:
-    """The package's folder or the checkpoint that `source` means; what a hub has is fetched.
+    """The package's folder or the checkpoint that `source` means; what a hub or object storage has is fetched.
 
     What is there as a path goes before a bundled model of that name, and both before a hub.
 
@@ -25,10 +29,13 @@ def find_model(source: str | Path | None) -> Path:
 
     Raises:
         PackageError: there is nothing.
+        ConfigError, ExtraError: an address that nothing installed can read.
     """
     if source is None:
         return default_model()
-    path = Path(source).expanduser()
+    if is_address(source):
+        return elsewhere.fetch(str(source))
+    path = to_path(source).expanduser()
     if not path.exists():
         bundled = bundled_model(str(source))
         if bundled is not None:

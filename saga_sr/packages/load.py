@@ -18,11 +18,13 @@ def load_model(source: str | Path | None, device: str = "cpu") -> SuperResolver:
     Args:
         source: a model package's folder; a run's folder, its `model/` or else its newest whole checkpoint; a
             checkpoint, of which averaged weights are taken where there are; a bundled model's name; `owner/name` or
-            `owner/name@revision` on a hub; None for the bundled model that is taken where none is named.
+            `owner/name@revision` on a hub; a package's address in object storage; None for the bundled model that is
+            taken where none is named.
 
     Raises:
         PackageError: nothing of these, or it is incomplete, damaged or asks for code outside the model's rooms.
         WeightsError: a damaged checkpoint.
+        ConfigError: an address that nothing installed can read.
         ExtraError: a package that the model needs is not installed.
     """
     path = find_model(source)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from saga_sr.audio.edges import Edge
 from saga_sr.audio.timecode import clock
-from saga_sr.core.atomic_file import write_atomically
+from saga_sr.core.storage import write_whole
 from saga_sr.pages.spectrograms import COLOURS, RANGE_DB
 
 EDGE_COLOUR = "#00e5ff"
@@ -37,7 +37,7 @@ def write_picture(
     path: Path, title: str, spectrogram: Tensor, edges: Sequence[Sequence[Edge]], names: Sequence[str],
     nyquist_hz: float,
 ) -> None:  # fmt: skip
-    """Draw a panel for each channel of `spectrogram` into the PNG file `path`.
+    """Draw a panel for each channel of `spectrogram` into the PNG file `path`, here or in object storage.
 
     Args:
         spectrogram: level in dB, [channel, column, bin].
@@ -67,8 +67,7 @@ def write_picture(
     axes[0].legend(handles=[key], loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8, borderpad=0)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, drawn.getvalue())
+    write_whole(path, drawn.getvalue())
 
 
 def _draw(axis: Axes, level: Tensor, edges: Sequence[Edge], nyquist_hz: float, loudest: float) -> AxesImage:

@@ -88,8 +88,8 @@ def run(config: DictConfig) -> dict[str, float]:
         attempts.end(output, STOPPED, reason="stopped by the user")
         raise
     except Exception as error:
-        attempts.end(output, FAILED, reason=cause(error))
-        tell_launcher(cause(error))
+        attempts.end(output, FAILED, reason=cause(error, config))
+        tell_launcher(cause(error, config))
         raise
     finally:
         finish(failed=figures is None)

@@ -114,6 +114,19 @@ def test_without_what_draws_everything_else_is_done_and_the_extra_is_named(
     assert len(json.loads((tmp_path / "a.json").read_text())["files"]) == 2
 
 
+def test_recordings_figures_and_pictures_may_be_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("upath")
+    path, new = recording(tmp_path / "a.wav", 0.5), tmp_path / "new"
+    # One kind of address has real folders, which are made.
+    words = [f"local://{path}", f"json=local://{new}/deep/a.json", f"picture=local://{new}/pictures/"]
+    assert run(*words) == OK, capsys.readouterr().err
+    assert json.loads((new / "deep/a.json").read_text())["files"][0]["path"] == f"local://{path}"
+    assert Image.open(new / "pictures/a.png").size[0] == 1200
+    assert run(f"file://{path}", f"json=file://{new}/b.json", f"picture=file://{new}/b.png") == OK
+    assert json.loads((new / "b.json").read_text())["files"][0]["path"] == str(path)
+    assert Image.open(new / "b.png").size[0] == 1200
+
+
 def test_two_recordings_never_share_a_picture() -> None:
     with pytest.raises(ConfigError, match=r"Several recordings would become a\.png"):
         measure.picture_files([Path("a.wav"), Path("a.wav")], "pictures")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from programs import ROOT
 
 from saga_sr.cli import enhance, prepare, train
@@ -46,6 +47,10 @@ CODECS = ", ".join(sorted(path.stem for path in (ROOT / "conf" / "codec").glob("
         (train.COMMAND, ["optimizer.betas=[1"], "optimizer.betas=[1 cannot be read; see to its brackets"),
         (train.COMMAND, ["seed=1,2"], "seed=1,2 gives several values"),
         (train.COMMAND, ["codec.path=/a"], "no setting codec.path with codec=mdct; codec=audioldm2_"),
+        (train.COMMAND,
+         ["objective=v_diffusion", "objective.time=uniform", "objective.min_noise=1", "objective.logit=1"],
+         "There are no settings objective.time and objective.min_noise with objective=v_diffusion; objective=velocity "
+         "or x_prediction has them."),
     ],
 )  # fmt: skip
 def test_wrong_settings_are_answered_with_what_is_right(command: Command, words: list[str], said: str) -> None:
@@ -59,12 +64,18 @@ def test_a_sweep_is_looked_at_value_by_value() -> None:
 
 
 def test_a_setting_of_another_option_is_named_with_how_to_leave_it_out() -> None:
+    config = OmegaConf.create({"model": {"objective": {"_target_": "saga_sr.flow.diffusion.VDiffusion", "time": 0}}})
     with pytest.raises(SagaError) as error, sentences():
-        instantiate({"model": {"objective": {"_target_": "saga_sr.flow.diffusion.VDiffusion", "logit_mean": 0}}})
-    assert str(error.value).startswith(
-        "objective.logit_mean is set, by the recipe if not by the command, but VDiffusion"
+        instantiate(config)
+    assert str(error.value).startswith("objective.time is set, by the recipe if not by the command, but VDiffusion")
+    assert str(error.value).endswith("leave it out (~objective.time), or choose another objective=.")
+    config.model.objective.update(prior="noise", min_noise=1)
+    with pytest.raises(SagaError) as error, sentences(config):
+        instantiate(config)
+    assert str(error.value).startswith("objective.time and objective.min_noise are set, by the recipe if not by")
+    assert str(error.value).endswith(
+        "leave them out (~objective.time ~objective.min_noise), or choose another objective=."
     )
-    assert str(error.value).endswith("leave it out (~objective.logit_mean), or choose another objective=.")
 
 
 def test_lightnings_settings_take_words_and_null() -> None:

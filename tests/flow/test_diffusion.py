@@ -111,7 +111,9 @@ def test_the_loss_is_that_of_v_at_each_step_equally_often() -> None:
 
 
 def test_other_predictions_and_starts_are_refused() -> None:
-    with pytest.raises(ConfigError, match="v_diffusion has no prediction=data"):
+    with pytest.raises(ConfigError, match="v_diffusion has no prediction=data; leave that out"):
         VDiffusion(prediction="data")
-    with pytest.raises(ConfigError, match="no prior=low_resolution"):
+    with pytest.raises(ConfigError, match="v_diffusion has no prior=low_resolution; leave that out"):
         VDiffusion(prior="low_resolution")
+    with pytest.raises(ConfigError, match="no prediction=data and no prior=low_resolution; leave that out"):
+        VDiffusion(prediction="data", prior="low_resolution")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,14 +13,17 @@ from typing import Any
 import pytest
 import soundfile
 from fsspec import filesystem
+from object_storage import BUCKET, forget_clients, object_storage
 from recordings import sound
 
 import saga_sr
-from saga_sr.cli import enhance
+from saga_sr.cli import enhance, measure
 from saga_sr.cli.command import configured, read
 from saga_sr.core import storage
-from saga_sr.core.errors import AudioError, ConfigError, SagaError
-from saga_sr.core.storage import shared
+from saga_sr.core.errors import AudioError, ConfigError, PackageError, SagaError, UsageError
+from saga_sr.core.storage import shared, write_whole
+from saga_sr.inference import enhancer as enhancer_module
+from saga_sr.inference import restoring
 from saga_sr.inference.inputs import find_inputs
 from saga_sr.inference.record import Record
 from saga_sr.inference.run import run
@@ -195,3 +199,111 @@ def test_one_bad_file_is_told_by_its_address(store: Store, asked: Callable[..., 
     assert len(store.below("out")) == 3
     with pytest.raises(ConfigError, match=r"nosuch://a cannot be reached .* pip install 'saga-sr\[s3\]'"):
         asked("nosuch://a", "output=memory://out")
+
+
+def test_file_addresses_are_what_is_here(
+    asked: Callable[..., list[str]], package: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    assert asked(f"file://{folder}/deep/b.flac", f"file://{out}/b.wav") == [f"{out}/b.wav"]
+    assert len(asked(f"input=file://{folder}", f"output=file://{out}/all", f"manifest=file://{out}/run.json")) == 3
+    assert {*here(out / "all")} == {"a [1].flac", "deep/b.flac", "deep/c.flac"} and (out / "run.json").is_file()
+    (tmp_path / "list.txt").write_text(f"file://{folder}/deep/b.flac\nfile://{folder}/deep/*.mp3\n")
+    assert len(asked(f"@file://{tmp_path}/list.txt", f"file://{folder}/*.wav", f"file://{out}/named/")) == 3
+    assert {*here(out / "named")} == {"a [1].flac", "b.flac", "c.flac"}
+    for word in (f"file://{folder}/gone.wav", f"@file://{folder}/gone.txt"):
+        with pytest.raises(UsageError, match=rf"There is no .* {folder}/gone\."):
+            asked(word, f"{out}/x/")
+    # As lists of Hydra's grammar have them, and Python.
+    with pytest.raises(ConfigError, match=rf"input={folder}/deep/\* is 2 files but output={out}/x.wav is one file"):
+        asked(f"input=[file://{folder}/deep/*]", f"output={out}/x.wav")
+    words = [f"file://{folder}/deep", f"file://{folder}/*.wav", f"@file://{tmp_path}/list.txt"]
+    assert [path for path, _ in find_inputs(words).found] == [folder / name for name in (*NAMES[1:], NAMES[0])]
+    enhancer = saga_sr.load(f"file://{package}")
+    done = enhancer.file(f"file://{folder}/deep/b.flac", f"file://{out}/python.wav", steps=1)
+    assert (done.source, done.target) == (folder / "deep/b.flac", out / "python.wav")
+    assert (out / "python.wav").read_bytes() == (out / "b.wav").read_bytes()
+    assert len(enhancer.folder(f"file://{folder}", f"file://{out}/folder", steps=1)) == 3
+
+
+def test_folders_are_made_for_results_where_a_kind_of_address_has_them(
+    asked: Callable[..., list[str]], folder: Path, tmp_path: Path
+) -> None:
+    out = f"local://{tmp_path}/out"
+    assert asked(f"{folder}/deep/b.flac", f"{out}/new/b.flac") == [f"{out}/new/b.flac"]
+    words = [f"local://{folder}", f"output={out}/all", f"manifest={out}/notes/run.json"]
+    assert len(asked(*words)) == 3 and not asked(*words)
+    made = here(tmp_path / "out/all")
+    assert {name for name in made if ".saga-sr/" not in name} == {"a [1].flac", "deep/b.flac", "deep/c.flac"}
+    assert made["deep/b.flac"] == (tmp_path / "out/new/b.flac").read_bytes()
+    assert (tmp_path / "out/notes/run.json").is_file()
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is restored, nor measured."""
+
+    def begun(*settings: Any) -> None:
+        raise AssertionError("The work has begun.")
+
+    monkeypatch.setattr(restoring, "load_enhancer", begun)
+    monkeypatch.setattr(enhancer_module, "RestoredFile", begun)
+
+
+def test_a_bucket_that_is_not_there_is_told_before_the_work_and_never_made(
+    asked: Callable[..., list[str]], no_work: None, package: Path, folder: Path, tmp_path: Path
+) -> None:
+    source, gone = f"{folder}/deep/b.flac", r"cannot be written \(there is no s3://nobucket/\); check its address"
+    with object_storage() as client:
+        for words in (
+            [source, "s3://nobucket/b.flac"],
+            [source, "s3://nobucket/new/b.flac"],
+            [str(folder), "output=s3://nobucket/out"],
+            [str(folder), f"output={tmp_path}/out", "manifest=s3://nobucket/run.json"],
+        ):
+            with pytest.raises(AudioError, match=f"s3://nobucket/.* {gone}"):
+                asked(*words)
+        with pytest.raises(AudioError, match=f"s3://nobucket/b.flac {gone}"):
+            saga_sr.load(package).file(source, "s3://nobucket/b.flac")
+        with pytest.raises(AudioError, match=f"s3://nobucket/a.json {gone}"):
+            measure.run([source, "json=s3://nobucket/a.json"])
+        # It may go meanwhile.
+        for name in ("a", "new/deep/a"):
+            for send in (lambda path: write_whole(path, b"a"), lambda path: storage.put_in_place(Path(source), path)):
+                with pytest.raises(FileNotFoundError, match="The specified bucket does not exist"):
+                    send(shared(f"s3://nobucket/{name}"))
+        assert [bucket["Name"] for bucket in client.list_buckets()["Buckets"]] == [BUCKET]
+        # What is there is not touched by the question.
+        with pytest.raises(AssertionError, match="The work has begun"):
+            asked(source, f"s3://{BUCKET}/new/b.flac")
+        assert not client.list_objects_v2(Bucket=BUCKET).get("Contents")
+
+
+def test_whoever_is_nobody_to_object_storage_is_told_so_at_once(
+    asked: Callable[..., list[str]], no_work: None, package: Path, folder: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    # Nobody is asked: neither the machine's own service nor the storage, of which there is none at that port.
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    source, nobody = f"{folder}/deep/b.flac", r"\(Unable to locate credentials\)"
+    forget_clients()
+    try:
+        for words, said in {
+            (source, "s3://sounds/b.flac"): "output=s3://sounds/b.flac cannot be looked into {}; check its address",
+            (source, "output=s3://sounds/b.flac"): "s3://sounds/b.flac cannot be written {}; check its address",
+            (source, "output=s3://sounds/out"): "s3://sounds/out cannot be written {}; check its address",
+            ("s3://sounds/a.flac", f"{tmp_path}/a.flac"): "s3://sounds/a.flac cannot be looked into {}; check its",
+        }.items():
+            with pytest.raises(SagaError, match=said.format(nobody)):
+                asked(*words)
+        with pytest.raises(AudioError, match=f"s3://sounds/b.flac cannot be written {nobody}"):
+            saga_sr.load(package).file(source, "s3://sounds/b.flac")
+        with pytest.raises(PackageError, match=f"s3://sounds/model cannot be fetched {nobody}"):
+            saga_sr.load("s3://sounds/model")
+    finally:
+        forget_clients()
