@@ -27,10 +27,8 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 # What begins a name of this machine, also that of a list.
 HERE = re.compile(r"(@?)file://")
-# Bytes that are asked for at once where a file is read in stretches.
-BLOCK = 1 << 20
-# Questions that object storage is asked at once.
-AT_ONCE = 32
+BLOCK = 1 << 20  # bytes that are asked for at once where a file is read in stretches
+AT_ONCE = 32  # questions that object storage is asked at once
 
 
 def is_address(named: str | Path) -> bool:
@@ -52,7 +50,7 @@ def to_path(named: str | Path, **settings: Any) -> Path:
 
     Raises:
         ExtraError: object storage, and what reads it is not installed.
-        ConfigError: a kind of address that nobody knows.
+        ConfigError: a kind of address that nobody knows, that loses its host, or is not in reach.
     """
     if not is_address(named):
         return Path(plain(named)).expanduser() if isinstance(named, str) else named
@@ -61,8 +59,10 @@ def to_path(named: str | Path, **settings: Any) -> Path:
     hear_no_steps_of_clients()
     try:
         path = UPath(named, **settings)
-        path.fs  # noqa: B018 - what reads it is looked for here
-    except (ImportError, ValueError) as error:
+        if UPath(str(UPath(str(named)))).storage_options != UPath(str(named)).storage_options:
+            raise ValueError("such an address loses its host on the way")  # sftp://, of universal_pathlib
+        path.fs  # noqa: B018 - what reads it is looked for here, and some clients connect at once
+    except Exception as error:
         raise ConfigError(
             f"{named} cannot be reached ({error}); install what fsspec reads such addresses with, "
             "pip install 'saga-sr[s3]' for s3://, or give a folder."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from saga_sr.core.errors import ConfigError
 from saga_sr.core.storage import as_named, below, check_writable, is_address, plain, put_in_place, to_path, write_whole
 
 pytest.importorskip("upath")
@@ -41,3 +42,9 @@ def test_folders_are_made_where_a_kind_of_address_has_them(tmp_path: Path) -> No
     for place in (f"local://{tmp_path}/not/there.wav", "memory://not/there.wav", f"{tmp_path}/not/there.wav"):
         check_writable(as_named(place))
     assert not (tmp_path / "not").exists()
+
+
+def test_an_address_that_would_lose_its_host_is_refused() -> None:
+    for address in ("sftp://user@host:2222/a.wav", "sftp://host/folder/"):
+        with pytest.raises(ConfigError, match=f"{address} cannot be reached .such an address loses its host"):
+            to_path(address)
