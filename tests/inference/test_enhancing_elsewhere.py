@@ -276,7 +276,7 @@ def test_a_bucket_that_is_not_there_is_told_before_the_work_and_never_made(
         # What is there is not touched by the question.
         with pytest.raises(AssertionError, match="The work has begun"):
             asked(source, f"s3://{BUCKET}/new/b.flac")
-        assert not client.list_objects_v2(Bucket=BUCKET).get("Contents")
+        assert not client.list_objects_v2(Bucket=BUCKET, Prefix="new/").get("Contents")
 
 
 def test_whoever_is_nobody_to_object_storage_is_told_so_at_once(
