@@ -52,7 +52,7 @@ def quoted(text: str) -> str:
         return text
     # Backslashes count double before a quotation mark, the closing one included.
     escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
-    return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
+    return "'" + re.sub(r"(\\+)\Z", r"\1\1", escaped) + "'"
 
 
 def text_value(key: str, value: str) -> str:

@@ -27,6 +27,7 @@ def read(value: str) -> object:
 @given(TEXTS)
 @example("take 1.2 a=b [x]{y},z.wav")
 @example("back\\")
+@example("back\\\n")
 @example("a\\'b\\\\${c}\\")
 @example("don't 'quote' me\\'")
 @example("soft piano, a hall (large) = nice")
