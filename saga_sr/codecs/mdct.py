@@ -17,6 +17,8 @@ FULL_SHARE = 0.94
 FLATTEN_HZ = 700.0
 # The fewest coefficients of a low band that it is copied from, and over how many frames on each side it is compared.
 LEAST_COPIED, COMPARED_FRAMES = 16, 2
+# Shifts whose likeness differs by less than this share of it are mixed: between equals rounding would decide.
+TIE = 1e-3
 # How much of the variance is noise, so that what lies between partials is not empty.
 NOISE_SHARE = 0.1
 
@@ -104,10 +106,11 @@ class MDCT(Codec):
             end = int(FULL_SHARE * hz / self.bin_hz) // 4 * 4
             if end >= LEAST_COPIED:
                 source = self._flattened(z[chosen, :end])
-                shift = _likeness_shift(source)
                 above = torch.arange(self.latent_dim - end, device=z.device)[:, None]
-                copies = source.gather(1, end - shift + above % shift)
-                mixed = (1 - NOISE_SHARE) ** 0.5 * copies
+                copies = [
+                    share * source.gather(1, end - shift + above % shift) for shift, share in _likeness_shifts(source)
+                ]
+                mixed = (1 - NOISE_SHARE) ** 0.5 * sum(copies)
                 start[chosen, end:] = mixed + NOISE_SHARE**0.5 * noise[chosen, end:]
         return start
 
@@ -129,10 +132,14 @@ class MDCT(Codec):
         return torch.stack([z.real, -z.imag.flip(-1)], dim=-1).flatten(-2)
 
 
-def _likeness_shift(z: Tensor) -> Tensor:
+def _likeness_shifts(z: Tensor) -> list[tuple[Tensor, Tensor]]:
     """By how many coefficients, even, the upper end of `z` [b, bin, frame] is most like what is below, [b, 1, frame].
 
     Between a quarter and half of its width. Where it has partials, it is a multiple of their distance.
+
+    Returns:
+        The likeliest shift and the next, with the amplitude of each: 1 and 0, but where both are as good to `TIE`, so
+        that what is copied depends steadily on `z`.
     """
     end = z.shape[1] // 4 * 4
     size = z[:, -end:].abs()
@@ -148,6 +155,12 @@ def _likeness_shift(z: Tensor) -> Tensor:
     products, below = (
         avg_pool1d(x, frames, 1, COMPARED_FRAMES, count_include_pad=False) for x in (products, below.clamp(min=1e-6))
     )
-    # Of multiples, which are as good as each other, the greatest, so that rounding does not decide.
+    # Of multiples, which are as good as each other, the greatest.
     preference = torch.linspace(1, 0.95, len(shifts), device=z.device)[:, None]
-    return shifts[(preference * products * below.rsqrt()).argmax(dim=1, keepdim=True)]
+    likeness, best = (preference * products * below.rsqrt()).topk(3, dim=1)
+    # By how much each is better than what is worse than the best by `TIE`, and than the third.
+    least = torch.maximum((1 - TIE) * likeness[:, :1], likeness[:, 2:])
+    shares = (likeness[:, :2] - least).clamp(min=0)
+    shares[:, 0] += 1e-9  # where nothing is like anything
+    shares = shares / torch.linalg.vector_norm(shares, dim=1, keepdim=True)
+    return [(shifts[best[:, i : i + 1]], shares[:, i : i + 1]) for i in range(2)]

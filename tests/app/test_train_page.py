@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from media import music
 from programs import Running
 from running_app import App, Visit, within
 
-from saga_sr.app.run_process import process_of
+from saga_sr.app.run_process import last_words, process_of
 from saga_sr.core.run_folder import read_record
 
 pytestmark = pytest.mark.slow
@@ -41,8 +42,8 @@ def recordings(app: App) -> Path:
 
 @pytest.fixture
 def trained(app: App) -> Iterator[Callable[[str], Path]]:
-    """The folder of a run by its name; what still trains there is ended."""
-    folders = []
+    """The folder of a run by its name; what still trains there is ended, and what it has said is told of a failure."""
+    folders: list[Path] = []
 
     def folder(name: str) -> Path:
         folders.append(app.folder / name)
@@ -50,8 +51,12 @@ def trained(app: App) -> Iterator[Callable[[str], Path]]:
 
     yield folder
     for one in folders:
+        print(one.name, process_of(one), read_record(one), last_words(one))
         if process := process_of(one):
             process.kill()
+            process.wait()
+        rmtree(one, ignore_errors=True)  # for the test's second try
+    print(app.log.read_text()[-4000:])
 
 
 def at_train(visit: Visit, name: str = "Train") -> Any:
