@@ -67,6 +67,8 @@ SYSTEM_FONTS = (
     "sans-serif",
 )
 ELEMENTS = ("player", "drop", "recordings", "command", "runs", "blind")
+# The longest that an answer is waited for in vain.
+ASK_EVERY_S = 5.0
 HEAD = "".join(f'<script type="module" src="{PREFIX}/static/{name}.js"></script>' for name in ELEMENTS)
 
 
@@ -126,6 +128,12 @@ def pages(service: Service, language: str) -> gr.Blocks:
             service.leave(request.session_hash or "")
 
         blocks.unload(left)
+        # Gradio's pages stop listening when they wait for nothing. What is asked just before they hear that they may,
+        # is answered to whoever listens next, which the next question brings about; so one is always asked soon.
+        gr.Timer(ASK_EVERY_S).tick(
+            lambda: None, None, None, trigger_mode="multiple", show_progress="hidden", api_visibility="private",
+            concurrency_limit=None,
+        )  # fmt: skip
         enhance_endpoints(service)
         inspect_endpoints(service)
         compare_endpoints(service)

@@ -104,7 +104,8 @@ class TrainPage:
         if self._runs.can_start:
             self._wire_form()
         shown = [self._chosen, self._compared]
-        self._timer.tick(self._refreshed, *self._watched, **QUIET)
+        # Each by itself, so that one without an answer is not waited for.
+        self._timer.tick(self._refreshed, *self._watched, **QUIET, trigger_mode="multiple")
         self._list.select(self._chose, self._compared, [self._list, self._chosen], **QUIET)
         acted = self._list.input(self._acted, shown, [self._list, *shown, self._tried], **QUIET)
         acted.success(None, self._tried, js=GO_JS)

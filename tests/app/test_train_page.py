@@ -141,6 +141,46 @@ def test_a_run_is_prepared_started_watched_stopped_resumed_compared_and_tried(
     assert not visit.errors and all(url.startswith((app.address, "blob:", "data:")) for url in visit.requests)
 
 
+# What tells a page that it need not listen any more comes late, as on a busy machine.
+LATE = """
+const ask = window.fetch;
+window.fetch = async (...words) => {
+  const answer = await ask(...words);
+  if (!String(words[0]?.url ?? words[0]).includes("queue/data")) return answer;
+  const reader = answer.body.getReader();
+  const decoder = new TextDecoder();
+  const late = new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (done) return controller.close();
+      if (decoder.decode(value).includes("close_stream")) {
+        window.late = (window.late ?? 0) + 1;
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+      }
+      controller.enqueue(value);
+    },
+  });
+  return new Response(late, { status: answer.status, headers: answer.headers });
+};
+"""
+
+
+def test_what_is_asked_while_a_page_stops_listening_is_answered(visits: Callable[..., Visit], app: App) -> None:
+    visit = visits()
+    page = visit.page
+    page.add_init_script(LATE)
+    page.goto(app.address)
+    page.locator("saga-drop button").first.wait_for()
+    visit.open("Train")
+    visit.see("Ready to start.")
+    stopped = page.evaluate("window.late")
+    page.get_by_label("Name of the run").fill("one")
+    page.wait_for_function("(before) => window.late > before", arg=stopped)
+    page.get_by_label("Name of the run").fill("another")
+    command = page.get_by_label("The same on the command line").last
+    within(WITHIN_S, lambda: command.input_value().endswith("another"))
+
+
 def test_recordings_are_checked_on_a_phone_in_chinese(
     visits: Callable[..., Visit], recordings: Path, serious_findings: Callable[[Any], list[str]]
 ) -> None:
