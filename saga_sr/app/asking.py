@@ -49,7 +49,7 @@ def as_toasts(work: Callable[..., Any]) -> Callable[..., Any]:
     """The method `work` of a page, whose `SagaError`s are shown in its language; Gradio takes them for HTML."""
 
     def text(error: SagaError, page: Speaking, *_: Any) -> str:
-        return escape(page.words.error(error))
+        return escape(page.words.sentence(error))
 
     return _told_by(work, text)
 

@@ -49,7 +49,7 @@ def status(listening: Listening, words: Words) -> str:
     if listening.are_alike:
         return words("blind_alike")
     if listening.state == "failed":
-        return words.error(listening.failure)
+        return words.sentence(listening.failure)
     if listening.state == "preparing":
         return words("blind_preparing", percent=f"{100 * listening.share:.0f}")
     return words("blind_cancelled") if listening.state == "cancelled" else ""

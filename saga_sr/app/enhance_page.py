@@ -213,7 +213,7 @@ class EnhancePage:
             settings = EnhanceSettings().changed(preset, **changes_of(values))
             seconds = self._service.estimate_s(asked, model, settings)
         except SagaError as error:
-            yield self.words.error(error)
+            yield self.words.sentence(error)
         else:
             yield self.words("estimate", time=duration(max(seconds, 1), self.words))
 
@@ -225,7 +225,7 @@ class EnhancePage:
             changes = changes_of(values)
             source = self._service.models.source(model)
         except SagaError as error:
-            return self.words.error(error)
+            return self.words.sentence(error)
         alike: dict[str, list[Entry]] = {}
         for entry in space.entries.values():
             alike.setdefault(repr((written_as(entry, suffix), entry.cutoffs_hz)), []).append(entry)

@@ -124,7 +124,7 @@ class InspectPage:
         try:
             return self._files.export_command(asked_by(request), named, Conversion(*values), folder)
         except SagaError as error:
-            return self.words.error(error)
+            return self.words.sentence(error)
 
     @as_toasts
     def _downloaded(self, named: str, folder: str, request: gr.Request, *values: Any) -> str:

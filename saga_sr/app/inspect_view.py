@@ -25,10 +25,10 @@ def contents_html(name: str, found: ModelContents, words: Words) -> str:
         "holds_tensors", count=f"{len(entries):,}", numbers=count(sum(prod(entry.shape) for entry in entries)),
         size=memory(sum(entry.size for entry in entries)),
     )  # fmt: skip
-    facts = [(words("holds_kind"), contents.recognised)]
+    facts = [(words("holds_kind"), words.sentence(contents.recognised))]
     for fact in contents.facts:
         label, colon, text = fact.partition(": ")
-        facts.append((label, text) if colon else (words("holds_facts"), fact))
+        facts.append((label, text) if colon else (words("holds_facts"), words.sentence(fact)))
     parts = [f"<h2>{escape(name)}</h2>", facts_html(facts)]
     if found.cost is not None:
         parts += [f"<h3>{escape(words('costs'))}</h3>", _cost(found.cost, words)]

@@ -22,7 +22,7 @@ def rows(service: Service, entries: Sequence[Entry], words: Words) -> list[dict[
             "name": entry.name,
             "facts": _facts(entry, words),
             "state": _state(service, entry, words),
-            "failure": words.error(
+            "failure": words.sentence(
                 entry.failure or (entry.said(entry.enhancement.failure) if entry.enhancement else "")
             ),
             "share": _share(entry),

@@ -1,11 +1,11 @@
-"""What pages say of errors in Chinese: each sentence that the app itself raises, and the commonest of others'."""
+"""What pages say in Chinese: the errors that the app raises, the commonest of others, and what things are."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
 
-# English as it is raised, and Chinese; what stands in braces is taken over as it is.
+# English as the code has it, and Chinese; what stands in braces is taken over as it is.
 SENTENCES = (
     # Recordings.
     ("{path} lies in no folder that this app may use for that ({where}); start it with {setting}=FOLDER.",
@@ -118,6 +118,78 @@ SENTENCES = (
     ("There is nothing to be heard yet; wait until both are made.", "还没有可听的内容；请等两者都完成。"),
     ("{name} cannot be written ({why}); begin another test.", "无法写入 {name}（{why}）；请开始新的测试。"),
     ("There is no such report any more; choose another one.", "这个报告已不存在；请另选一个。"),
+    # What weights are, and say.
+    ("a model package, for model=PATH", "模型包，用于 model=路径"),
+    ("a checkpoint of a training, for model=PATH or resume=PATH", "训练的检查点，用于 model=路径 或 resume=路径"),
+    ("Stable Audio's transformer in diffusers' layout, for init_from=PATH",
+     "Stable Audio 的 Transformer（diffusers 格式），用于 init_from=路径"),
+    ("Stable Audio's transformer in the original layout, for init_from=PATH",
+     "Stable Audio 的 Transformer（原始格式），用于 init_from=路径"),
+    ("Stable Audio's transformer in the layout of SAGA-SR's code, for init_from=PATH",
+     "Stable Audio 的 Transformer（SAGA-SR 代码的格式），用于 init_from=路径"),
+    ("AudioSR's checkpoint, for model=audiosr path=PATH, init_from=PATH or codec=audiosr codec.path=PATH",
+     "AudioSR 的检查点，用于 model=audiosr path=路径、init_from=路径 或 codec=audiosr codec.path=路径"),
+    ("AudioSR's codec, for codec=audiosr", "AudioSR 的编解码器，用于 codec=audiosr"),
+    ("AudioLDM2's autoencoder and vocoder, for codec=audioldm2_music (_speech, _large) codec.path=PATH",
+     "AudioLDM2 的自编码器与声码器，用于 codec=audioldm2_music（_speech、_large）codec.path=路径"),
+    ("a vocoder, {kind}, for codec=mel codec.path=PATH", "声码器 {kind}，用于 codec=mel codec.path=路径"),
+    ("an Oobleck autoencoder, for codec=oobleck codec.path=PATH",
+     "Oobleck 自编码器，用于 codec=oobleck codec.path=路径"),
+    ("a DAC of transformers, for codec=dac codec.path=PATH", "transformers 的 DAC，用于 codec=dac codec.path=路径"),
+    ("a file of descript-audio-codec, for codec=dac codec.path=PATH",
+     "descript-audio-codec 的文件，用于 codec=dac codec.path=路径"),
+    ("a T5 encoder, for text_encoder=PATH", "T5 编码器，用于 text_encoder=路径"),
+    ("reads {n} mel bands at {rate} Hz, {hop} samples a frame", "读取 {n} 个梅尔频带，{rate} Hz，每帧 {hop} 个样本"),
+    ("latents are divided by {scale}", "潜变量除以 {scale}"),
+    ("predicts {convention}", "预测 {convention}"),
+    ("nothing beside it says what it predicts", "旁边没有文件说明它预测什么"),
+    ("state_dict holds the averaged weights, current_model_state those in training",
+     "state_dict 中是平均后的权重，current_model_state 中是训练中的权重"),
+    ("step {n}", "第 {n} 步"),
+    # Recipes.
+    ("AudioSR's basic or speech model, trained further: init_from=pytorch_model.bin. With objective=velocity and "
+     "sampler=euler the same weights learn as a flow; another backbone, backbone=jat_tiny say, is trained anew in "
+     "AudioSR's latents with codec.path=FILE init_from=null, best as a flow, too.",
+     "继续训练 AudioSR 的 basic 或 speech 模型：init_from=pytorch_model.bin。用 objective=velocity 与 sampler=euler "
+     "时，同样的权重改学流匹配；换用其他主干（如 backbone=jat_tiny）时，用 codec.path=文件 init_from=null 在 AudioSR 的"
+     "潜空间中从头训练，同样以流匹配为佳。"),
+    ("The model that comes with saga-sr, from the corpus that experiments/bundled/corpus.py makes: saga-sr train "
+     "experiment=bundled data.path=CORPUS/train.tsv data.validation_path=CORPUS/validation.tsv",
+     "saga-sr 自带的模型，语料由 experiments/bundled/corpus.py 生成：saga-sr train experiment=bundled "
+     "data.path=语料/train.tsv data.validation_path=语料/validation.tsv"),
+    ("A model that works after about six minutes on two CPU cores, from the built-in data. The number of steps is "
+     "fixed, so that a slow machine and a fast one give the same figures.",
+     "用内置数据，在两个 CPU 核心上约六分钟即可得到能用的模型。步数固定，因此快慢不同的机器得到相同的数值。"),
+    ("The demo at 48 kHz, in segments of 10.24 s: for a GPU, or for patience.",
+     "48 kHz 的演示，片段长 10.24 秒：适合 GPU，或有耐心的人。"),
+    ("A student that does in one step what a teacher does in sixteen: saga-sr train experiment=distill teacher=DIR Or "
+     "in one branch what its guidance makes of several: distillation.steps=0 distillation.scales={scale:[1,3]} What "
+     "the model is made of is the teacher's; data and degradation are best those that it was trained on.",
+     "学生模型用一步完成教师模型十六步的工作：saga-sr train experiment=distill teacher=目录。也可用一个分支完成引导"
+     "需要多个分支的工作：distillation.steps=0 distillation.scales={{scale:[1,3]}}。模型结构取自教师；数据与退化方式"
+     "最好与教师训练时相同。"),
+    ("A model trained further on recordings of one's own: saga-sr train experiment=finetune data.path=music "
+     "init_from=MODEL is whose model and weights it is; one that states no variance needs loss=mse.",
+     "用自己的录音继续训练模型：saga-sr train experiment=finetune data.path=music。init_from=模型 指定从哪个模型及权重"
+     "开始；不输出方差的模型需要 loss=mse。"),
+    ("JaT-AudioSR v3 with the first perceptual loss, for reproduction.",
+     "JaT-AudioSR v3，使用第一种感知损失，用于复现。"),
+    ("JaT-AudioSR v3 with the recommended perceptual loss.", "JaT-AudioSR v3，使用推荐的感知损失。"),
+    ("JaT-AudioSR v2: 284 M parameters on DAC latents, from a 16 kHz input, squared error.",
+     "JaT-AudioSR v2：DAC 潜变量上的 2.84 亿参数，输入 16 kHz，平方误差。"),
+    ("JaT-AudioSR v3: the same at 762 M parameters.", "JaT-AudioSR v3：同上，7.62 亿参数。"),
+    ("Step 4: the same at full size, 1,057 M parameters.", "第 4 步：同上，完整规模，10.57 亿参数。"),
+    ("SAGA-SR as its authors trained it: from Stable Audio Open's weights, on 5.9 s of stereo, roll-off and caption, "
+     "no EMA. init_as=raw takes the weights as their code does.",
+     "按作者的方式训练 SAGA-SR：从 Stable Audio Open 的权重开始，5.9 秒立体声，滚降频率与文字描述，不用 EMA。"
+     "init_as=raw 按其代码的方式读取权重。"),
+    ("SAGA-SR's ablation, step 0: a small Stable Audio transformer, z_lr and duration. The other steps are one "
+     "override each.",
+     "SAGA-SR 消融实验第 0 步：小型 Stable Audio Transformer，z_lr 与时长。其余各步各为一项更改。"),
+    ("Step 1: captions.", "第 1 步：文字描述。"),
+    ("Step 2: the roll-off of input and target.", "第 2 步：输入与目标的滚降频率。"),
+    ("Step 2': the low band is the model's own.", "第 2' 步：低频由模型自己生成。"),
+    ("Step 3: a tenth of the examples goes without z_lr.", "第 3 步：十分之一的样本不给 z_lr。"),
 )  # fmt: skip
 
 

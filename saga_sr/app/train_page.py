@@ -68,7 +68,7 @@ class TrainPage:
         with gr.Row(elem_classes="saga-narrow"):
             self._recipe = gr.Dropdown([one.name for one in recipes()], value=recipe, label=words("recipe"))
             self._name = gr.Textbox(self._free_name(recipe), label=words("name"), max_lines=1)
-        self._about = gr.Markdown(recipes()[0].about, elem_classes="saga-soft", container=False)
+        self._about = gr.Markdown(words.sentence(recipes()[0].about), elem_classes="saga-soft", container=False)
         self._source = gr.Textbox(label=words("data"), info=words("data_hint"), max_lines=1)
         with gr.Row(elem_classes="saga-narrow", equal_height=True):
             self._licences = gr.Textbox(label=words("licences"), max_lines=1, scale=3)
@@ -127,7 +127,7 @@ class TrainPage:
 
     def _recipe_chosen(self, recipe: str) -> list[Any]:
         about = next(one.about for one in recipes() if one.name == recipe)
-        return [about, self._free_name(recipe), gr.Dropdown([*changeable(recipe)], value=None)]
+        return [self.words.sentence(about), self._free_name(recipe), gr.Dropdown([*changeable(recipe)], value=None)]
 
     def _settable(self, recipe: str) -> gr.Dropdown:
         return gr.Dropdown([*changeable(recipe)])
@@ -149,7 +149,7 @@ class TrainPage:
         try:
             planned = self._runs.plan(recipe, source, split(changes), name)
         except SagaError as error:
-            return _plain(self.words.error(error)), ""
+            return _plain(self.words.sentence(error)), ""
         return self.words("ready"), command_line(planned)
 
     @as_toasts

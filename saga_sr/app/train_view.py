@@ -46,7 +46,7 @@ def runs_value(runs: TrainingRuns, words: Words, chosen: str | None, compared: S
         "columns": columns,
         "rows": [_row(key, one, words, key in compared, shared) for key, one in there.items()],
         "chosen": chosen,
-        "reason": words.error(run.reason) if run else "",
+        "reason": words.sentence(run.reason) if run else "",
         "facts": _facts(run, runs.usage(run), words) if run else [],
         "curves": _curves(together),
     }
@@ -147,7 +147,7 @@ def report_html(report: FolderReport, nyquist_hz: float, words: Words) -> str:
         parts += [f"<p><strong>{escape(said)}</strong></p>", _bars(report, words)]
     if report.bad:
         parts.append(
-            _named(words("report_bad", count=len(report.bad)), [words.error(said) for _, said in report.bad], words)
+            _named(words("report_bad", count=len(report.bad)), [words.sentence(said) for _, said in report.bad], words)
         )
     if report.unlicensed:
         names = [path.name for path in report.unlicensed]

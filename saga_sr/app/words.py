@@ -30,6 +30,6 @@ class Words:
         said = self._table[key][self._column]
         return said.format(**values) if values else said
 
-    def error(self, sentence: object) -> str:
-        """What an error is said to be, in this language as far as it is known there."""
+    def sentence(self, sentence: object) -> str:
+        """What is said in a sentence of the code, in this language as far as it is known there."""
         return in_chinese(str(sentence)) if self.language == "zh" else str(sentence)

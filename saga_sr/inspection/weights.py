@@ -142,14 +142,16 @@ def _stable_audio(path: Path) -> Contents:
             for i, number in enumerate(numbers):
                 part = f" ({i + 1} of {len(numbers)})" if len(numbers) > 1 else ""
                 ours[names[number]] = f"{room}.{name}{part}"
-    layout = "diffusers' layout" if diffusers else "the original layout"
+    recognised = "Stable Audio's transformer in the original layout, for init_from=PATH"
     if weights.convention == "velocity":
-        layout = "the layout of SAGA-SR's code"
+        recognised = "Stable Audio's transformer in the layout of SAGA-SR's code, for init_from=PATH"
+    elif diffusers:
+        recognised = "Stable Audio's transformer in diffusers' layout, for init_from=PATH"
     facts = [
         f"predicts {weights.convention}" if weights.convention else "nothing beside it says what it predicts",
         f"latents are divided by {weights.latent_scale:g}",
     ]
-    return Contents(f"Stable Audio's transformer in {layout}, for init_from=PATH", facts, entries(sources, ours))
+    return Contents(recognised, facts, entries(sources, ours))
 
 
 def _audiosr(path: Path) -> Contents:
@@ -157,6 +159,9 @@ def _audiosr(path: Path) -> Contents:
     reasons = Counter(weights.unused.values())
     facts = [f"latents are divided by {weights.latent_scale:g}", *weights.remarks]
     facts += [f"{count} not used: {why}" for why, count in reasons.most_common()]
-    whole = "for model=audiosr path=PATH, init_from=PATH or codec=audiosr codec.path=PATH"
-    recognised = f"AudioSR's checkpoint, {whole}" if weights.unet.tensors else "AudioSR's codec, for codec=audiosr"
+    recognised = "AudioSR's codec, for codec=audiosr"
+    if weights.unet.tensors:
+        recognised = (
+            "AudioSR's checkpoint, for model=audiosr path=PATH, init_from=PATH or codec=audiosr codec.path=PATH"
+        )
     return Contents(recognised, facts, entries(load_tensors(path), weights.becomes, weights.unused))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 import saga_sr
 from saga_sr.app.sentences import SENTENCES, in_chinese, pattern_of
+from saga_sr.app.training_plan import recipes
 
 ROOT = Path(saga_sr.__file__).parent
 # Of these only programs, and who starts the app, hear.
@@ -43,9 +45,24 @@ def test_each_sentence_of_the_apps_own_is_known_in_chinese() -> None:
     assert unknown == []
 
 
+def constants(folder: Path) -> Iterator[str]:
+    """All that modules have in quotation marks: of those that read weights, what these are, too."""
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.expr):
+                yield from sentences(node)
+
+
+def test_kinds_of_weights_and_recipes_are_known_in_chinese() -> None:
+    kinds = [said for said in constants(ROOT / "inspection") if re.search(r"\w, for \w+=", said)]
+    assert len(kinds) >= 12
+    assert [said for said in [*kinds, *(recipe.about for recipe in recipes())] if in_chinese(said) == said] == []
+
+
 def test_no_sentence_is_known_that_nobody_says() -> None:
     said = [sentence for _, sentence in raised(ROOT)]
     said += ["There is no setting X; the nearest is X.", "Stopped by X at step X"]  # which are put together
+    said += [*constants(ROOT / "inspection"), *(recipe.about for recipe in recipes())]
     assert [english for english, _ in SENTENCES if not any(map(pattern_of(english).fullmatch, said))] == []
 
 
