@@ -10,6 +10,7 @@ are forks of this one.
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import tempfile
 import time
@@ -88,24 +89,42 @@ def run(folder: Path, asynchronous: bool, width: int, depth: int, saves: int, ev
 
 
 def main() -> None:
-    """Print a row for each way of saving; the last save, which nothing overlaps with, is left out."""
+    """Print a row for each way of saving, its runs in turn with the other's, and their ratios turn by turn.
+
+    The last save of a run, which nothing overlaps with, is left out.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--depth", type=int, default=6)
     parser.add_argument("--saves", type=int, default=5)
     parser.add_argument("--every", type=int, default=4)
+    parser.add_argument("--turns", type=int, default=5)
     wanted = parser.parse_args()
-    print("| checkpoints | MB | saves | stands still, median | from-to | step, median |")
-    print("|---|---|---|---|---|---|")
+    ways = {"written at once": False, "in the background": True}
+    stands: dict[str, list[float]] = {name: [] for name in ways}
+    steps: dict[str, list[float]] = {name: [] for name in ways}
+    size = 0.0
     with tempfile.TemporaryDirectory() as place:
-        for name, asynchronous in (("written at once", False), ("in the background", True)):
-            found = run(Path(place) / name, asynchronous, wanted.width, wanted.depth, wanted.saves, wanted.every)
-            saves, steps = found["save"][: wanted.saves], found["step"]
-            print(
-                f"| {name} | {found['bytes'][0] / 1e6:.0f} | {len(saves)} | {statistics.median(saves):.2f} s | "
-                f"{min(saves):.2f}-{max(saves):.2f} s | {statistics.median(steps):.2f} s |",
-                flush=True,
-            )
+        for turn in range(wanted.turns):
+            for name, asynchronous in ways.items():
+                folder = Path(place) / f"{name} {turn}"
+                found = run(folder, asynchronous, wanted.width, wanted.depth, wanted.saves, wanted.every)
+                stands[name].append(statistics.median(found["save"][: wanted.saves]))
+                steps[name].append(statistics.median(found["step"]))
+                size = found["bytes"][0]
+                shutil.rmtree(folder)
+    print(f"{size / 1e6:.0f} MB, {wanted.turns} runs each of {wanted.saves} saves; medians, from-to")
+    print("| checkpoints | stands still | step |")
+    print("|---|---|---|")
+    for name in ways:
+        print(f"| {name} | {told(stands[name])} s | {told(steps[name])} s |")
+    pairs = [[b / a for a, b in zip(*kind.values(), strict=True)] for kind in (stands, steps)]
+    print(f"| the second of the first | {told(pairs[0])} | {told(pairs[1])} |")
+
+
+def told(values: list[float]) -> str:
+    """Median, and from-to."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
 if __name__ == "__main__":

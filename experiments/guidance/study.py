@@ -1,14 +1,15 @@
-"""What cheaper guidance costs in quality: `python experiments/guidance/study.py RUN [RUN ...]`, a run for each seed.
+"""What cheaper guidance costs: `python experiments/guidance/study.py RUN [RUN ...] --students RUN [RUN ...]`.
 
-For each schedule of nested guidance, over 100 of Euler's steps from the same noise: how many branches are evaluated and
-how long that takes beside a loop over the branches one after another; how far the result is from that of the guidance
-at all times, and how both stand to the truth. `table.md`, `curves.png` and the table in README.md, which has means and
-spreads over the runs, are written beside this file.
+RUN is a run for each seed, and the students are those that the guidance of each was distilled into. For each schedule
+of nested guidance, and for the student, over 100 of Euler's steps from the same noise: how many branches are evaluated
+and how long that takes beside a loop over the branches one after another; how far the result is from that of the
+guidance at all times, and how both stand to the truth. `table.md`, `curves.png` and the table in README.md, which has
+means and spreads over the runs, are written beside this file.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from saga_sr.core.atomic_file import write_atomically
 from saga_sr.data.audio_data import EVALUATION
 from saga_sr.evaluation.comparison import aligned
 from saga_sr.evaluation.metrics import lsd_band
-from saga_sr.flow.guidance import Branch, Nested, Schedule
+from saga_sr.flow.guidance import Branch, DistilledGuidance, Nested, Schedule
 from saga_sr.flow.sampler import Sampler
 from saga_sr.model import SuperResolver
 from saga_sr.packages.load import load_model
@@ -33,7 +34,7 @@ from saga_sr.synthesis.dataset import SyntheticAudio
 
 CLIPS, SAMPLES, HZ, STEPS = 6, 32768, 4000.0, 100
 SCALES = {"acoustic": 1.4, "text": 1.2}
-ALWAYS, LOOP = "all branches always", "one branch after another"
+ALWAYS, LOOP, DISTILLED = "all branches always", "one branch after another", "distilled"
 SCHEDULES: dict[str, dict[str, Any]] = {
     ALWAYS: {},
     "every 2": {"every": 2},
@@ -48,6 +49,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "0.2 to 0.8, every 4": {"interval": (0.2, 0.8), "every": 4},
     "never": {"acoustic": 1.0, "text": 1.0},
 }
+WAYS = [*SCHEDULES, DISTILLED]
 # In the README: schedules, and how they are called there.
 SHOWN = {
     ALWAYS: "always",
@@ -58,6 +60,7 @@ SHOWN = {
     "0.1 to 0.9": "`guidance.interval=[0.1,0.9]`",
     "0.2 to 0.8": "`guidance.interval=[0.2,0.8]`",
     "0.1 to 0.9, every 4": "`[0.1,0.9]` and `every=4`",
+    DISTILLED: "distilled, told the scales",
     "never": "without guidance",
 }
 HERE = Path(__file__).parent
@@ -97,9 +100,14 @@ class Clips:
         return self.model.velocity(self.z_lr, asked)
 
     def sampled(self, name: str) -> Tensor:
-        """Latents by the schedule of that name, or by the loop."""
+        """Latents by the schedule of that name, by the loop, or of a student by the scales that it is told."""
         with torch.no_grad(), self.model._autocast(self.noise.device):
-            velocity = self.loop() if name == LOOP else self.velocity(Nested(**(SCALES | SCHEDULES[name])))
+            if name == LOOP:
+                velocity = self.loop()
+            elif name == DISTILLED:
+                velocity = self.velocity(DistilledGuidance(**SCALES))
+            else:
+                velocity = self.velocity(Nested(**(SCALES | SCHEDULES[name])))
             return Sampler("euler", STEPS)(velocity, self.noise, start=self.start)
 
     def loop(self) -> Any:
@@ -117,6 +125,8 @@ class Clips:
 
 def branches_evaluated(name: str) -> float:
     """How many branches a step evaluates, on the mean."""
+    if name == DISTILLED:
+        return 1.0
     guidance = Nested(**(SCALES | SCHEDULES[name]))
     if name == "never":
         return 1.0
@@ -126,25 +136,25 @@ def branches_evaluated(name: str) -> float:
     return 1 + 2 * len(within[:: guidance.every]) / STEPS
 
 
-def seconds_beside_the_loop(model: SuperResolver) -> dict[str, float]:
-    """What a clip takes by each schedule, over what it takes in the loop, in time of one processor."""
-    clip, seconds = Clips(model, 1), {}
-    for name in (LOOP, *SCHEDULES):
+def seconds_beside_the_loop(model: SuperResolver, student: SuperResolver) -> dict[str, float]:
+    """What a clip takes by each way, over what it takes in the loop, in time of one processor."""
+    clip, taught, seconds = Clips(model, 1), Clips(student, 1), {}
+    for name in (LOOP, *WAYS):
         begin = time.process_time()
-        clip.sampled(name)
+        (taught if name == DISTILLED else clip).sampled(name)
         seconds[name] = time.process_time() - begin
-    return {name: seconds[name] / seconds[LOOP] for name in SCHEDULES}
+    return {name: seconds[name] / seconds[LOOP] for name in WAYS}
 
 
-def studied(path: str) -> dict[str, list[float]]:
-    """By the schedule's name: branches, time, LSD to the result of all branches always, LSD and LSD-HF to the truth."""
-    model = load_model(path)
-    clips, found = Clips(model, CLIPS), {}
+def studied(path: str, students: str) -> dict[str, list[float]]:
+    """By the way's name: branches, time, LSD to the result of all branches always, LSD and LSD-HF to the truth."""
+    model, student = load_model(path), load_model(students)
+    clips, taught, found = Clips(model, CLIPS), Clips(student, CLIPS), {}
     whole = clips.sampled(ALWAYS)
     reference = model.codec.decode(whole, SAMPLES)
-    spent = seconds_beside_the_loop(model)
-    for name in SCHEDULES:
-        z = whole if name == ALWAYS else clips.sampled(name)
+    spent = seconds_beside_the_loop(model, student)
+    for name in WAYS:
+        z = whole if name == ALWAYS else (taught if name == DISTILLED else clips).sampled(name)
         lsd, high = clips.lsd(z, clips.hr, 0.0), clips.lsd(z, clips.hr, HZ)
         found[name] = [branches_evaluated(name), spent[name], clips.lsd(z, reference, 0.0), lsd, high]
         print(path, name, *(f"{value:.3f}" for value in found[name]), flush=True)
@@ -163,13 +173,13 @@ def excerpt(runs: Sequence[Mapping[str, Sequence[float]]]) -> list[list[str]]:
     return rows
 
 
-def main(paths: list[str]) -> None:
+def main(paths: list[str], students: list[str]) -> None:
     """Write the tables and the curves."""
-    runs = [studied(path) for path in paths]
+    runs = [studied(path, student) for path, student in zip(paths, students, strict=True)]
     put(HERE / "README.md", "guidance", excerpt(runs))
     lines, figure = [], Figure(figsize=(10, 3.6), dpi=110, layout="constrained")
     panels = figure.subplots(1, 2)
-    for name in SCHEDULES:
+    for name in WAYS:
         columns = list(zip(*(run[name] for run in runs), strict=True))
         against = [100 * (run[name][3] / run[ALWAYS][3] - 1) for run in runs]
         cells = [", ".join(f"{value:.3f}" for value in column) for column in columns[1:]]
@@ -188,4 +198,8 @@ def main(paths: list[str]) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="+")
+    parser.add_argument("--students", nargs="+", required=True)
+    given = parser.parse_args()
+    main(given.runs, given.students)
