@@ -18,6 +18,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -142,7 +143,11 @@ def _become(
         os.close(file)
     warnings.simplefilter("ignore")
     faulthandler.enable(2)
-    sys.modules["torch"].set_num_threads(int(variables["OMP_NUM_THREADS"]))
+    threads = partial(sys.modules["torch"].set_num_threads, int(variables["OMP_NUM_THREADS"]))
+    threads()
+    # Its own forks, too, before they have threads: PyTorch replaces its pool in a fork when it is first asked for one,
+    # and a second thread that asks meanwhile finds none ("Invalid thread pool!").
+    os.register_at_fork(after_in_child=threads)
     multiprocessing.set_start_method(None, force=True)
     spare_processes.keep(spares)
     spare_processes.run(arguments, str(cwd), variables)

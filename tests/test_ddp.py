@@ -61,10 +61,10 @@ def dies_once(folder: Path, machines: int, *words: str) -> Path:
     assert (folder / "died").exists()
     record = read_record(run)
     assert record is not None and record["status"] == FINISHED and record["attempts"] == 2
-    # What was done twice was the same, bit for bit.
+    # What was done twice was the same, bit for bit; the last step before the kill may not have been told of.
     with (run / "csv/metrics.csv").open() as file:
         losses = [(row["step"], row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
-    assert len(losses) > 5 and sorted(step for step, _ in {*losses}) == ["0", "1", "2", "3", "4"]
+    assert sorted(step for step, _ in {*losses}) == ["0", "1", "2", "3", "4"]
     return run
 
 

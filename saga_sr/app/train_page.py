@@ -38,7 +38,7 @@ class TrainPage:
         if self._runs.can_start:
             with gr.Accordion(words("new_run"), open=True):
                 self._form()
-        self._list = own_element("saga-runs", events={"choose": "select", "act": "input"})
+        self._list = own_element("saga-runs", events={"choose": "select", "act": "input", "compare": "edit"})
         with gr.Row(visible=False, elem_classes="saga-narrow", equal_height=True) as self._hearing:
             self._clip = gr.Dropdown([], label=words("clip"))
             against = [(words(f"against_{name}"), name) for name in ("input", "reference")]
@@ -106,8 +106,9 @@ class TrainPage:
         shown = [self._chosen, self._compared]
         # Each by itself, so that one without an answer is not waited for.
         self._timer.tick(self._refreshed, *self._watched, **QUIET, trigger_mode="multiple")
-        self._list.select(self._chose, self._compared, [self._list, self._chosen], **QUIET)
-        acted = self._list.input(self._acted, shown, [self._list, *shown, self._tried], **QUIET)
+        self._list.select(self._chose, self._compared, [self._list, self._chosen], **QUIET, trigger_mode="multiple")
+        self._list.edit(self._compares, self._chosen, [self._list, self._compared], **QUIET, trigger_mode="multiple")
+        acted = self._list.input(self._acted, shown, [self._list, self._chosen, self._tried], **QUIET)
         acted.success(None, self._tried, js=GO_JS)
         gr.on(
             [self._chosen.change, self._clips.change], self._clips_shown, self._chosen, [self._hearing, self._clip],
@@ -192,19 +193,22 @@ class TrainPage:
         return [runs_value(self._runs, self.words, key, compared), key]
 
     @as_toasts
+    def _compares(self, chosen: str | None, event: gr.EventData) -> list[Any]:
+        compared = [str(one) for one in event.compared]
+        return [runs_value(self._runs, self.words, chosen, compared), compared]
+
+    @as_toasts
     def _acted(
         self, chosen: str | None, compared: list[str], event: gr.EventData, request: gr.Request
     ) -> list[Any]:  # fmt: skip
         key, action, tried = str(event.key), str(event.action), ""
-        if action == "compare":
-            compared = [str(one) for one in event.compared]
-        elif action == "try":
+        if action == "try":
             tried = self._service.offer(asked_by(request), str(self._runs.export(key)))
             gr.Info(self.words("tried", name=escape(tried)))
         elif action in ("stop", "resume"):
             chosen = key
             (self._runs.stop if action == "stop" else self._runs.resume)(key)
-        return [runs_value(self._runs, self.words, chosen, compared), chosen, compared, tried]
+        return [runs_value(self._runs, self.words, chosen, compared), chosen, tried]
 
     def _clips_of(self, chosen: str | None) -> list[int]:
         """The numbers of the clips of the chosen run, as far as there are any."""

@@ -44,7 +44,8 @@ def runs_value(runs: TrainingRuns, words: Words, chosen: str | None, compared: S
         "label": words("runs"),
         "compare": words("compare"),
         "columns": columns,
-        "rows": [_row(key, one, words, key in compared, shared) for key, one in there.items()],
+        "rows": [_row(key, one, words, shared) for key, one in there.items()],
+        "compared": [*compared],
         "chosen": chosen,
         "reason": words.sentence(run.reason) if run else "",
         "facts": _facts(run, runs.usage(run), words) if run else [],
@@ -52,7 +53,7 @@ def runs_value(runs: TrainingRuns, words: Words, chosen: str | None, compared: S
     }
 
 
-def _row(key: str, run: Run, words: Words, compared: bool, shared: Set[str]) -> dict[str, Any]:
+def _row(key: str, run: Run, words: Words, shared: Set[str]) -> dict[str, Any]:
     """A run in the table, with the changes that it does not share with all others."""
     own = [change for change in run.changes if change not in shared]
     last, best = run.figures.get(MAIN, (None, None))
@@ -66,7 +67,7 @@ def _row(key: str, run: Run, words: Words, compared: bool, shared: Set[str]) -> 
         *("" if value is None else f"{value:.3f}" for value in (last, best)),
     ]
     return {
-        "key": key, "name": run.folder.name, "changes": " ".join(own), "cells": cells, "compared": compared,
+        "key": key, "name": run.folder.name, "changes": " ".join(own), "cells": cells,
         "actions": [(action, words(action)) for action in actions],
     }  # fmt: skip
 

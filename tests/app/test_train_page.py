@@ -181,6 +181,27 @@ def test_what_is_asked_while_a_page_stops_listening_is_answered(visits: Callable
     within(WITHIN_S, lambda: command.input_value().endswith("another"))
 
 
+def test_what_is_ticked_is_told_until_the_page_knows(visits: Callable[..., Visit]) -> None:
+    told = visits().page.evaluate("""async () => {
+      const runs = document.createElement("saga-runs");
+      document.body.append(runs);
+      const told = [];
+      runs.addEventListener("compare", (event) => told.push(event.detail.compared));
+      const rows = ["a", "b"].map((key) => ({ key, name: key, changes: "", cells: [], actions: [] }));
+      const show = (...compared) => { runs.data = { rows, columns: [], compared }; };
+      show();
+      runs.shadowRoot.querySelectorAll("input").forEach((one) => one.click());
+      show("a");  // the answer to the first, which comes last
+      await new Promise((resolve) => setTimeout(resolve, 2100));
+      show("a");
+      show("b", "a");
+      await new Promise((resolve) => setTimeout(resolve, 2100));
+      show("b", "a");
+      return told;
+    }""")
+    assert told == [["a"], ["a", "b"], ["a", "b"]]
+
+
 def test_recordings_are_checked_on_a_phone_in_chinese(
     visits: Callable[..., Visit], recordings: Path, serious_findings: Callable[[Any], list[str]]
 ) -> None:

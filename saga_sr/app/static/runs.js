@@ -1,4 +1,4 @@
-// <saga-runs>: training runs in a table, and curves of those that are compared; tells `choose` and `act`.
+// <saga-runs>: training runs in a table, and curves of those that are compared; tells `choose`, `act` and `compare`.
 
 import { DataElement } from "./element.js";
 
@@ -38,12 +38,16 @@ svg .axis { stroke: var(--border-color-primary) }
 `;
 // Facts of more signs than this have a line of their own.
 const WIDE = 20;
+// After so many milliseconds what is ticked is told again, if the page shows otherwise: an answer may have been late.
+const AGAIN_MS = 2000;
 // Told apart on white and on black.
 const LINES = ["#3b82f6", "#d97706", "#0d9f72", "#d9489b"];
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [320, 170, 46, 18, 8];
 
 class Runs extends DataElement {
   #shown = "";
+  #ticked = new Set();
+  #told = 0;
 
   constructor() {
     super();
@@ -51,9 +55,12 @@ class Runs extends DataElement {
       <p class="reason" role="status"></p><dl class="facts"></dl><div class="curves"></div>`;
   }
 
-  // {empty, label, compare, columns: [text], rows: [{key, name, changes, cells: [text], compared, actions: [[action, text]]}],
-  //  chosen, reason, facts: [[label, text]], curves: [{name, lines: [{label, points: [[step, value]]}]}]}
+  // {empty, label, compare, columns: [text], rows: [{key, name, changes, cells: [text], actions: [[action, text]]}],
+  //  compared: [key], chosen, reason, facts: [[label, text]], curves: [{name, lines: [{label, points: [[step, value]]}]}]}
   set data(data) {
+    const compared = data?.compared ?? [];
+    const isKnown = compared.length === this.#ticked.size && compared.every((key) => this.#ticked.has(key));
+    if (!isKnown && performance.now() - this.#told > AGAIN_MS) this.#compare();
     const shown = JSON.stringify(data ?? {});
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -91,14 +98,20 @@ class Runs extends DataElement {
   }
 
   #mark(row, compare) {
-    const mark = make("input", { type: "checkbox", value: row.key, checked: row.compared });
+    const mark = make("input", { type: "checkbox", value: row.key, checked: this.#ticked.has(row.key) });
     mark.setAttribute("aria-label", `${compare}: ${row.name}`);
     mark.dataset.focus = `mark ${row.key}`;
-    // All that are ticked, since the page may not have answered to the one before.
-    mark.onchange = () => this.#tell("act", {
-      key: row.key, action: "compare", compared: [...this.shadowRoot.querySelectorAll("input:checked")].map((one) => one.value),
-    });
+    mark.onchange = () => {
+      if (mark.checked) this.#ticked.add(row.key);
+      else this.#ticked.delete(row.key);
+      this.#compare();
+    };
     return mark;
+  }
+
+  #compare() {
+    this.#told = performance.now();
+    this.#tell("compare", { compared: [...this.#ticked] });
   }
 
   #button(className, row, action, text) {
