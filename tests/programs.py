@@ -50,6 +50,7 @@ SERVER.set_forkserver_preload(
         "transformers",
         "s3fs",
         "saga_sr.cli.train",
+        "saga_sr.app.site",
     ]
 )
 
