@@ -61,6 +61,8 @@ SENTENCES = (
     ("There is no setting {name}; the nearest is {near}.", "没有设置 {name}；最接近的是 {near}。"),
     ("{folder} says nothing of how it was begun; begin a new run.",
      "{folder} 中没有如何开始的记录；请开始新的训练。"),
+    ("A distillation needs a teacher; add teacher=MODEL, a model package or a run.",
+     "蒸馏需要教师模型；请添加 teacher=模型，即模型包或训练。"),
     ("There is no such run any more; choose another one.", "这个训练已不存在；请另选一个。"),
     ("There is no such clip.", "没有这个片段。"),
     ("This app may write nothing; start it with write=FOLDER, where runs are to lie.",

@@ -16,7 +16,7 @@ from saga_sr.cli.command import placed_overrides, read, sentences
 from saga_sr.cli.quoting import PATHS
 from saga_sr.cli.settings import Known, names_in, read_known
 from saga_sr.cli.train import COMMAND
-from saga_sr.core.config import CONF_DIR
+from saga_sr.core.config import CONF_DIR, check_teacher
 from saga_sr.core.errors import UsageError
 
 # Of a setting that is there, without Hydra's signs for adding and removing.
@@ -97,6 +97,7 @@ def plan(
         OmegaConf.update(config, "paths.output_dir", str(folder))
         for part in BUILT:
             OmegaConf.to_container(config[part], resolve=True, throw_on_missing=True)
+        check_teacher(config)
     return Plan(words, overrides, config)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
 
-from saga_sr.core.errors import SagaError
+from saga_sr.core.errors import ConfigError, SagaError
 from saga_sr.core.imports import missing_extra
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -121,3 +121,15 @@ def missing_module(error: BaseException) -> str | None:
 def is_chosen(part: Any) -> bool:
     """Whether a configuration has this part: a group's `none` has only what a recipe says of the others."""
     return bool(part) and part.get("_target_") is not None
+
+
+def check_teacher(config: DictConfig) -> None:
+    """See whether `config` names a teacher where it is of a distillation, and none elsewhere.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if config.teacher is not None and not config.distillation:
+        raise ConfigError(f"teacher={config.teacher} is for distillation; add experiment=distill, or leave it out.")
+    if config.teacher is None and config.distillation:
+        raise ConfigError("A distillation needs a teacher; add teacher=MODEL, a model package or a run.")

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
+from saga_sr.core.config import check_teacher
 from saga_sr.core.errors import ConfigError
 from saga_sr.core.pretrained import PretrainedNetwork
 from saga_sr.core.random_numbers import Generators, normal, uniform
@@ -122,10 +123,7 @@ def take_teachers_model(config: DictConfig) -> None:
             teacher's.
         PackageError: there is no teacher, or its package is damaged.
     """
-    if not config.distillation:
-        raise ConfigError(f"teacher={config.teacher} is for distillation; add experiment=distill, or leave it out.")
-    if config.teacher is None:
-        raise ConfigError("A distillation needs a teacher; add teacher=MODEL, a model package or a run.")
+    check_teacher(config)
     given = set_by_the_command()
     for name in given:
         if name.split(".")[0] in FIXED:

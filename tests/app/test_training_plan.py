@@ -53,6 +53,14 @@ def test_what_hydra_knows_is_said_in_its_sentence(tmp_path: Path, change: str, s
     assert said in str(error.value)
 
 
+def test_a_distillation_without_a_teacher_is_not_ready(tmp_path: Path) -> None:
+    with pytest.raises(SagaError, match="needs a teacher; add teacher=MODEL"):
+        planned(tmp_path, recipe="distill")
+    with pytest.raises(SagaError, match="teacher=saga-sr-mini is for distillation"):
+        planned(tmp_path, "teacher=saga-sr-mini")
+    assert planned(tmp_path, "teacher=saga-sr-mini", recipe="distill").config.teacher == "saga-sr-mini"
+
+
 @pytest.mark.parametrize(
     "change",
     [
