@@ -38,10 +38,8 @@ demo: $(INSTALLED)
 	$(RUN) infer.py model=$(OUT)/train/model input=$(OUT)/audio/01_4000_input.flac output=$(OUT)/audio/enhanced.flac
 	@cat $(OUT)/summary.txt
 
-# Three workers for two cores: a worker waits about half of its time, for the programs that it has started.
 test: $(INSTALLED)
-	$(RUN) -m pytest -n $$($(RUN) -c 'import os; print(min(8, 3 * os.cpu_count() // 2))') --dist loadfile \
-	  --no-loadscope-reorder
+	$(RUN) -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED)
 	$(RUN) -m ruff check .
