@@ -29,7 +29,7 @@ from saga_sr.inference.record import NAME, Record
 pytestmark = pytest.mark.slow
 RATE, FILES = 8000, 5
 # Chunks of a tenth of the recording, in many steps: there is time to stop in the middle.
-SLOW = ["chunk_s=0.5", "overlap_s=0.1", "steps=30", "format=wav"]
+SLOW = ["chunk_s=0.5", "overlap_s=0.1", "steps=15", "format=wav"]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,8 @@ def test_a_batch_that_is_asked_to_stop_leaves_nothing_unfinished(
     recordings: Path, package: Path, tmp_path: Path, number: signal.Signals, status: int, jobs: int
 ) -> None:
     output, manifest = tmp_path / "out", tmp_path / "run.json"
-    running = Running(*command(recordings, output, package, f"jobs={jobs}", f"manifest={manifest}", "steps=500"))
+    words = command(recordings, output, package, f"jobs={jobs}", f"manifest={manifest}", "steps=500")
+    running = Running(*words, spares=jobs)
     wait_for(lambda: [*output.rglob("*.part")])
     running.send_signal(number)
     assert running.wait() == status
@@ -117,7 +118,7 @@ def test_the_same_bytes_whatever_the_number_of_processes(
     (tmp_path / "in").mkdir()
     shutil.copytree(recordings, tmp_path / "in", dirs_exist_ok=True)
     (tmp_path / "in/bad.wav").write_bytes(b"nothing")
-    done = program(*command(tmp_path / "in", tmp_path / "out", package, "jobs=2"))
+    done = program(*command(tmp_path / "in", tmp_path / "out", package, "jobs=2"), spares=2)
     assert done.returncode == 1 and results(tmp_path / "out") == wanted
     assert done.stderr.count("Skipped: ") == 1 and "1 of 6 files could not be enhanced" in done.stderr
     assert {*Record.read(tmp_path / "out").made} == {*wanted}
@@ -127,7 +128,8 @@ def test_a_killed_worker_is_named_and_the_others_go_on(
     recordings: Path, package: Path, wanted: dict[str, bytes], tmp_path: Path
 ) -> None:
     output, said = tmp_path / "out", tmp_path / "said"
-    running = Running(*command(recordings, output, package, "jobs=2", f"manifest={tmp_path}/run.json"), stderr=said)
+    words = command(recordings, output, package, "jobs=2", f"manifest={tmp_path}/run.json")
+    running = Running(*words, stderr=said, spares=2)
     wait_for(lambda: len([*output.rglob("*.part")]) == 2)
     os.kill(workers_of(running.pid)[0], signal.SIGKILL)
     assert running.wait() == 1
@@ -144,7 +146,7 @@ def workers_of(pid: int) -> list[int]:
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             is_child = int(path.read_text().rpartition(")")[2].split()[1]) == pid
-            if is_child and b"spawn_main" in (path.parent / "cmdline").read_bytes():
+            if is_child and b"forkserver" in (path.parent / "cmdline").read_bytes():
                 found.append(int(path.parent.name))
         except OSError:
             continue
@@ -152,7 +154,7 @@ def workers_of(pid: int) -> list[int]:
 
 
 def test_workers_end_with_a_killed_parent(recordings: Path, package: Path, tmp_path: Path) -> None:
-    running = Running(*command(recordings, tmp_path / "out", package, "jobs=2", "steps=500"))
+    running = Running(*command(recordings, tmp_path / "out", package, "jobs=2", "steps=500"), spares=2)
     wait_for(lambda: len([*(tmp_path / "out").rglob("*.part")]) == 2)
     workers = workers_of(running.pid)
     assert len(workers) == 2

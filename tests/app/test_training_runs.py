@@ -19,7 +19,7 @@ from saga_sr.core.run_folder import FAILED, FINISHED, RUNNING, STOPPED, read_rec
 
 pytestmark = pytest.mark.slow
 WITHIN_S = 600
-SHORT = [*QUICK, "trainer.max_steps=150", "trainer.val_check_interval=50", "callbacks.newest.every=25"]
+SHORT = [*QUICK, "trainer.max_steps=80", "trainer.val_check_interval=40", "callbacks.newest.every=10"]
 
 
 def wait_for(runs: TrainingRuns, key: str, true: Callable[[Run], bool]) -> Run:
@@ -42,22 +42,22 @@ def test_started_watched_stopped_resumed_and_exported(tmp_path: Path) -> None:
         runs.resume(key)
     again = TrainingRuns([], [tmp_path])  # of an app that is started anew
     run = wait_for(again, key, lambda run: run.step > 0)
-    assert (run.state, run.here, run.steps) == (RUNNING, True, 150)
+    assert (run.state, run.here, run.steps) == (RUNNING, True, 80)
     assert again.usage(run) is not None
     # Somebody else's run, as far as the app knows.
     (tmp_path / "mine" / NOTE).unlink()
     assert process_of(tmp_path / "mine") == process
     assert again.stop(key).state == STOPPING
     run = wait_for(again, key, lambda run: not run.is_busy)
-    assert run.state == STOPPED and "SIGTERM" in run.reason and run.step < 150
+    assert run.state == STOPPED and "SIGTERM" in run.reason and run.step < 80
     package = again.export(key)
     assert package.name == f"mine-step-{run.step}" and saga_sr.load(package) is not None
     again.resume(key)
     run = wait_for(again, key, lambda run: not run.is_busy)
-    assert (run.state, run.reason, run.step) == (FINISHED, "", 150)
+    assert (run.state, run.reason, run.step) == (FINISHED, "", 80)
     record = read_record(tmp_path / "mine")
     assert record is not None and record["attempts"] == 2
-    assert [step for step, _ in run.curves["train/loss"]] == [*range(150)]
+    assert [step for step, _ in run.curves["train/loss"]] == [*range(80)]
     assert again.clips(run) == [0, 1] and again.clip(key, 0, "reference").is_file()
     assert again.export(key) == tmp_path / "mine" and saga_sr.load(tmp_path / "mine") is not None
     with pytest.raises(UsageError, match="is finished"):

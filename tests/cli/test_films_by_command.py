@@ -19,7 +19,7 @@ def test_a_film_and_a_folder_of_films_keep_their_pictures(package: Path, tmp_pat
     assert one.returncode == 0 and packets(tmp_path / "one.mp4") == packets(films[0]), one.stderr
     planned = program("-m", "saga_sr", "enhance", str(tmp_path / "in"), f"{tmp_path}/out/", *settings, "dry_run=true")
     assert "a.mp4 -> " in planned.stdout and "out/b.webm" in planned.stdout and not (tmp_path / "out").exists()
-    batch = program("-m", "saga_sr", "enhance", str(tmp_path / "in"), f"{tmp_path}/out/", *settings, "jobs=2")
+    batch = program("-m", "saga_sr", "enhance", str(tmp_path / "in"), f"{tmp_path}/out/", *settings, "jobs=2", spares=2)
     assert batch.returncode == 1 and "2 of 3 files" in batch.stderr and "c.mkv cannot be read" in batch.stderr
     for film in films:
         assert packets(tmp_path / "out" / film.name) == packets(film)

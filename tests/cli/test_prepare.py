@@ -24,6 +24,7 @@ from test_resume import equal, read_curves
 from saga_sr.cli.main import main
 
 pytestmark = pytest.mark.slow
+WORKERS = 2  # of PREPARE
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,8 @@ def results(output: Path) -> dict[str, bytes]:
 
 def start(folder: Path, output: Path, *more: str) -> Running:
     log = output.with_suffix(".log")
-    return Running(*changed(PREPARE, *more), f"data.path={folder}", f"output={output}", stdout=log, stderr=log)
+    words = [*changed(PREPARE, *more), f"data.path={folder}", f"output={output}"]
+    return Running(*words, stdout=log, stderr=log, spares=WORKERS)
 
 
 def done_parts(output: Path) -> int:
@@ -80,7 +82,7 @@ def test_a_worker_that_is_killed_is_told_of(folder: Path, tmp_path: Path) -> Non
     run = start(folder, output)
     while run.poll() is None and done_parts(output) < 2:
         time.sleep(0.02)
-    workers = [child for child in psutil.Process(run.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    workers = [child for child in psutil.Process(run.pid).children() if "forkserver" in " ".join(child.cmdline())]
     workers[0].kill()
     assert run.wait(timeout=60) == 1
     assert (tmp_path / "out.log").read_text().splitlines()[-1].startswith("error: A worker ended before its time")
@@ -107,12 +109,13 @@ def test_a_full_disk_stops_it_and_it_goes_on_with_more_space(folder: Path, whole
     if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", small]).returncode:
         pytest.skip("a small disk cannot be mounted here")
     try:
-        stopped = program(*PREPARE, f"data.path={folder}", f"output={small}/out")
+        words = [*PREPARE, f"data.path={folder}", f"output={small}/out"]
+        stopped = program(*words, spares=WORKERS)
         assert stopped.returncode == 1
         assert stopped.stderr.splitlines()[-1].startswith(f"error: The disk of {small}/out is full; what was finished")
         done = done_parts(small / "out")
         subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
-        assert done > 0 and program(*PREPARE, f"data.path={folder}", f"output={small}/out").returncode == 0
+        assert done > 0 and program(*words, spares=WORKERS).returncode == 0
         assert results(small / "out") == results(whole)
     finally:
         subprocess.run(["umount", "-l", small], check=True)
@@ -170,7 +173,8 @@ def test_memory_stays_small_with_a_long_file(tmp_path: Path) -> None:
             minute = sound(i, 60 * 44_100, 2, 44_100)
             for _ in range(10):
                 file.write(minute)
-    run = Running("-m", "saga_sr", "prepare", f"data.path={long}", f"output={tmp_path}/out", "num_workers=2")
+    words = ["-m", "saga_sr", "prepare", f"data.path={long}", f"output={tmp_path}/out", "num_workers=2"]
+    run = Running(*words, spares=WORKERS)
     peak = 0
     while run.poll() is None:
         with suppress(psutil.NoSuchProcess):  # it ended while it was looked at
