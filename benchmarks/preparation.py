@@ -35,7 +35,7 @@ from saga_sr.preparation.part import prepare_part
 from saga_sr.preparation.plan import TRAIN, Settings, read_clips
 from saga_sr.preparation.run import the_plan
 
-TURNS = 3
+TURNS = 5
 RATE, LENGTH, VERSIONS = 44_100, 262_144, 2
 STEPS = 60
 PLAIN_LOOP, PER_CORE = "--plain-loop", "--per-core"

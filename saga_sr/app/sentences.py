@@ -148,6 +148,20 @@ SENTENCES = (
     ("state_dict holds the averaged weights, current_model_state those in training",
      "state_dict 中是平均后的权重，current_model_state 中是训练中的权重"),
     ("step {n}", "第 {n} 步"),
+    ("{n} not used: CLAP, which sampling does not use: basic and speech are conditioned on the low-passed latent alone",
+     "{n} 个未使用：CLAP，采样不用它；basic 与 speech 只以低通后的潜变量为条件"),
+    ("{n} not used: averaged weights, which AudioSR itself does not use",
+     "{n} 个未使用：平均后的权重，AudioSR 自己也不用"),
+    ("{n} not used: the autoencoder's losses", "{n} 个未使用：自编码器的损失函数"),
+    ("{n} not used: a copy of the autoencoder, of which the encoder is used",
+     "{n} 个未使用：自编码器的副本，只用其中的编码器"),
+    ("{n} not used: the schedule, computed here", "{n} 个未使用：噪声时间表，此处自行计算"),
+    ("{n} not used: the same as the condition's encoder", "{n} 个未使用：与条件编码器相同"),
+    ("{n} not used: unknown", "{n} 个未使用：用途不明"),
+    ("The condition's encoder is not the latents' ({name} differs), and is the one that is taken: restoring is as "
+     "AudioSR does it, but training would encode its targets by it too.",
+     "条件编码器与潜变量编码器不同（{name} 有差异），采用的是条件编码器：修复与 AudioSR 一致，"
+     "但训练时目标也会由它编码。"),
     # Recipes.
     ("AudioSR's basic or speech model, trained further: init_from=pytorch_model.bin. With objective=velocity and "
      "sampler=euler the same weights learn as a flow; another backbone, backbone=jat_tiny say, is trained anew in "

@@ -35,6 +35,7 @@ from saga_sr.weights.tensor_files import Tensors, load_tensors
 # What a latent of nothing is, before it is scaled, that guidance puts in the place of the condition.
 NULL_LATENT = -11.4981
 # Why the rest is not used, by how names begin.
+TWIN, UNKNOWN = "the same as the condition's encoder", "unknown"
 UNUSED = {
     # By `get_basic_config`, which is both models', concat_lowpass_cond is the one condition, and the U-Net has no
     # context_dim and no extra_film_condition_dim; `LatentDiffusion` makes a CLAP and never calls it.
@@ -160,9 +161,9 @@ def read_audiosr(path: Path, load: Callable[[Path], Tensors] | None = None) -> A
     unused = {}
     for name in tensors:
         if name not in vae and name not in vocoder and name not in unet:
-            unused[name] = next((why for start, why in UNUSED.items() if name.startswith(start)), "unknown")
-            if name.startswith(FIRST_STAGE) and unused[name] == "unknown":
-                unused[name] = "the same as the condition's encoder"
+            unused[name] = next((why for start, why in UNUSED.items() if name.startswith(start)), UNKNOWN)
+            if name.startswith(FIRST_STAGE) and unused[name] == UNKNOWN:
+                unused[name] = TWIN
     return AudioSRWeights(
         part(tensors, unet, unet_sizes(tensors) if unet else {}),
         part(tensors, vae, vae_sizes(tensors)),

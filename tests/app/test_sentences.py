@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 import saga_sr
 from saga_sr.app.sentences import SENTENCES, in_chinese, pattern_of
 from saga_sr.app.training_plan import recipes
+from saga_sr.weights import audiosr
 
 ROOT = Path(saga_sr.__file__).parent
 # Of these only programs, and who starts the app, hear.
@@ -53,16 +55,25 @@ def constants(folder: Path) -> Iterator[str]:
                 yield from sentences(node)
 
 
+def of_audiosr() -> list[str]:
+    """What is said of tensors of its checkpoints that nothing is made of, and of encoders that differ."""
+    reasons = [f"3 not used: {why}" for why in (*audiosr.UNUSED.values(), audiosr.TWIN, audiosr.UNKNOWN)]
+    starts = (audiosr.CONDITION, audiosr.FIRST_STAGE)
+    encoders = {f"{start}encoder.weight": torch.tensor(n) for n, start in enumerate(starts)}
+    return [*reasons, *audiosr.encoder_names(encoders)[1]]
+
+
 def test_kinds_of_weights_and_recipes_are_known_in_chinese() -> None:
     kinds = [said for said in constants(ROOT / "inspection") if re.search(r"\w, for \w+=", said)]
     assert len(kinds) >= 12
-    assert [said for said in [*kinds, *(recipe.about for recipe in recipes())] if in_chinese(said) == said] == []
+    known = [*kinds, *(recipe.about for recipe in recipes()), *of_audiosr()]
+    assert [said for said in known if in_chinese(said) == said] == []
 
 
 def test_no_sentence_is_known_that_nobody_says() -> None:
     said = [sentence for _, sentence in raised(ROOT)]
     said += ["There is no setting X; the nearest is X.", "Stopped by X at step X"]  # which are put together
-    said += [*constants(ROOT / "inspection"), *(recipe.about for recipe in recipes())]
+    said += [*constants(ROOT / "inspection"), *(recipe.about for recipe in recipes()), *of_audiosr()]
     assert [english for english, _ in SENTENCES if not any(map(pattern_of(english).fullmatch, said))] == []
 
 
