@@ -5,6 +5,7 @@ Writes `comparison.html` and `comparison.csv` into the first folder, or into `ou
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ COMMAND = Command("compare", "compare", "FOLDER ...", lambda files, given: {"fol
 
 def work(config: DictConfig) -> None:
     """Write the comparison that `config` asks for."""
-    from saga_sr.evaluation.sweep import find_runs, unfinished, write_runs
+    from saga_sr.evaluation.sweep import best_run, find_runs, unfinished, write_runs
     from saga_sr.pages.sweep_page import write_sweep_page
 
     named = config.folders if isinstance(config.folders, ListConfig) else [config.folders]
@@ -31,6 +32,9 @@ def work(config: DictConfig) -> None:
     for run in unfinished(runs):
         print(f"{run.name}: {run.status}{': ' + run.reason if run.reason else ''}", file=sys.stderr)
     print(f"{len(runs)} runs: {page}")
+    best = best_run(runs)
+    if best is not None:
+        print(f"The lowest LSD-HF: {shlex.quote(f'model={best.folder}')}")
 
 
 def run(words: list[str]) -> None:

@@ -152,6 +152,13 @@ def write_runs(path: Path, runs: Sequence[Run]) -> Path:
     return write_atomically(path, table.getvalue())
 
 
+def best_run(runs: Sequence[Run]) -> Run | None:
+    """The finished run whose last LSD above the cutoff is least, if any has one."""
+    figure = next(iter(FIGURES))
+    measured = [run for run in runs if run.status == FINISHED and run.final(figure) is not None]
+    return min(measured, key=lambda run: badness(figure, run.final(figure) or 0.0), default=None)
+
+
 def unfinished(runs: Sequence[Run]) -> list[Run]:
     """The runs that did not come to their end."""
     return [run for run in runs if run.status != FINISHED]

@@ -47,8 +47,8 @@ def learning_rate_panel(rates: Sequence[float], losses: Sequence[float], best: f
 
 
 def _panel(name: str, curves: Sequence[Curve], width: float = 1.4) -> Figure:
-    figure = Figure(figsize=(4.6, 2.7), dpi=150, facecolor="none")
-    axis = figure.add_axes((0.125, 0.165, 0.865, 0.815), facecolor="none")
+    figure = Figure(figsize=(4.6, 2.7), dpi=150, facecolor="none", layout="constrained")
+    axis = figure.add_subplot(facecolor="none")
     for curve in curves:
         steps, values = zip(*curve.points, strict=True)
         marker = "o" if len(steps) < 20 else None

@@ -32,6 +32,7 @@ h3 { margin: 0; font-size: 1rem } h4 { margin: 1.1rem 0 .4rem; font-size: .85rem
 p { margin: .3rem 0 } .soft { color: var(--soft); font-size: .88rem; max-width: 62rem }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; margin: 0 }
 dt { color: var(--soft) } dd { margin: 0; overflow-wrap: anywhere }
+code { overflow-wrap: anywhere }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem;
   margin-bottom: 1.5rem }
 .tile, .clip { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1rem 1.2rem }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -10,6 +11,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
 from saga_sr.core.atomic_file import write_atomically
+from saga_sr.core.run_folder import FINISHED
 from saga_sr.evaluation.sweep import FIGURES, Run, Variant, badness, differing, unfinished, variants
 from saga_sr.files.reading import read_audio
 from saga_sr.pages.curves import Curve, runs_panel
@@ -35,6 +37,7 @@ def write_sweep_page(path: Path, runs: Sequence[Run], title: str) -> Path:
         _failures(unfinished(runs)),
         _curves(gathered),
         _clips(gathered),
+        _models(runs),
     ]
     return write_atomically(path, page(title, "".join(body)))
 
@@ -125,6 +128,16 @@ def _clips(gathered: Sequence[Variant]) -> str:
     names = sorted({path.name.split("_")[0] for run in runs for path in (run.folder / CLIPS).glob("*_output.flac")})
     sections = [_clip(name, runs, [key for key in differing(runs)]) for name in names]
     return f"<h2>Validation clips</h2>{''.join(sections)}" if sections else ""
+
+
+def _models(runs: Sequence[Run]) -> str:
+    """What to add to a command to use the model of a run."""
+    keys, items = differing(runs), ""
+    for run in runs:
+        if run.status == FINISHED:
+            label = ", ".join(f"{key}={run.overrides.get(key, 'default')}" for key in keys) or run.name
+            items += f"<li>{escape(label)}: <code>{escape(shlex.quote(f'model={run.folder}'))}</code></li>"
+    return f'<h2>Models</h2><p class="soft">For saga-sr enhance and evaluate.</p><ul>{items}</ul>' if items else ""
 
 
 def _clip(name: str, runs: Sequence[Run], keys: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from saga_sr.core.errors import DataError
-from saga_sr.evaluation.sweep import differing, find_runs, variants, write_runs
+from saga_sr.evaluation.sweep import best_run, differing, find_runs, variants, write_runs
 from saga_sr.files.writing import write_audio
 from saga_sr.pages.sweep_page import write_sweep_page
 
@@ -67,6 +67,15 @@ def test_the_page_shows_figures_curves_clips_and_failures(sweep: Path) -> None:
     assert '<td class=best>−1.50 <span class="soft">± 0.71</span></td>' in text and "HF energy (dB) → 0" in text
     assert text.count("<audio") == 5 + 2  # the output of each run, input and reference once
     assert text.count("<img") == 7 + 3  # and three panels of curves
+    assert f"backbone.head=linear, seed=2: <code>model={sweep}/linear2</code>" in text
+    assert f"model={sweep}/broken" not in text
+
+
+def test_the_best_is_a_finished_run_by_its_last_distance_above_the_cutoff(sweep: Path) -> None:
+    make_run(sweep / "stopped", ["backbone.head=odd", "seed=2"], [0.1], "stopped")
+    best = best_run(find_runs([sweep]))
+    assert best is not None and best.name == "gaussian1"
+    assert best_run([run for run in find_runs([sweep]) if run.status != "finished"]) is None
 
 
 def test_a_folder_without_runs_is_said_so(tmp_path: Path) -> None:
