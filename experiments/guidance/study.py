@@ -3,8 +3,9 @@
 RUN is a run for each seed, and the students are those that the guidance of each was distilled into. For each schedule
 of nested guidance, and for the student, over 100 of Euler's steps from the same noise: how many branches are evaluated
 and how long that takes beside a loop over the branches one after another; how far the result is from that of the
-guidance at all times, and how both stand to the truth. `table.md`, `curves.png` and the table in README.md, which has
-means and spreads over the runs, are written beside this file.
+guidance at all times, and how both stand to the truth; and how near the student's velocity is to the guided one.
+`table.md`, `curves.png` and the tables in README.md, which have means and spreads over the runs, are written beside
+this file.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from saga_sr.synthesis.dataset import SyntheticAudio
 
 CLIPS, SAMPLES, HZ, STEPS = 6, 32768, 4000.0, 100
 SCALES = {"acoustic": 1.4, "text": 1.2}
+# Of the recording and of the caption: none, those above, and the largest that the students are told. And when.
+TOLD, TIMES = ((1.0, 1.0), (1.4, 1.2), (2.0, 2.0)), (0.1, 0.3, 0.5, 0.7, 0.9)
 ALWAYS, LOOP, DISTILLED = "all branches always", "one branch after another", "distilled"
 SCHEDULES: dict[str, dict[str, Any]] = {
     ALWAYS: {},
@@ -123,6 +126,28 @@ class Clips:
         return float(lsd_band(self.model.codec.decode(z, SAMPLES), other, *bounds, rate).mean())
 
 
+def velocity_errors(path: str, students: str) -> list[tuple[float, float]]:
+    """For each of `TOLD`, the mean squares of what guidance changes in the velocity, and of what the student lacks.
+
+    At points on the way from noise to the truth, over all `TIMES`.
+    """
+    clips, taught, found = Clips(load_model(path), CLIPS), Clips(load_model(students), CLIPS), []
+    for scales in (dict(zip(SCALES, pair, strict=True)) for pair in TOLD):
+        changes, lacks = [], []
+        with torch.no_grad():
+            z_hr = clips.model.codec.encode(clips.hr)
+            guided = clips.velocity(Nested(**scales))
+            plain = clips.velocity(Nested(**dict.fromkeys(SCALES, 1.0)))
+            student = taught.velocity(DistilledGuidance(**scales))
+            for at in TIMES:
+                z, t = (1 - at) * clips.noise + at * z_hr, torch.full((CLIPS,), at)
+                wanted = guided(z, t)
+                changes.append(float((wanted - plain(z, t)).square().mean()))
+                lacks.append(float((wanted - student(z, t)).square().mean()))
+        found.append((sum(changes) / len(TIMES), sum(lacks) / len(TIMES)))
+    return found
+
+
 def branches_evaluated(name: str) -> float:
     """How many branches a step evaluates, on the mean."""
     if name == DISTILLED:
@@ -173,10 +198,20 @@ def excerpt(runs: Sequence[Mapping[str, Sequence[float]]]) -> list[list[str]]:
     return rows
 
 
+def learned(runs: Sequence[Sequence[tuple[float, float]]]) -> list[list[str]]:
+    """The table of `velocity_errors` of several runs."""
+    rows = [["recording, caption", "what guidance changes", "what the student lacks"]]
+    for pair, found in zip(TOLD, zip(*runs, strict=True), strict=True):
+        rows.append([f"{pair[0]:g}, {pair[1]:g}", *(spread(values, 3) for values in zip(*found, strict=True))])
+    return rows
+
+
 def main(paths: list[str], students: list[str]) -> None:
     """Write the tables and the curves."""
     runs = [studied(path, student) for path, student in zip(paths, students, strict=True)]
     put(HERE / "README.md", "guidance", excerpt(runs))
+    errors = [velocity_errors(path, student) for path, student in zip(paths, students, strict=True)]
+    put(HERE / "README.md", "velocities", learned(errors))
     lines, figure = [], Figure(figsize=(10, 3.6), dpi=110, layout="constrained")
     panels = figure.subplots(1, 2)
     for name in WAYS:
