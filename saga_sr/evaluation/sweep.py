@@ -14,6 +14,7 @@ from typing import Any
 from saga_sr.core.atomic_file import write_atomically
 from saga_sr.core.errors import DataError
 from saga_sr.core.run_folder import FINISHED, RECORD, read_curves, read_record
+from saga_sr.core.utf8_path import as_text
 
 # Figures of a run: name, title, and whether less is better, or None where 0 is right.
 FIGURES: dict[str, tuple[str, bool | None]] = {
@@ -149,7 +150,7 @@ def write_runs(path: Path, runs: Sequence[Run]) -> Path:
     writer = csv.DictWriter(table, fieldnames=list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-    return write_atomically(path, table.getvalue())
+    return write_atomically(path, as_text(table.getvalue()))
 
 
 def best_run(runs: Sequence[Run]) -> Run | None:

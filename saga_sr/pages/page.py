@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+from saga_sr.core.utf8_path import as_text
 from saga_sr.pages.spectrograms import COLOURS, RANGE_DB
 
 STYLE = """
@@ -59,8 +60,8 @@ td.name { text-align: left } .line { display: inline-block; width: 1.2rem; heigh
 
 
 def page(title: str, body: str) -> str:
-    """A whole page around `body`, which is HTML; `title` is text."""
-    return (
+    """A whole page around `body`, which is HTML; `title` is text. Names in it that are not UTF-8 are written out."""
+    return as_text(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>"

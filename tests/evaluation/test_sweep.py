@@ -71,6 +71,13 @@ def test_the_page_shows_figures_curves_clips_and_failures(sweep: Path) -> None:
     assert f"model={sweep}/broken" not in text
 
 
+def test_names_that_are_not_utf8_are_written_out(tmp_path: Path) -> None:
+    make_run(tmp_path / "run\udcff", ["experiment=demo", "data.path=music\udcff"], [1.0])
+    runs = find_runs([tmp_path])
+    assert "run\\xff" in write_runs(tmp_path / "c.csv", runs).read_text()
+    assert "data.path=music\\xff" in write_sweep_page(tmp_path / "c.html", runs, "Comparison of \udcff").read_text()
+
+
 def test_the_best_is_a_finished_run_by_its_last_distance_above_the_cutoff(sweep: Path) -> None:
     make_run(sweep / "stopped", ["backbone.head=odd", "seed=2"], [0.1], "stopped")
     best = best_run(find_runs([sweep]))
