@@ -36,7 +36,7 @@ from saga_sr.synthesis.dataset import SyntheticAudio
 CLIPS, SAMPLES, HZ, STEPS = 6, 32768, 4000.0, 100
 SCALES = {"acoustic": 1.4, "text": 1.2}
 # Of the recording and of the caption: none, those above, and the largest that the students are told. And when.
-TOLD, TIMES = ((1.0, 1.0), (1.4, 1.2), (2.0, 2.0)), (0.1, 0.3, 0.5, 0.7, 0.9)
+TOLD, TIMES = ((1.0, 1.0), tuple(SCALES.values()), (2.0, 2.0)), (0.1, 0.3, 0.5, 0.7, 0.9)
 ALWAYS, LOOP, DISTILLED = "all branches always", "one branch after another", "distilled"
 SCHEDULES: dict[str, dict[str, Any]] = {
     ALWAYS: {},

@@ -34,8 +34,8 @@ from saga_sr.weights.tensor_files import Tensors, load_tensors
 
 # What a latent of nothing is, before it is scaled, that guidance puts in the place of the condition.
 NULL_LATENT = -11.4981
-# Why the rest is not used, by how names begin.
 TWIN, UNKNOWN = "the same as the condition's encoder", "unknown"
+# Why the rest is not used, by how names begin.
 UNUSED = {
     # By `get_basic_config`, which is both models', concat_lowpass_cond is the one condition, and the U-Net has no
     # context_dim and no extra_film_condition_dim; `LatentDiffusion` makes a CLAP and never calls it.
